@@ -1,0 +1,105 @@
+package dataset
+
+import "slices"
+
+// Lists is a ragged array of item rows, one list a user (or, transposed, of user
+// rows, one list an item): Of(r) = Items[Offsets[r]:Offsets[r+1]].
+type Lists struct {
+	Offsets []int   // len rows+1
+	Items   []int32 // column indices
+	Source  []int32 // interaction ids, parallel to Items; nil where they were dropped
+	Columns int     // number of distinct columns possible
+}
+
+// Len returns the number of rows.
+func (l *Lists) Len() int { return len(l.Offsets) - 1 }
+
+// Of returns row r. The slice must not be modified.
+func (l *Lists) Of(r int) []int32 { return l.Items[l.Offsets[r]:l.Offsets[r+1]] }
+
+// Sorted returns a copy whose rows ascend, without sources.
+func (l *Lists) Sorted() *Lists {
+	s := &Lists{Offsets: l.Offsets, Items: slices.Clone(l.Items), Columns: l.Columns}
+	for r := range l.Len() {
+		slices.Sort(s.Items[s.Offsets[r]:s.Offsets[r+1]])
+	}
+	return s
+}
+
+// Transpose returns the lists of rows by column; each list ascends.
+func (l *Lists) Transpose() *Lists {
+	t := &Lists{Offsets: make([]int, l.Columns+1), Items: make([]int32, len(l.Items)), Columns: l.Len()}
+	for _, c := range l.Items {
+		t.Offsets[c+1]++
+	}
+	for c := range l.Columns {
+		t.Offsets[c+1] += t.Offsets[c]
+	}
+	next := slices.Clone(t.Offsets)
+	for r := range l.Len() {
+		for _, c := range l.Of(r) {
+			t.Items[next[c]] = int32(r)
+			next[c]++
+		}
+	}
+	return t
+}
+
+// Scope says which interactions a history shows.
+type Scope string
+
+// The scopes. ScopeAll is the published code's protocol: it shows validation and
+// test items too, and everything made from it is marked leaky.
+const (
+	ScopeTrain Scope = "train"
+	ScopeAll   Scope = "all"
+)
+
+// Histories is what may be shown to anything that learns or writes: each user's
+// items in time order. Its fields are closed, so that a value with held-out items
+// can come from [Dataset.LeakyHistories] only, which marks it.
+type Histories struct {
+	lists *Lists
+	scope Scope
+	split string
+}
+
+// TrainHistories returns the users' train interactions, in time order.
+func (d *Dataset) TrainHistories() *Histories {
+	return &Histories{d.lists(func(l Label) bool { return l == Train }), ScopeTrain, d.SplitHash()}
+}
+
+// LeakyHistories returns all interactions, validation and test included, as the
+// published code does. Everything made from it must be marked leaky.
+func (d *Dataset) LeakyHistories() *Histories {
+	return &Histories{d.lists(func(Label) bool { return true }), ScopeAll, d.SplitHash()}
+}
+
+// Users returns the number of users.
+func (h *Histories) Users() int { return h.lists.Len() }
+
+// NumItems returns the number of items in the catalogue.
+func (h *Histories) NumItems() int { return h.lists.Columns }
+
+// Len returns the number of interactions in the view.
+func (h *Histories) Len() int { return len(h.lists.Items) }
+
+// Items returns user u's items in time order. The slice must not be modified.
+func (h *Histories) Items(u int) []int32 { return h.lists.Of(u) }
+
+// Sources returns the interaction ids parallel to Items(u).
+func (h *Histories) Sources(u int) []int32 {
+	return h.lists.Source[h.lists.Offsets[u]:h.lists.Offsets[u+1]]
+}
+
+// Lists returns the view as ragged lists, in time order. It must not be modified.
+func (h *Histories) Lists() *Lists { return h.lists }
+
+// Scope says which interactions the view shows.
+func (h *Histories) Scope() Scope { return h.scope }
+
+// Leaky reports whether held-out interactions are in the view.
+func (h *Histories) Leaky() bool { return h.scope != ScopeTrain }
+
+// SplitHash identifies the split the view was cut from.
+func (h *Histories) SplitHash() string { return h.split }
