@@ -1,0 +1,159 @@
+package mllm
+
+import (
+	"math"
+	"sync"
+	"unicode"
+)
+
+// Token counts are not knowable without the model's tokenizer, which servers do not
+// hand out. Two bounds are used instead: an estimate, corrected by what the server
+// reports, to size windows and budgets; and a floor no tokenizer of today goes below,
+// to notice that a prompt was cut.
+
+// ImageTokens is the default estimate for one picture: what Gemma 3 spends on one.
+const ImageTokens = 256
+
+// wrapperTokens is the room for the chat template around the messages.
+const wrapperTokens = 32
+
+// EstimateTokens returns a rough token count of text, meant to err high: about four
+// Latin letters a token, one token a digit, a sign or a CJK character, one for two
+// letters of any other script.
+func EstimateTokens(text string) int {
+	var n float64
+	for _, r := range text {
+		switch {
+		case r == ' ':
+			n += 0.05 // usually part of the next word's token
+		case unicode.IsDigit(r), isCJK(r):
+			n++
+		case r < 0x250 && unicode.IsLetter(r):
+			n += 0.25
+		case unicode.IsLetter(r), unicode.IsMark(r):
+			n += 0.5
+		default:
+			n++
+		}
+	}
+	return int(math.Ceil(n))
+}
+
+// FloorTokens returns a count that the tokens of text do not fall below: tokenizers do
+// not join words across white space, and give at least about a third of a token to a
+// CJK character.
+func FloorTokens(text string) int {
+	words, cjk, inWord := 0, 0, false
+	for _, r := range text {
+		switch {
+		case isCJK(r):
+			cjk++
+			inWord = false
+		case unicode.IsLetter(r), unicode.IsDigit(r):
+			if !inWord {
+				words++
+			}
+			inWord = true
+		case unicode.IsSpace(r):
+			inWord = false
+		}
+	}
+	return words + cjk/3
+}
+
+func isCJK(r rune) bool {
+	return r >= 0x2e80 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
+}
+
+// Estimator predicts prompt tokens for one model and learns from what the server
+// reports. Its zero value is ready; it is safe for concurrent use.
+type Estimator struct {
+	PerImage int // tokens a picture; 0 means ImageTokens
+
+	mu    sync.Mutex
+	ratio float64 // reported / estimated text tokens, smoothed; 0 = nothing seen
+}
+
+// Prompt predicts the prompt tokens of r, template and pictures included.
+func (e *Estimator) Prompt(r Request) int {
+	return int(math.Ceil(e.factor()*float64(textTokens(r)))) + wrapperTokens + e.images(r)
+}
+
+// Text predicts the tokens of a text alone.
+func (e *Estimator) Text(s string) int {
+	return int(math.Ceil(e.factor() * float64(EstimateTokens(s))))
+}
+
+// Observe corrects the estimate by the server's count for a request that was read whole.
+// Short prompts say little of text (the template weighs too much) and are ignored.
+func (e *Estimator) Observe(r Request, promptTokens int) {
+	text := textTokens(r)
+	seen := promptTokens - wrapperTokens - e.images(r)
+	if text < 50 || seen <= 0 {
+		return
+	}
+	ratio := min(max(float64(seen)/float64(text), 0.25), 8)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ratio == 0 {
+		e.ratio = ratio
+		return
+	}
+	// Believe a higher count at once and a lower one slowly: too small a window costs
+	// an answer, too large a one only memory.
+	weight := 0.1
+	if ratio > e.ratio {
+		weight = 0.5
+	}
+	e.ratio += weight * (ratio - e.ratio)
+}
+
+func (e *Estimator) factor() float64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ratio == 0 {
+		return 1
+	}
+	return e.ratio
+}
+
+func (e *Estimator) images(r Request) int {
+	per := e.PerImage
+	if per == 0 {
+		per = ImageTokens
+	}
+	return per * len(r.Images)
+}
+
+func textTokens(r Request) int { return EstimateTokens(r.System) + EstimateTokens(r.Prompt) }
+
+// PromptWasCut reports whether a server that counted promptTokens cannot have read the
+// whole of r. numCtx is the window it was asked for, 0 if none; a count of 0 (not
+// reported) proves nothing.
+func PromptWasCut(r Request, promptTokens, numCtx int) bool {
+	if promptTokens <= 0 {
+		return false
+	}
+	if numCtx > 0 && promptTokens >= numCtx-1 {
+		return true
+	}
+	floor := FloorTokens(r.System) + FloorTokens(r.Prompt)
+	if promptTokens < floor*9/10 {
+		return true
+	}
+	// A window set by the server itself shows as a count that is a power of two on the
+	// spot, for a prompt that should have needed more.
+	if promptTokens >= 2000 && nearPowerOfTwo(promptTokens) {
+		return float64(textTokens(r)) > 1.2*float64(promptTokens)
+	}
+	return false
+}
+
+func nearPowerOfTwo(n int) bool {
+	for p := 2048; p <= 1<<24; p *= 2 {
+		if n >= p-2 && n <= p {
+			return true
+		}
+	}
+	return false
+}
