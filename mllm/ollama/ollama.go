@@ -151,7 +151,9 @@ func (c *Client) Generate(ctx context.Context, r mllm.Request) (mllm.Response, e
 		if limit > 0 {
 			larger = min(larger, limit)
 		}
-		if fixed || larger <= window || limit == 0 {
+		// A count far from filling the window was cut for another reason than its size.
+		full := resp.PromptTokens+resp.AnswerTokens >= window-1
+		if fixed || !full || larger <= window || limit == 0 {
 			resp.PromptTokens, resp.AnswerTokens = promptTokens, answerTokens
 			return resp, err
 		}
