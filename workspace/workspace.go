@@ -1,0 +1,181 @@
+// Package workspace keeps one data set and all that was made from it in one folder,
+// in formats that other tools read:
+//
+//	workspace.json                       manifest: counts, source, split, what each stage was made from
+//	items.parquet users.parquet          the catalogue and the users; row = index
+//	interactions.parquet                 user, item, label, rating, time
+//	generations.db                       every answer of a language model
+//	texts/items.parquet texts/users.parquet
+//	features/items.npy users.npy ...     text vectors (Eq. 5, 13)
+//	graphs/item.npz                      the refined item graph (Eq. 6–11)
+//	runs/<id>/                           config, metrics, weights, vectors of one training
+//
+// Writes are atomic, a second writer is turned away by a lock, readers need none. A
+// stage records a hash of what it was made from and of what it wrote, so that
+// [Workspace.StageState] can tell fresh from stale and missing.
+package workspace
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/gofrs/flock"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// Names of files and folders inside a workspace.
+const (
+	ManifestFile     = "workspace.json"
+	ItemsFile        = "items.parquet"
+	UsersFile        = "users.parquet"
+	InteractionsFile = "interactions.parquet"
+	GenerationsFile  = "generations.db"
+	ItemTextsFile    = "texts/items.parquet"
+	UserTextsFile    = "texts/users.parquet"
+	ItemFeaturesFile = "features/items.npy"
+	UserFeaturesFile = "features/users.npy"
+	EncoderFile      = "features/encoder.json"
+	ItemGraphFile    = "graphs/item.npz"
+	RunsFolder       = "runs"
+	ImagesFolder     = "images" // where relative Item.Image paths begin
+
+	lockFile   = "workspace.lock"
+	holderFile = "workspace.lock.json"
+)
+
+// FoldFeaturesFile names the user vectors made from the texts blind to fold k.
+func FoldFeaturesFile(k int) string { return fmt.Sprintf("features/users.fold%d.npy", k) }
+
+// Workspace is an open workspace folder. Its methods are safe for concurrent use.
+type Workspace struct {
+	dir string
+
+	mu       sync.Mutex
+	manifest Manifest
+	lock     *flock.Flock      // nil while this Workspace does not hold the lock
+	hashed   map[string]hashed // files hashed since Open, by relative path
+	itemIDs  []string          // read when first needed
+	userIDs  []string
+}
+
+type hashed struct {
+	stamp Stamp
+	sum   string
+}
+
+// Open opens an existing workspace. It takes no lock: files are replaced whole, so a
+// reader sees each as it was before or after a change.
+func Open(dir string) (*Workspace, error) {
+	m, err := readManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Workspace{dir: dir, manifest: m, hashed: map[string]hashed{}}, nil
+}
+
+// Dir returns the folder as it was given to [Open] or [Create].
+func (w *Workspace) Dir() string { return w.dir }
+
+// Path joins elem to the workspace's folder; slashes work on every system.
+func (w *Workspace) Path(elem ...string) string {
+	parts := make([]string, 0, len(elem)+1)
+	parts = append(parts, w.dir)
+	for _, e := range elem {
+		parts = append(parts, filepath.FromSlash(e))
+	}
+	return filepath.Join(parts...)
+}
+
+// Manifest returns a copy of the manifest as last read: at [Open], [Workspace.Reload],
+// [Workspace.Lock] or [Workspace.RecordStage].
+func (w *Workspace) Manifest() Manifest {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.manifest.clone()
+}
+
+// Reload reads the manifest again, to see what other processes have recorded.
+func (w *Workspace) Reload() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.reload()
+}
+
+func (w *Workspace) reload() error {
+	m, err := readManifest(w.dir)
+	if err != nil {
+		return err
+	}
+	w.manifest = m
+	return nil
+}
+
+// Dataset reads catalogue, users and interactions, after checking that their files
+// are those of the import.
+func (w *Workspace) Dataset() (*dataset.Dataset, error) {
+	if c := w.CheckStage(StageImport, "", nil); c.State != Fresh {
+		return nil, usererr.New(importAgain, "workspace %s: the imported data cannot be used: %s", w.dir, c.Reason)
+	}
+	m := w.Manifest()
+	ds := &dataset.Dataset{Name: m.Name, Domain: m.Domain, Split: m.Split}
+	var err error
+	if ds.Items, err = readItems(w.Path(ItemsFile)); err != nil {
+		return nil, err
+	}
+	if ds.UserIDs, err = readUsers(w.Path(UsersFile)); err != nil {
+		return nil, err
+	}
+	if ds.Interactions, err = readInteractions(w.Path(InteractionsFile)); err != nil {
+		return nil, err
+	}
+	where := places{w.Path(ItemsFile), w.Path(UsersFile), w.Path(InteractionsFile)}
+	if err := checkDataset(ds, where); err != nil {
+		return nil, usererr.Wrap(err, importAgain)
+	}
+	if ds.NumItems() != m.Items || ds.Users() != m.Users || len(ds.Interactions) != m.Interactions {
+		return nil, usererr.New(importAgain, "workspace %s: %d items, %d users, %d interactions on disk, %s says %d, %d, %d",
+			w.dir, ds.NumItems(), ds.Users(), len(ds.Interactions), ManifestFile, m.Items, m.Users, m.Interactions)
+	}
+	return ds, nil
+}
+
+const importAgain = "Import the data again into a new folder."
+
+// ImagePath resolves an item's Image: URLs and absolute paths stay, a relative path
+// begins in the workspace's image folder.
+func (w *Workspace) ImagePath(image string) string {
+	if image == "" || filepath.IsAbs(image) || hasScheme(image) {
+		return image
+	}
+	return w.Path(ImagesFolder, image)
+}
+
+// hasScheme reports whether s begins with a URL scheme of two letters or more (one
+// letter is a Windows drive).
+func hasScheme(s string) bool {
+	for i, c := range s {
+		switch {
+		case c == ':':
+			return i > 1
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', i > 0 && (c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.'):
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// exists reports whether something is at path; other errors than absence come out.
+func exists(path string) (bool, error) {
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,91 @@
+package workspace
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// shop is a small data set with everything that parquet must keep apart.
+func shop() *dataset.Dataset {
+	ds := &dataset.Dataset{Name: "shop", Domain: "mugs & más", Split: "labelled", UserIDs: []string{"ann", "bob", "ç"}}
+	for i := range 5 {
+		ds.Items = append(ds.Items, dataset.Item{ID: fmt.Sprint("i", i), Title: fmt.Sprintf("Mug No. %d\nwith \"quotes\"", i), Image: fmt.Sprintf("%d.png", i)})
+	}
+	ds.Items[1].Categories = []string{"Kitchen", "Mugs"}
+	ds.Items[2].Categories = []string{"Outdoor"}
+	ds.Items[3].Brand, ds.Items[3].Description = "Ørsted", strings.Repeat("long ", 3000)
+	ds.Interactions = []dataset.Interaction{
+		{User: 0, Item: 0, Label: dataset.Train, Rating: 4.5, Time: 10},
+		{User: 0, Item: 3, Label: dataset.Test, Rating: 5, Time: 20},
+		{User: 1, Item: 4, Label: dataset.Valid, Time: -5},
+		{User: 2, Item: 1, Label: dataset.Train, Time: 1 << 40},
+	}
+	return ds
+}
+
+func source() Source {
+	return Source{Kind: "test", Files: []SourceFile{{"a.csv", "00ff", 12}}, Options: map[string]string{"split": "labelled"}}
+}
+
+func mustCreate(t *testing.T, dir string) *Workspace {
+	t.Helper()
+	w, err := Create(dir, shop(), source())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// wantUserError demands a user error that says all of the given words.
+func wantUserError(t *testing.T, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error; want one with %q", words)
+	}
+	if _, ok := usererr.Hint(err); !ok {
+		t.Errorf("%v is no user error", err)
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("error %q does not say %q", err, w)
+		}
+	}
+}
+
+func TestCreateAndReadBack(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "ws")
+	w := mustCreate(t, dir)
+	for _, w := range []*Workspace{w, mustOpen(t, dir)} {
+		ds, err := w.Dataset()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(shop(), ds); diff != "" {
+			t.Errorf("read back (-want +got):\n%s", diff)
+		}
+		m := w.Manifest()
+		if m.SplitHash != ds.SplitHash() || m.Users != 3 || m.Items != 5 || m.Interactions != 4 {
+			t.Errorf("manifest %+v does not fit the data", m)
+		}
+	}
+	names, err := os.ReadDir(filepath.Dir(dir))
+	if err != nil || len(names) != 1 {
+		t.Errorf("beside the workspace: %v, %v", names, err)
+	}
+}
+
+func mustOpen(t *testing.T, dir string) *Workspace {
+	t.Helper()
+	w, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
