@@ -67,7 +67,8 @@ type Interaction struct {
 type Dataset struct {
 	Name         string
 	Domain       string // what the shop sells, for prompts: "baby products", "short videos"
-	Split        string // how the split was made: "labelled", "random", "leave-latest", "global-time"
+	Split        string // how the split was made: "labelled", "random", "leave-latest", "global-time"; "" = not split yet
+	Clock        string // what times mean: ClockNone, ClockOrder, ClockMoment; "" = not stated
 	UserIDs      []string
 	Items        []Item
 	Interactions []Interaction
@@ -100,18 +101,22 @@ func (d *Dataset) SplitHash() string {
 // Sort brings the interactions into the order the type promises. Importers call it
 // once; it is stable, so equal times keep source order.
 func (d *Dataset) Sort() {
-	slices.SortStableFunc(d.Interactions, func(a, b Interaction) int {
-		if a.User != b.User {
-			return int(a.User) - int(b.User)
-		}
-		switch {
-		case a.Time < b.Time:
-			return -1
-		case a.Time > b.Time:
-			return 1
-		}
-		return 0
-	})
+	if !slices.IsSortedFunc(d.Interactions, byUserAndTime) {
+		slices.SortStableFunc(d.Interactions, byUserAndTime)
+	}
+}
+
+func byUserAndTime(a, b Interaction) int {
+	if a.User != b.User {
+		return int(a.User) - int(b.User)
+	}
+	switch {
+	case a.Time < b.Time:
+		return -1
+	case a.Time > b.Time:
+		return 1
+	}
+	return 0
 }
 
 // HeldOut returns the items of each user under one held-out label, each list
