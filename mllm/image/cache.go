@@ -1,0 +1,99 @@
+package image
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// entry is one download kept on disk: a line of JSON, then the bytes as they came. One
+// file, so that the two cannot part.
+type entry struct {
+	URL          string    `json:"url"`
+	ETag         string    `json:"etag,omitempty"`
+	LastModified string    `json:"last_modified,omitempty"`
+	Fetched      time.Time `json:"fetched"`
+	SHA256       string    `json:"sha256"`
+
+	data []byte
+}
+
+const maxEntryHeader = 64 << 10
+
+func (l *Loader) cachePath(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	name := hex.EncodeToString(sum[:])
+	return filepath.Join(l.opt.CacheDir, "images", name[:2], name)
+}
+
+// cached returns the entry of a URL, or nil if there is none that is whole.
+func (l *Loader) cached(url string) *entry {
+	if l.opt.CacheDir == "" {
+		return nil
+	}
+	f, err := os.Open(l.cachePath(url))
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxEntryHeader+l.opt.MaxBytes+1))
+	if err != nil {
+		return nil
+	}
+	head, body, ok := bytes.Cut(data, []byte("\n"))
+	var e entry
+	if !ok || json.Unmarshal(head, &e) != nil || e.URL != url || hash(body) != e.SHA256 {
+		return nil
+	}
+	e.data = body
+	return &e
+}
+
+// keep writes an entry. A cache that cannot be written is an error: a run of days must
+// not learn at its end that every picture is downloaded again.
+func (l *Loader) keep(e *entry) error {
+	if l.opt.CacheDir == "" {
+		return nil
+	}
+	head, err := json.Marshal(e)
+	if err != nil || len(head) > maxEntryHeader {
+		return nil // an absurd URL or ETag is not worth keeping
+	}
+	return writeAtomic(l.cachePath(e.URL), append(append(head, '\n'), e.data...))
+}
+
+func writeAtomic(path string, data []byte) (err error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("write the image cache: %w", err)
+	}
+	f, err := os.CreateTemp(dir, ".new-*")
+	if err != nil {
+		return fmt.Errorf("write the image cache: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+			err = fmt.Errorf("write the image cache: %w", err)
+		}
+	}()
+	if _, err := f.Write(data); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func hash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,423 @@
+package image
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	goimage "image"
+	"image/color"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mllmrec/mllmrec/mllm"
+)
+
+func newTestLoader(t testing.TB, opt Options) *Loader {
+	t.Helper()
+	l, err := NewLoader(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	l.backoff = time.Millisecond
+	return l
+}
+
+var (
+	red   = color.RGBA{220, 20, 20, 255}
+	green = color.RGBA{20, 200, 20, 255}
+	blue  = color.RGBA{20, 20, 220, 255}
+	grey  = color.RGBA{128, 128, 128, 255}
+)
+
+// corners is a w×h picture whose top left, top right and bottom left quarters are red,
+// green and blue, and the last grey: every orientation of it is different.
+func corners(w, h int) *goimage.RGBA {
+	img := goimage.NewRGBA(goimage.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			c := red
+			switch {
+			case x >= w/2 && y < h/2:
+				c = green
+			case x < w/2 && y >= h/2:
+				c = blue
+			case x >= w/2:
+				c = grey
+			}
+			img.SetRGBA(x, y, c)
+		}
+	}
+	return img
+}
+
+func asJPEG(t testing.TB, img goimage.Image) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := jpeg.Encode(&buf, img, &jpeg.Options{Quality: 95}); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func asPNG(t testing.TB, img goimage.Image) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := png.Encode(&buf, img); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func decoded(t *testing.T, img mllm.Image) goimage.Image {
+	t.Helper()
+	out, err := jpeg.Decode(bytes.NewReader(img.Data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if img.MIME != "image/jpeg" || img.SHA256 != hash(img.Data) || out.Bounds().Dx() != img.Width || out.Bounds().Dy() != img.Height {
+		t.Fatalf("the description %s %s %d×%d does not fit the bytes (%v)", img.MIME, img.SHA256, img.Width, img.Height, out.Bounds())
+	}
+	return out
+}
+
+func near(a, b color.Color) bool {
+	ar, ag, ab, _ := a.RGBA()
+	br, bg, bb, _ := b.RGBA()
+	off := func(x, y uint32) bool { return max(x, y)-min(x, y) > 16<<8 }
+	return !off(ar, br) && !off(ag, bg) && !off(ab, bb)
+}
+
+// wantCorners checks the colours in the middle of the four quarters.
+func wantCorners(t *testing.T, img goimage.Image, want [4]color.RGBA) {
+	t.Helper()
+	b := img.Bounds()
+	for i, c := range want {
+		x, y := b.Dx()/4+(i%2)*b.Dx()/2, b.Dy()/4+(i/2)*b.Dy()/2
+		if got := img.At(b.Min.X+x, b.Min.Y+y); !near(got, c) {
+			t.Errorf("quarter %d is %v, want %v", i, got, c)
+		}
+	}
+}
+
+// exifBlock is a TIFF block that holds nothing but the orientation.
+func exifBlock(order binary.AppendByteOrder, o int) []byte {
+	b := []byte("II*\x00")
+	if order == binary.AppendByteOrder(binary.BigEndian) {
+		b = []byte("MM\x00*")
+	}
+	b = order.AppendUint32(b, 8)
+	b = order.AppendUint16(b, 2)
+	b = append(order.AppendUint32(order.AppendUint16(order.AppendUint16(b, 0x010e), 2), 4), "abc\x00"...)
+	b = order.AppendUint32(order.AppendUint16(order.AppendUint16(b, 0x0112), 3), 1)
+	b = order.AppendUint16(order.AppendUint16(b, uint16(o)), 0)
+	return order.AppendUint32(b, 0)
+}
+
+func withJPEGExif(data, block []byte) []byte {
+	segment := append([]byte("Exif\x00\x00"), block...)
+	app1 := binary.BigEndian.AppendUint16([]byte{0xff, 0xe1}, uint16(len(segment)+2))
+	return append(append(append([]byte{0xff, 0xd8}, app1...), segment...), data[2:]...)
+}
+
+func TestPrepareTurnsAllEightOrientationsUpright(t *testing.T) {
+	// What the camera stored, given what is upright, follows from the EXIF standard: row 0
+	// and column 0 of the stored picture are the named sides of the upright one.
+	stored := map[int][4]color.RGBA{
+		1: {red, green, blue, grey}, // row 0 top, column 0 left
+		2: {green, red, grey, blue}, // top, right
+		3: {grey, blue, green, red}, // bottom, right
+		4: {blue, grey, red, green}, // bottom, left
+		5: {red, blue, green, grey}, // left, top
+		6: {green, grey, red, blue}, // right, top
+		7: {grey, green, blue, red}, // right, bottom
+		8: {blue, red, grey, green}, // left, bottom
+	}
+	l := newTestLoader(t, Options{LongSide: 64})
+	for o, quarters := range stored {
+		w, h := 160, 80
+		if o >= 5 {
+			w, h = h, w
+		}
+		img := goimage.NewRGBA(goimage.Rect(0, 0, w, h))
+		for y := range h {
+			for x := range w {
+				img.SetRGBA(x, y, quarters[2*(2*y/h)+2*x/w])
+			}
+		}
+		for name, data := range map[string][]byte{
+			"little": withJPEGExif(asJPEG(t, img), exifBlock(binary.LittleEndian, o)),
+			"big":    withJPEGExif(asJPEG(t, img), exifBlock(binary.BigEndian, o)),
+			"png":    withPNGExif(asPNG(t, img), exifBlock(binary.BigEndian, o)),
+		} {
+			t.Run(fmt.Sprint(o, name), func(t *testing.T) {
+				got, err := l.Prepare(t.Context(), data)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got.Width != 64 || got.Height != 32 {
+					t.Errorf("%d×%d, want 64×32", got.Width, got.Height)
+				}
+				wantCorners(t, decoded(t, got), [4]color.RGBA{red, green, blue, grey})
+			})
+		}
+	}
+}
+
+// withPNGExif adds an eXIf chunk behind the header; nobody checks its sum.
+func withPNGExif(data, block []byte) []byte {
+	const headerEnd = 8 + 25
+	chunk := append(binary.BigEndian.AppendUint32(nil, uint32(len(block))), "eXIf"...)
+	chunk = append(append(chunk, block...), crc(append([]byte("eXIf"), block...))...)
+	return append(append(append([]byte{}, data[:headerEnd]...), chunk...), data[headerEnd:]...)
+}
+
+func TestPrepareShrinksFlattensAndNeverEnlarges(t *testing.T) {
+	l := newTestLoader(t, Options{})
+	for _, c := range []struct{ w, h, wantW, wantH int }{
+		{1792, 1000, 896, 500}, {1000, 1792, 500, 896}, {40, 30, 40, 30}, {896, 896, 896, 896}, {9000, 3, 896, 1}, {897, 5, 896, 5},
+	} {
+		got, err := l.Prepare(t.Context(), asPNG(t, corners(c.w, c.h)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Width != c.wantW || got.Height != c.wantH {
+			t.Errorf("%d×%d became %d×%d, want %d×%d", c.w, c.h, got.Width, got.Height, c.wantW, c.wantH)
+		}
+	}
+	clear := goimage.NewNRGBA(goimage.Rect(0, 0, 100, 100)) // transparent black
+	got, err := l.Prepare(t.Context(), asPNG(t, clear))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := decoded(t, got).At(50, 50); !near(c, color.White) {
+		t.Errorf("transparent became %v, want white", c)
+	}
+}
+
+func TestShrinkIsTheExactAreaAverage(t *testing.T) {
+	// 5×1 to 3×1: each result covers 5/3 of a source pixel.
+	src := goimage.NewGray(goimage.Rect(0, 0, 5, 1))
+	copy(src.Pix, []byte{0, 30, 60, 90, 255})
+	got := shrink(src, 3)
+	for x, want := range []float64{(0 + 30*2.0/3) * 3 / 5, (30/3.0 + 60 + 90/3.0) * 3 / 5, (90*2.0/3 + 255) * 3 / 5} {
+		if v := float64(got.Pix[4*x]); v < want-0.5 || v > want+0.5 {
+			t.Errorf("pixel %d is %v, want %.2f", x, v, want)
+		}
+	}
+	// The same along y, over more rows than one band holds.
+	tall := goimage.NewGray(goimage.Rect(0, 0, 1, 300))
+	for y := range 300 {
+		tall.Pix[y] = byte(y / 100 * 100)
+	}
+	got = shrink(tall, 3)
+	for y := range 3 {
+		if got.Pix[y*got.Stride] != byte(y*100) {
+			t.Errorf("row %d is %d, want %d", y, got.Pix[y*got.Stride], y*100)
+		}
+	}
+}
+
+func TestPrepareTakesTheFirstFrameOfAnAnimation(t *testing.T) {
+	anim := &gif.GIF{LoopCount: 0}
+	for _, c := range []color.Color{red, green, blue} {
+		frame := goimage.NewPaletted(goimage.Rect(0, 0, 40, 40), color.Palette{c, color.White})
+		anim.Image, anim.Delay = append(anim.Image, frame), append(anim.Delay, 10)
+	}
+	var buf bytes.Buffer
+	if err := gif.EncodeAll(&buf, anim); err != nil {
+		t.Fatal(err)
+	}
+	got, err := newTestLoader(t, Options{}).Prepare(t.Context(), buf.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := decoded(t, got).At(20, 20); !near(c, red) {
+		t.Errorf("the frame is %v, want red", c)
+	}
+}
+
+// A 1×1 lossless WebP, as a still and as the only frame of an animation.
+const tinyWebP = "RIFF\x1a\x00\x00\x00WEBPVP8L\x0d\x00\x00\x00\x2f\x00\x00\x00\x10\x07\x10\x11\x11\x88\x88\xfe\x07\x00"
+
+func animatedWebP() []byte {
+	still := tinyWebP[12:]
+	anmf := string(make([]byte, 16)) + still // at 0,0, one pixel wide and high
+	body := "WEBP" + "VP8X\x0a\x00\x00\x00\x02\x00\x00\x00" + string(make([]byte, 6)) + "ANIM\x06\x00\x00\x00" + string(make([]byte, 6)) +
+		"ANMF" + string(binary.LittleEndian.AppendUint32(nil, uint32(len(anmf)))) + anmf
+	return []byte("RIFF" + string(binary.LittleEndian.AppendUint32(nil, uint32(len(body)))) + body)
+}
+
+func TestPrepareReadsWebPStillAndAnimated(t *testing.T) {
+	l := newTestLoader(t, Options{})
+	for name, data := range map[string][]byte{"still": []byte(tinyWebP), "animated": animatedWebP()} {
+		got, err := l.Prepare(t.Context(), data)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if got.Width != 1 || got.Height != 1 {
+			t.Errorf("%s: %d×%d", name, got.Width, got.Height)
+		}
+	}
+}
+
+func TestPrepareReadsCMYK(t *testing.T) {
+	got, err := newTestLoader(t, Options{}).Prepare(t.Context(), cmykJPEG())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Width != 8 || got.Height != 8 {
+		t.Errorf("%d×%d, want 8×8", got.Width, got.Height)
+	}
+	// Adobe stores ink inverted: every sample at its middle is half of every ink.
+	if c := decoded(t, got).At(4, 4); !near(c, color.Gray{64}) {
+		t.Errorf("half of every ink became %v", c)
+	}
+}
+
+// cmykJPEG builds a baseline JPEG of one 8×8 block in four components, all zero
+// coefficients, marked by Adobe as CMYK.
+func cmykJPEG() []byte {
+	out := []byte{0xff, 0xd8}
+	segment := func(marker byte, body ...byte) {
+		out = append(binary.BigEndian.AppendUint16(append(out, 0xff, marker), uint16(len(body)+2)), body...)
+	}
+	segment(0xee, append([]byte("Adobe"), 0, 100, 0, 0, 0, 0, 0)...)
+	segment(0xdb, append([]byte{0}, bytes.Repeat([]byte{1}, 64)...)...)
+	segment(0xc0, 8, 0, 8, 0, 8, 4, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0)
+	for _, table := range []byte{0x00, 0x10} { // one code, of one bit: "0" stands for zero
+		segment(0xc4, append([]byte{table, 1}, make([]byte, 16)...)...)
+	}
+	segment(0xda, 4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 63, 0)
+	return append(out, 0x00, 0xff, 0xd9) // eight zero bits: DC and AC of four components
+}
+
+func TestPrepareRefusesWhatItMust(t *testing.T) {
+	l := newTestLoader(t, Options{MaxBytes: 1 << 20})
+	photo := asJPEG(t, corners(300, 200))
+	huge := bytes.Clone(photo) // 100 megapixels by its header
+	sof := bytes.Index(huge, []byte{0xff, 0xc0})
+	binary.BigEndian.PutUint16(huge[sof+5:], 10000)
+	binary.BigEndian.PutUint16(huge[sof+7:], 10000)
+	bomb := asPNG(t, corners(4, 4))
+	binary.BigEndian.PutUint32(bomb[16:], 1<<15)
+	binary.BigEndian.PutUint32(bomb[20:], 1<<15)
+	copy(bomb[29:], crc(bomb[12:29]))
+	for name, c := range map[string]struct {
+		data []byte
+		want Kind
+	}{
+		"text named .jpg":    {[]byte("this is no picture at all"), NotAnImage},
+		"html":               {[]byte("<!DOCTYPE html><html>not found</html>"), NotAnImage},
+		"empty":              {nil, NotAnImage},
+		"svg":                {[]byte(`<?xml version="1.0"?><svg xmlns="x"/>`), Unsupported},
+		"avif":               {[]byte("\x00\x00\x00\x1cftypavif\x00\x00\x00\x00"), Unsupported},
+		"100-megapixel jpeg": {huge, TooManyPixels},
+		"png bomb":           {bomb, TooManyPixels},
+		"truncated png":      {asPNG(t, corners(300, 200))[:600], Corrupt},
+		"truncated jpeg":     {photo[:len(photo)/2], Corrupt},
+		"jpeg header only":   {photo[:20], Corrupt},
+		"gif header only":    {[]byte("GIF89a"), Corrupt},
+		"webp header only":   {[]byte("RIFF\x00\x00\x00\x00WEBP"), Corrupt},
+		"too many bytes":     {append(bytes.Clone(photo), make([]byte, 1<<20)...), TooLarge},
+		"lying webp":         {[]byte("RIFF\x1a\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff"), Corrupt},
+		"webp of 16k by 16k": {[]byte("RIFF\x1a\x00\x00\x00WEBPVP8L\x0d\x00\x00\x00\x2f\xff\xff\xff\x0f\x07\x10\x11\x11\x88\x88\xfe\x07\x00"), TooManyPixels},
+		"gif of 64k by 64k":  {[]byte("GIF89a\xff\xff\xff\xff\x00\x00\x00"), TooManyPixels},
+		"arithmetic jpeg":    {bytes.Replace(photo, []byte{0xff, 0xc0}, []byte{0xff, 0xc9}, 1), Unsupported},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := l.Prepare(t.Context(), c.data)
+			runtime.ReadMemStats(&after)
+			if KindOf(err) != c.want {
+				t.Errorf("kind %q, want %q: %v", KindOf(err), c.want, err)
+			}
+			if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
+				t.Errorf("refusing it took %d MiB", used>>20)
+			}
+		})
+	}
+}
+
+func TestPrepareIsDeterministic(t *testing.T) {
+	l := newTestLoader(t, Options{LongSide: 100})
+	data := asPNG(t, corners(333, 251))
+	first, err := l.Prepare(t.Context(), data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		again, err := l.Prepare(t.Context(), data)
+		if err != nil || again.SHA256 != first.SHA256 {
+			t.Fatalf("%s then %s (%v)", first.SHA256, again.SHA256, err)
+		}
+	}
+	other := newTestLoader(t, Options{LongSide: 99})
+	if changed, err := other.Prepare(t.Context(), data); err != nil || changed.SHA256 == first.SHA256 {
+		t.Errorf("another size has the same hash (%v)", err)
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for _, opt := range []Options{{LongSide: 1}, {Quality: 101}, {MaxBytes: -1}, {PerHost: -1}} {
+		if _, err := NewLoader(opt); err == nil {
+			t.Errorf("%+v was accepted", opt)
+		}
+	}
+}
+
+func FuzzPrepare(f *testing.F) {
+	f.Add([]byte(tinyWebP))
+	f.Add(animatedWebP())
+	f.Add(cmykJPEG())
+	f.Add(asPNG(f, corners(4, 4)))
+	f.Add(withJPEGExif(asJPEG(f, corners(8, 8)), exifBlock(binary.LittleEndian, 6)))
+	f.Add([]byte("GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"))
+	l := newTestLoader(f, Options{LongSide: 32, MaxPixels: 1 << 20})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := l.Prepare(t.Context(), data)
+		if err != nil {
+			if KindOf(err) == "" || strings.Contains(err.Error(), "gave up") {
+				t.Fatalf("not a typed failure, or a panic inside: %v", err)
+			}
+			return
+		}
+		if max(got.Width, got.Height) > 32 || len(got.Data) == 0 {
+			t.Fatalf("prepared to %d×%d", got.Width, got.Height)
+		}
+	})
+}
+
+func FuzzOrientation(f *testing.F) {
+	for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+		f.Add(exifBlock(order, 6))
+	}
+	f.Fuzz(func(t *testing.T, block []byte) {
+		for _, data := range [][]byte{block, withJPEGExif([]byte{0xff, 0xd8, 0xff, 0xda}, block[:min(len(block), 60000)])} {
+			for _, form := range []format{formatJPEG, formatPNG, formatWebP} {
+				if o := orientation(data, form); o < 1 || o > 8 {
+					t.Fatalf("orientation %d", o)
+				}
+			}
+		}
+		if o := tiffOrientation(block); o < 1 || o > 8 {
+			t.Fatalf("orientation %d", o)
+		}
+		firstFrame(append([]byte("RIFF\x00\x00\x00\x00WEBP"), block...))
+	})
+}
+
+func BenchmarkPrepare(b *testing.B) {
+	l := newTestLoader(b, Options{})
+	data := asJPEG(b, corners(4000, 3000))
+	for b.Loop() {
+		if _, err := l.Prepare(b.Context(), data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
