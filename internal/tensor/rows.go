@@ -1,56 +1,41 @@
 package tensor
 
+import "fmt"
+
 // Gather copies rows src[idx[r]] into dst row r.
 func Gather(dst, src *Matrix, idx []int32) {
-	for r, i := range idx {
-		copy(dst.Row(r), src.Row(int(i)))
-	}
-}
-
-// ScatterAdd adds src row r to dst row idx[r], in the order of r.
-func ScatterAdd(dst, src *Matrix, idx []int32) {
-	for r, i := range idx {
-		d := dst.Row(int(i))
-		for j, v := range src.Row(r) {
-			d[j] += v
-		}
-	}
-}
-
-// MulDense computes dst = s·x (dst is overwritten).
-func (s *CSR) MulDense(dst, x *Matrix) {
-	Parallel(s.Rows, 256, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			out := dst.Row(i)
-			clear(out)
-			cols, vals := s.Row(i)
-			for e, c := range cols {
-				v := vals[e]
-				for j, xv := range x.Row(int(c)) {
-					out[j] += v * xv
-				}
-			}
+	checkRows("Gather", dst, src, idx, dst.Rows, src.Rows)
+	Parallel(len(idx), rowGrain(src.Cols), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			copy(dst.Row(r), src.Row(int(idx[r])))
 		}
 	})
 }
 
-// Transpose returns sᵀ with ascending columns.
-func (s *CSR) Transpose() *CSR {
-	t := &CSR{Rows: s.Cols, Cols: s.Rows, Indptr: make([]int64, s.Cols+1),
-		Indices: make([]int32, s.NNZ()), Values: make([]float32, s.NNZ())}
-	for _, c := range s.Indices {
-		t.Indptr[c+1]++
+// ScatterAdd adds src row r to dst row idx[r], in the order of r. Large calls are
+// cut by columns, so each destination element sees the same order.
+func ScatterAdd(dst, src *Matrix, idx []int32) {
+	checkRows("ScatterAdd", dst, src, idx, src.Rows, dst.Rows)
+	grain := src.Cols
+	if len(idx)*src.Cols > elementGrain {
+		grain = max(32, ceilDiv(ceilDiv(src.Cols, 4), 16)*16)
 	}
-	for c := range s.Cols {
-		t.Indptr[c+1] += t.Indptr[c]
+	Parallel(src.Cols, grain, func(lo, hi int) {
+		for r, i := range idx {
+			Axpy(1, src.Row(r)[lo:hi], dst.Row(int(i))[lo:hi])
+		}
+	})
+}
+
+// checkRows panics unless a has a row for each index, both have equal columns, and
+// every index lies below limit.
+func checkRows(what string, dst, src *Matrix, idx []int32, rows, limit int) {
+	if dst.Cols != src.Cols || rows != len(idx) {
+		panic(fmt.Sprintf("tensor: %s of %d indices between %d×%d and %d×%d matrices", what, len(idx), dst.Rows, dst.Cols, src.Rows, src.Cols))
 	}
-	next := append([]int64(nil), t.Indptr...)
-	for i := range s.Rows {
-		cols, vals := s.Row(i)
-		for e, c := range cols {
-			t.Indices[next[c]], t.Values[next[c]] = int32(i), vals[e]
-			next[c]++
+	for r, i := range idx {
+		if int(i) < 0 || int(i) >= limit {
+			panic(fmt.Sprintf("tensor: %s: index %d at position %d, rows %d", what, i, r, limit))
 		}
 	}
-	return t
 }

@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package tensor
+
+func detectLevel() level { return levelGeneric }

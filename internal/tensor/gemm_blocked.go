@@ -1,0 +1,170 @@
+package tensor
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	parallelWork   = 1 << 18   // multiply-adds below which a second goroutine costs more than it saves
+	kcMax          = 512       // longest sum kept in registers before C is touched
+	kcSplit        = 384       // block length when k is longer than kcMax
+	panelsBytes    = 512 << 10 // packed B that a task streams from the second-level cache
+	superBytes     = 32 << 20  // packed B in memory at a time
+	conflictStride = 1024      // rows of A a multiple of this apart fall on the same cache sets
+)
+
+// blocked computes the product by packed panels of B (and of A where its rows cannot
+// be read in place): B is packed once, then tasks of mc rows × nc columns are taken
+// by the workers. Which task computes an element, and how, depends on the shapes only.
+func (p product) blocked() {
+	workers := 1
+	if p.m*p.n*p.k > 2*parallelWork {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	t := p.tile
+	kBlocks := 1
+	if p.k > kcMax {
+		kBlocks = ceilDiv(p.k, kcSplit)
+	}
+	kc := ceilDiv(p.k, kBlocks)
+	super := p.n
+	if limit := superBytes / (4 * p.k); super > limit {
+		super = max(t.nr, limit/t.nr*t.nr)
+	}
+	for j0 := 0; j0 < p.n; j0 += super {
+		j := jobs.Get().(*job)
+		j.prepare(p, j0, min(j0+super, p.n), kc, kBlocks)
+		j.start(workers)
+		j.packed.release()
+		j.product = product{}
+		jobs.Put(j)
+	}
+}
+
+var jobs = sync.Pool{New: func() any { return new(job) }}
+
+// job is the product of A with columns [j0, j1) of B.
+type job struct {
+	product
+	j0, j1      int
+	kc, kBlocks int
+	panels      int // panels of B
+	blockPanels int // panels a task covers
+	nBlocks     int
+	mc, mBlocks int
+	packA       bool
+	packed      *scratch
+
+	packNext, packDone, next atomic.Int64
+	wg                       sync.WaitGroup
+}
+
+func (j *job) prepare(p product, j0, j1, kc, kBlocks int) {
+	t := p.tile
+	j.product, j.j0, j.j1, j.kc, j.kBlocks = p, j0, j1, kc, kBlocks
+	j.panels = ceilDiv(j1-j0, t.nr)
+	j.nBlocks = ceilDiv(j.panels, max(1, panelsBytes/(4*kc*t.nr)))
+	j.blockPanels = ceilDiv(j.panels, j.nBlocks)
+	j.nBlocks = ceilDiv(j.panels, j.blockPanels)
+	j.packA = p.transA || p.lda%conflictStride == 0
+	j.mc = 4 * t.mr
+	j.mBlocks = ceilDiv(p.m, j.mc)
+	j.packed = getScratch(p.k * j.panels * t.nr)
+	j.packNext.Store(0)
+	j.packDone.Store(0)
+	j.next.Store(0)
+}
+
+// start runs the job on the calling goroutine and on workers-1 others.
+func (j *job) start(workers int) {
+	workers = min(workers, max(j.mBlocks*j.nBlocks, j.panels*j.kBlocks))
+	for range workers - 1 {
+		j.wg.Add(1)
+		go j.help()
+	}
+	j.run()
+	j.wg.Wait()
+}
+
+func (j *job) help() {
+	defer j.wg.Done()
+	j.run()
+}
+
+// run packs panels of B until none is left, waits for those that others are still
+// packing, then computes blocks of C.
+func (j *job) run() {
+	packs, nr := int64(j.panels*j.kBlocks), j.tile.nr
+	for i := j.packNext.Add(1) - 1; i < packs; i = j.packNext.Add(1) - 1 {
+		kb, panel := int(i)/j.panels, int(i)%j.panels
+		p0 := kb * j.kc
+		kc := min(j.kc, j.k-p0)
+		j.packB(j.panelB(kb, panel, kc), j.j0+panel*nr, p0, kc)
+		j.packDone.Add(1)
+	}
+	for j.packDone.Load() < packs {
+		runtime.Gosched()
+	}
+	var bufA *scratch
+	if j.packA {
+		bufA = getScratch(ceilDiv(j.mc, j.tile.mr) * j.kc * j.tile.packStride)
+		defer bufA.release()
+	}
+	var args kernelArgs
+	tasks := int64(j.mBlocks * j.nBlocks)
+	for i := j.next.Add(1) - 1; i < tasks; i = j.next.Add(1) - 1 {
+		j.block(&args, bufA, int(i)%j.mBlocks*j.mc, int(i)/j.mBlocks*j.blockPanels)
+	}
+}
+
+// panelB is the place of a packed panel: all panels of the first block of k come
+// first, each kc×nr.
+func (j *job) panelB(kb, panel, kc int) []float32 {
+	nr := j.tile.nr
+	return j.packed.data[kb*j.kc*j.panels*nr+panel*kc*nr:]
+}
+
+// block computes rows [i0, i0+mc) of the panels from panel on.
+func (j *job) block(args *kernelArgs, bufA *scratch, i0, panel int) {
+	t := j.tile
+	i1 := min(i0+j.mc, j.m)
+	args.np = min(j.blockPanels, j.panels-panel)
+	col := j.j0 + panel*t.nr
+	args.setColumns(min(j.j1-col, args.np*t.nr)-(args.np-1)*t.nr, t.nr)
+	args.lda, args.ldc = uintptr(j.lda)*4, uintptr(j.ldc)*4
+	for kb := range j.kBlocks {
+		p0 := kb * j.kc
+		args.k = min(j.kc, j.k-p0)
+		args.b = at(j.panelB(kb, panel, args.k), 0)
+		beta := j.beta
+		if kb > 0 {
+			beta = 1
+		}
+		args.setUpdate(j.alpha, beta)
+		for i := i0; i < i1; i += t.mr {
+			args.mr = min(t.mr, i1-i)
+			args.c = at(j.c, i*j.ldc+col)
+			if j.packA {
+				buf := bufA.data[(i-i0)/t.mr*args.k*t.packStride:]
+				j.product.packA(buf, i, args.mr, p0, args.k)
+				args.a = at(buf, 0)
+				args.prefetch, args.prefetchEnd = args.a, args.a
+				run(t.level, true, args)
+				continue
+			}
+			args.a = at(j.a, i*j.lda+p0)
+			args.prefetch = args.a
+			args.prefetchEnd = args.a
+			if next := i + t.mr; next < j.m {
+				args.prefetch = at(j.a, next*j.lda+p0)
+				args.prefetchEnd = at(j.a, (min(next+t.mr, j.m)-1)*j.lda+p0+args.k-1)
+			}
+			run(t.level, false, args)
+		}
+	}
+	args.a, args.b, args.c, args.prefetch, args.prefetchEnd = nil, nil, nil, nil, nil
+}
+
+func ceilDiv(a, b int) int { return (a + b - 1) / b }

@@ -1,0 +1,65 @@
+#include "textflag.h"
+
+// func transpose8x8(dst *float32, ldd uintptr, src *float32, lds uintptr, blocks int)
+TEXT ·transpose8x8(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ ldd+8(FP), R8
+	MOVQ src+16(FP), SI
+	MOVQ lds+24(FP), R9
+	MOVQ blocks+32(FP), CX
+	LEAQ (R8)(R8*2), R10
+	LEAQ (R9)(R9*2), R11
+
+loop:
+	LEAQ (SI)(R9*4), R12
+	// Rows i and i+4 share a register: low half columns 0–3, high half of the pair 4–7 below.
+	VMOVUPS (SI), X0
+	VMOVUPS (SI)(R9*1), X1
+	VMOVUPS (SI)(R9*2), X2
+	VMOVUPS (SI)(R11*1), X3
+	VINSERTF128 $1, (R12), Y0, Y0
+	VINSERTF128 $1, (R12)(R9*1), Y1, Y1
+	VINSERTF128 $1, (R12)(R9*2), Y2, Y2
+	VINSERTF128 $1, (R12)(R11*1), Y3, Y3
+	VMOVUPS 16(SI), X4
+	VMOVUPS 16(SI)(R9*1), X5
+	VMOVUPS 16(SI)(R9*2), X6
+	VMOVUPS 16(SI)(R11*1), X7
+	VINSERTF128 $1, 16(R12), Y4, Y4
+	VINSERTF128 $1, 16(R12)(R9*1), Y5, Y5
+	VINSERTF128 $1, 16(R12)(R9*2), Y6, Y6
+	VINSERTF128 $1, 16(R12)(R11*1), Y7, Y7
+
+	// 4×4 transposes inside the 128-bit lanes.
+	VUNPCKLPS Y1, Y0, Y8
+	VUNPCKHPS Y1, Y0, Y9
+	VUNPCKLPS Y3, Y2, Y10
+	VUNPCKHPS Y3, Y2, Y11
+	VUNPCKLPD Y10, Y8, Y0
+	VUNPCKHPD Y10, Y8, Y1
+	VUNPCKLPD Y11, Y9, Y2
+	VUNPCKHPD Y11, Y9, Y3
+	VUNPCKLPS Y5, Y4, Y8
+	VUNPCKHPS Y5, Y4, Y9
+	VUNPCKLPS Y7, Y6, Y10
+	VUNPCKHPS Y7, Y6, Y11
+	VUNPCKLPD Y10, Y8, Y4
+	VUNPCKHPD Y10, Y8, Y5
+	VUNPCKLPD Y11, Y9, Y6
+	VUNPCKHPD Y11, Y9, Y7
+
+	LEAQ (DI)(R8*4), R13
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, (DI)(R8*1)
+	VMOVUPS Y2, (DI)(R8*2)
+	VMOVUPS Y3, (DI)(R10*1)
+	VMOVUPS Y4, (R13)
+	VMOVUPS Y5, (R13)(R8*1)
+	VMOVUPS Y6, (R13)(R8*2)
+	VMOVUPS Y7, (R13)(R10*1)
+	LEAQ (DI)(R8*8), DI
+	ADDQ $32, SI
+	DECQ CX
+	JNE loop
+	VZEROUPPER
+	RET

@@ -1,0 +1,86 @@
+package tensor
+
+import (
+	"fmt"
+	"math"
+)
+
+// sameLen panics unless n slices that belong together are equally long.
+func sameLen(what string, n int, others ...int) {
+	for _, o := range others {
+		if o != n {
+			panic(fmt.Sprintf("tensor: %s of slices with %d and %d elements", what, n, o))
+		}
+	}
+}
+
+// Dot returns Σ a_i·b_i.
+func Dot(a, b []float32) float32 {
+	sameLen("Dot", len(a), len(b))
+	var s float32
+	i := 0
+	if n := len(a) &^ 7; active >= levelAVX2 && n > 0 {
+		s = dotAVX2(&a[0], &b[0], n)
+		i = n
+	}
+	for ; i < len(a); i++ {
+		s += a[i] * b[i]
+	}
+	return s
+}
+
+// Axpy computes y += alpha·x; x and y are the same slice or do not overlap.
+func Axpy(alpha float32, x, y []float32) {
+	sameLen("Axpy", len(x), len(y))
+	i := 0
+	if n := len(x) &^ 7; active >= levelAVX2 && n > 0 {
+		axpyAVX2(alpha, &x[0], &y[0], n)
+		i = n
+	}
+	for ; i < len(x); i++ {
+		y[i] += alpha * x[i]
+	}
+}
+
+// Scale computes x *= alpha.
+func Scale(alpha float32, x []float32) {
+	i := 0
+	if n := len(x) &^ 7; active >= levelAVX2 && n > 0 {
+		scaleAVX2(alpha, &x[0], n)
+		i = n
+	}
+	for ; i < len(x); i++ {
+		x[i] *= alpha
+	}
+}
+
+// Norm2 returns the Euclidean length of x, summed in float64.
+func Norm2(x []float32) float64 { return math.Sqrt(SumSquares(x)) }
+
+// SumSquares returns Σ x_i², summed in float64.
+func SumSquares(x []float32) float64 {
+	var s float64
+	i := 0
+	if n := len(x) &^ 7; active >= levelAVX2 && n > 0 {
+		s = sumSquaresAVX2(&x[0], 0, n)
+		i = n
+	}
+	for ; i < len(x); i++ {
+		s += float64(x[i]) * float64(x[i])
+	}
+	return s
+}
+
+// Sum returns Σ x_i, summed in float64.
+func Sum(x []float32) float64 {
+	var s float64
+	i := 0
+	if n := len(x) &^ 7; active >= levelAVX2 && n > 0 {
+		s = sumAVX2(&x[0], n)
+		i = n
+	}
+	for ; i < len(x); i++ {
+		s += float64(x[i])
+	}
+	return s
+}
