@@ -29,11 +29,13 @@ const (
 
 // Options says what to read.
 type Options struct {
-	Inter  string // the .inter file, plain or gzip
-	Name   string // dataset name; "" = the file's name without extensions
-	Domain string
-	IDs    IDs
-	Policy *dataset.RowPolicy // nil = stop at the first bad row
+	Inter   string // the .inter file, plain or gzip
+	Name    string // dataset name; "" = the file's name without extensions
+	Domain  string
+	IDs     IDs
+	UserMap string             // u_id_mapping.csv: the users' own ids; "" = ids are the row numbers
+	ItemMap string             // i_id_mapping.csv: the items' own ids, by which metadata can be joined
+	Policy  *dataset.RowPolicy // nil = stop at the first bad row
 }
 
 // Read reads an .inter file. With an x_label column the dataset is split as labelled,
@@ -66,7 +68,11 @@ func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, 
 	}
 	file := pass.Report(f, "MMRec .inter, "+r.describe())
 	file.Rows-- // the header
-	return ds, &dataset.Report{Kind: "mmrec", Files: []dataset.FileReport{file}}, nil
+	rep := &dataset.Report{Kind: "mmrec", Files: []dataset.FileReport{file}}
+	if err := r.applyMaps(ctx, opt, ds, rep); err != nil {
+		return nil, nil, err
+	}
+	return ds, rep, nil
 }
 
 func (r *reader) dataset(opt Options) (*dataset.Dataset, error) {

@@ -94,6 +94,14 @@ func (f *File) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// PeekLine returns the first line, or as much of it as the buffer shows, without
+// reading it.
+func (f *File) PeekLine() []byte {
+	start, _ := f.data.Peek(64 << 10)
+	line, _, _ := bytes.Cut(start, []byte{'\n'})
+	return line
+}
+
 // explain names the file in a read error and tells a torn archive from a bad disk.
 func (f *File) explain(err error) error {
 	var disk *fs.PathError
