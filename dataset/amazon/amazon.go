@@ -1,0 +1,162 @@
+// Package amazon reads the public Amazon review data of all three generations, found
+// out file by file, plain or gzip:
+//
+//   - 2014: reviews as JSON lines (reviewerID, asin, unixReviewTime, overall); metadata
+//     as one Python literal a line (asin, title, brand, categories as a list of paths,
+//     description, imUrl)
+//   - 2018: JSON lines (category as one list, description as a list, imageURLHighRes)
+//   - 2023: JSON lines (user_id, parent_asin, timestamp in ms, rating; parent_asin, title,
+//     store, details, categories, description as a list, images as a list of objects)
+//
+// Files are read as streams. Reviews come first and may go through the k-core before
+// metadata are read for the surviving items only, so memory is in proportion to the
+// interactions and to the items kept, not to the files.
+package amazon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/dataset/internal/literal"
+	"github.com/mllmrec/mllmrec/dataset/internal/source"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// Generation is the year of a release of the data.
+type Generation int
+
+// The generations. Unknown stands for reviews of 2014 or 2018 that show no field by
+// which to tell; both are read alike.
+const (
+	Unknown Generation = 0
+	Gen2014 Generation = 2014
+	Gen2018 Generation = 2018
+	Gen2023 Generation = 2023
+)
+
+// String returns the year.
+func (g Generation) String() string {
+	if g == Unknown {
+		return "2014 or 2018"
+	}
+	return fmt.Sprint(int(g))
+}
+
+// Options says what to read.
+type Options struct {
+	Reviews string // reviews, one a line
+	Meta    string // product metadata, one a line; "" = items have no texts
+	Name    string // dataset name; "" = the reviews file's name without extensions
+	Domain  string
+	KCore   int // merge duplicates and cut to this core before metadata are read; 0 = do neither
+	Policy  *dataset.RowPolicy
+}
+
+// Read reads reviews, then metadata for the items left. The dataset has no split. With
+// a k-core the rows are numbered as by MMRec's preprocessing: in the order of first
+// appearance in the filtered reviews.
+func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, error) {
+	ds, rep, err := ReadReviews(ctx, opt)
+	if err != nil {
+		return nil, nil, err
+	}
+	if opt.KCore > 0 {
+		rep.Merged = dataset.MergeDuplicates(ds)
+		core := dataset.KCore(ds, opt.KCore)
+		rep.Core = &core
+		if len(ds.Interactions) == 0 {
+			return nil, nil, usererr.New("choose a smaller k-core", "%s: no user and item have %d interactions each: the %d-core is empty", opt.Reviews, opt.KCore, opt.KCore)
+		}
+	}
+	if opt.Meta != "" {
+		if err := AddMetadata(ctx, ds, opt.Meta, opt.Policy, rep); err != nil {
+			return nil, nil, err
+		}
+	}
+	ds.Sort()
+	return ds, rep, nil
+}
+
+// ReadReviews reads the reviews alone. Interactions stand in file order, not sorted,
+// so that MergeDuplicates and KCore can number rows in that order; call Sort when done.
+func ReadReviews(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, error) {
+	f, err := source.Open(opt.Reviews)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open reviews: %w", err)
+	}
+	defer f.Close()
+	r := &reviews{users: dataset.NewIndex(), items: dataset.NewIndex()}
+	pass, err := source.EachLine(ctx, f, opt.Policy, r.line)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(r.interactions) == 0 {
+		return nil, nil, usererr.New("a reviews file holds one review a line, with reviewerID and asin, or user_id and parent_asin", "%s holds no usable reviews", opt.Reviews)
+	}
+	ds := &dataset.Dataset{Name: opt.Name, Domain: opt.Domain, Clock: dataset.ClockMoment, UserIDs: r.users.IDs(), Interactions: r.interactions}
+	if ds.Name == "" {
+		ds.Name, _, _ = strings.Cut(filepath.Base(opt.Reviews), ".")
+	}
+	ds.Items = make([]dataset.Item, len(r.items.IDs()))
+	for i, id := range r.items.IDs() {
+		ds.Items[i].ID = id
+	}
+	rep := &dataset.Report{Kind: "amazon", Files: []dataset.FileReport{pass.Report(f, fmt.Sprintf("Amazon %s reviews, %s", r.generation, r.lines.notation()))}}
+	return ds, rep, nil
+}
+
+// lines finds each line's object, in the notation of the file's first line.
+type lines struct {
+	scan  literal.Scanner
+	known bool
+	dia   literal.Dialect
+}
+
+// object walks the members of the line's object.
+func (l *lines) object(line []byte, member func(key []byte) error) error {
+	if !l.known {
+		l.dia, l.known = notationOf(line)
+		if !l.known {
+			return source.Bad(1, "no object: a line starts with {")
+		}
+	}
+	l.scan.Reset(line, l.dia)
+	err := l.scan.Object(member)
+	if err == nil {
+		err = l.scan.End()
+	}
+	return rowError(err)
+}
+
+// notationOf tells JSON from Python by the first key's quotes.
+func notationOf(line []byte) (literal.Dialect, bool) {
+	text := strings.TrimLeft(string(line[:min(len(line), 256)]), " \t")
+	inner, ok := strings.CutPrefix(text, "{")
+	if !ok {
+		return literal.JSON, false
+	}
+	if inner = strings.TrimLeft(inner, " \t"); strings.HasPrefix(inner, `"`) || strings.HasPrefix(inner, "}") {
+		return literal.JSON, true
+	}
+	return literal.Python, true
+}
+
+func (l *lines) notation() string {
+	if l.dia == literal.Python {
+		return "one Python literal a line"
+	}
+	return "JSON lines"
+}
+
+// rowError makes a scanner's error the row's.
+func rowError(err error) error {
+	var bad *literal.SyntaxError
+	if errors.As(err, &bad) {
+		return source.Bad(bad.Offset+1, "%s", bad.Reason)
+	}
+	return err
+}

@@ -1,0 +1,260 @@
+package amazon
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/dataset/internal/literal"
+	"github.com/mllmrec/mllmrec/dataset/internal/source"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// AddMetadata reads a metadata file and fills in the items of ds that it describes, by
+// id; the millions of others are passed over unread. Items it does not describe stay
+// as they are. Where a product stands twice, the first line counts. The file's report
+// and notes go to rep.
+func AddMetadata(ctx context.Context, ds *dataset.Dataset, path string, policy *dataset.RowPolicy, rep *dataset.Report) error {
+	f, err := source.Open(path)
+	if err != nil {
+		return fmt.Errorf("open metadata: %w", err)
+	}
+	defer f.Close()
+	m := &metadata{ds: ds, rows: make(map[string]int32, ds.NumItems()), done: make([]bool, ds.NumItems())}
+	for i, it := range ds.Items {
+		m.rows[it.ID] = int32(i)
+	}
+	pass, err := source.EachLine(ctx, f, policy, m.line)
+	if err != nil {
+		return err
+	}
+	file := pass.Report(f, fmt.Sprintf("Amazon %s metadata, %s", m.generation(), m.notation()))
+	file.Replaced = m.replaced
+	rep.Files = append(rep.Files, file)
+	if file.Rows == 0 {
+		return usererr.New("a metadata file holds one product a line, with asin or parent_asin", "%s holds no usable products", path)
+	}
+	if m.described == 0 {
+		return usererr.New("check that reviews and metadata are of one category and one generation",
+			"%s describes none of the %d items (it holds %d others)", path, ds.NumItems(), file.Rows)
+	}
+	if missing := ds.NumItems() - m.described; missing > 0 {
+		rep.Note("%d of %d items have no metadata and stay without text", missing, ds.NumItems())
+	}
+	if m.repeated > 0 {
+		rep.Note("%d metadata lines repeat a product; the first line of each counts", m.repeated)
+	}
+	return nil
+}
+
+// The members of a product that are read, in the order in which they are decoded.
+const (
+	keyASIN = iota
+	keyParent
+	keyTitle
+	keyBrand
+	keyStore
+	keyDetails
+	keyCategories
+	keyCategory
+	keyMainCategory
+	keyMainCat
+	keyDescription
+	keyImURL
+	keyImageHigh
+	keyImageURL
+	keyImages
+	keyRelated // 2014 only; not read, but tells the generation
+	keyAlsoBuy // 2018 only; likewise
+	numKeys
+)
+
+var keyNames = map[string]int{
+	"asin": keyASIN, "parent_asin": keyParent, "title": keyTitle, "brand": keyBrand, "store": keyStore, "details": keyDetails,
+	"categories": keyCategories, "category": keyCategory, "main_category": keyMainCategory, "main_cat": keyMainCat,
+	"description": keyDescription, "imUrl": keyImURL, "imageURLHighRes": keyImageHigh, "imageURL": keyImageURL, "images": keyImages,
+	"related": keyRelated, "also_buy": keyAlsoBuy,
+}
+
+// metadata fills in items from one file.
+type metadata struct {
+	lines
+	ds                            *dataset.Dataset
+	rows                          map[string]int32
+	done                          []bool
+	described, repeated, replaced int
+	at                            [numKeys]int // offset of each member's value in this line; -1 = absent
+	has                           [numKeys]bool
+	dirty                         bool
+}
+
+// generation tells by the members met in the whole file.
+func (m *metadata) generation() Generation {
+	switch {
+	case m.has[keyParent]:
+		return Gen2023
+	case m.has[keyImageHigh], m.has[keyImageURL], m.has[keyMainCat], m.has[keyCategory], m.has[keyAlsoBuy]:
+		return Gen2018
+	case m.has[keyImURL], m.has[keyCategories], m.has[keyRelated], m.dia == literal.Python:
+		return Gen2014
+	}
+	return Unknown
+}
+
+func (m *metadata) line(line []byte, _ int) error {
+	for k := range m.at {
+		m.at[k] = -1
+	}
+	err := m.object(line, func(key []byte) error {
+		if k, ok := keyNames[string(key)]; ok {
+			m.at[k] = m.scan.Offset()
+		}
+		return m.scan.Skip()
+	})
+	if err != nil {
+		return err
+	}
+	name, key := "parent_asin", keyParent
+	if m.at[keyParent] < 0 {
+		name, key = "asin", keyASIN
+	}
+	if m.at[key] < 0 {
+		return source.Bad(0, "neither asin nor parent_asin")
+	}
+	m.scan.Seek(m.at[key])
+	if m.scan.Kind() != literal.String {
+		return source.Bad(m.at[key]+1, "%s is no text", name)
+	}
+	id, err := m.scan.String()
+	if err != nil {
+		return rowError(err)
+	}
+	if why := dataset.CheckID(id); why != "" {
+		return source.Bad(m.at[key]+1, "%s: %s", name, why)
+	}
+	for k, at := range m.at {
+		m.has[k] = m.has[k] || at >= 0
+	}
+	row, wanted := m.rows[string(id)]
+	if !wanted {
+		return nil
+	}
+	if m.done[row] {
+		m.repeated++
+		return nil
+	}
+	it := dataset.Item{ID: m.ds.Items[row].ID}
+	m.dirty = false
+	if err := m.item(&it); err != nil {
+		return rowError(err)
+	}
+	if m.dirty {
+		m.replaced++
+	}
+	m.ds.Items[row] = it
+	m.done[row] = true
+	m.described++
+	return nil
+}
+
+// item decodes the members found.
+func (m *metadata) item(it *dataset.Item) error {
+	var first [numKeys][]string
+	for k, at := range m.at {
+		if at < 0 || k == keyASIN || k == keyParent || k == keyRelated || k == keyAlsoBuy {
+			continue
+		}
+		m.scan.Seek(at)
+		var err error
+		switch k {
+		case keyDetails:
+			first[k], err = m.brandOf()
+		case keyImages:
+			first[k], err = m.imagesOf()
+		case keyCategories:
+			first[k], err = m.path()
+		default:
+			first[k], err = m.texts()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	it.Title = m.text(first[keyTitle])
+	it.Brand = m.text(oneOf(first[keyBrand], first[keyStore], first[keyDetails]))
+	for _, c := range oneOf(first[keyCategories], first[keyCategory], first[keyMainCategory], first[keyMainCat]) {
+		if c = m.text([]string{c}); c != "" {
+			it.Categories = append(it.Categories, c)
+		}
+	}
+	it.Description = m.text(first[keyDescription])
+	if urls := oneOf(first[keyImURL], first[keyImageHigh], first[keyImageURL], first[keyImages]); len(urls) > 0 {
+		it.Image, _ = dataset.CleanText(strings.TrimSpace(urls[0]))
+	}
+	return nil
+}
+
+// text joins parts and makes them plain.
+func (m *metadata) text(parts []string) string {
+	s, dirty := plain(strings.Join(parts, " "))
+	m.dirty = m.dirty || dirty
+	return s
+}
+
+// oneOf returns the first list that holds any text.
+func oneOf(lists ...[]string) []string {
+	for _, l := range lists {
+		for _, s := range l {
+			if strings.TrimSpace(s) != "" {
+				return l
+			}
+		}
+	}
+	return nil
+}
+
+// texts reads a string, or a list's strings; anything else counts as nothing.
+func (m *metadata) texts() ([]string, error) {
+	switch m.scan.Kind() {
+	case literal.String:
+		b, err := m.scan.String()
+		return []string{string(b)}, err
+	case literal.Array:
+		var all []string
+		err := m.scan.Array(func() error {
+			if m.scan.Kind() != literal.String {
+				return m.scan.Skip()
+			}
+			b, err := m.scan.String()
+			all = append(all, string(b))
+			return err
+		})
+		return all, err
+	}
+	return nil, m.scan.Skip()
+}
+
+// path reads categories: one list of names, or a list of such lists, of which the
+// first is taken.
+func (m *metadata) path() ([]string, error) {
+	if m.scan.Kind() != literal.Array {
+		return m.texts()
+	}
+	var flat, nested []string
+	err := m.scan.Array(func() error {
+		names, err := m.texts()
+		switch {
+		case err != nil:
+		case nested == nil && m.nestedBefore(names):
+			nested = names
+		default:
+			flat = append(flat, names...)
+		}
+		return err
+	})
+	if nested != nil {
+		return nested, err
+	}
+	return flat, err
+}
