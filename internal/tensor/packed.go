@@ -1,0 +1,67 @@
+package tensor
+
+import "fmt"
+
+// Packed is a k×n matrix B laid out once for the micro-kernels, for products with many
+// A: the weights of a frozen network.
+type Packed struct {
+	k, n                int
+	tile                tile
+	kc, kBlocks, panels int
+	data                *scratch
+}
+
+// Pack lays out op(B), k×n; ldb is the distance between rows of B as stored.
+func Pack(transB bool, k, n int, b []float32, ldb int) *Packed {
+	if k <= 0 || n <= 0 {
+		panic(fmt.Sprintf("tensor: Pack of k=%d n=%d", k, n))
+	}
+	checkBlock("B", transB, k, n, b, ldb)
+	t := gemmTile
+	w := &Packed{k: k, n: n, tile: t, kBlocks: 1, panels: ceilDiv(n, t.nr)}
+	if k > kcMax {
+		w.kBlocks = ceilDiv(k, kcSplit)
+	}
+	w.kc = ceilDiv(k, w.kBlocks)
+	w.data = &scratch{data: make([]float32, k*w.panels*t.nr)}
+	j := w.job(product{transB: transB, n: n, k: k, b: b, ldb: ldb})
+	for kb := range w.kBlocks {
+		p0 := kb * w.kc
+		kc := min(w.kc, k-p0)
+		for panel := range w.panels {
+			j.packB(j.panelB(kb, panel, kc), panel*t.nr, p0, kc)
+		}
+	}
+	return w
+}
+
+// job describes a product with w.
+func (w *Packed) job(p product) job {
+	p.tile = w.tile
+	return job{product: p, j1: w.n, kc: w.kc, kBlocks: w.kBlocks, panels: w.panels, packed: w.data}
+}
+
+// MulAdd computes C += A·B on the calling goroutine; A is m×k with row distance lda, C
+// is m×n with row distance ldc and shares no memory with A. The sum of an element runs
+// over k in the same order whatever m is.
+func (w *Packed) MulAdd(m int, a []float32, lda int, c []float32, ldc int) {
+	checkBlock("A", false, m, w.k, a, lda)
+	checkBlock("C", false, m, w.n, c, ldc)
+	if m == 0 {
+		return
+	}
+	j := w.job(product{m: m, n: w.n, k: w.k, alpha: 1, beta: 1, a: a, lda: lda, c: c, ldc: ldc})
+	nr := w.tile.nr
+	nBlocks := ceilDiv(w.panels, max(1, panelsBytes/(4*w.kc*nr)))
+	j.blockPanels = ceilDiv(w.panels, nBlocks)
+	j.mc = m
+	var bufA *scratch
+	if j.packA = lda%conflictStride == 0; j.packA {
+		bufA = getScratch(ceilDiv(m, w.tile.mr) * w.kc * w.tile.packStride)
+		defer bufA.release()
+	}
+	var args kernelArgs
+	for panel := 0; panel < w.panels; panel += j.blockPanels {
+		j.block(&args, bufA, 0, panel)
+	}
+}

@@ -1,0 +1,45 @@
+package tensor
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// TestPackedMulAdd compares with a float64 sum, for edges of tiles, panels and blocks,
+// and checks that a row does not depend on how many rows go with it.
+func TestPackedMulAdd(t *testing.T) {
+	levels := []level{levelGeneric}
+	for l := levelGeneric + 1; l <= detected; l++ {
+		levels = append(levels, l)
+	}
+	defer setLevel(active)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, l := range levels {
+		setLevel(l)
+		for _, size := range [][3]int{{1, 1, 1}, {3, 5, 7}, {15, 33, 36}, {29, 384, 70}, {5, 1536, 65}, {17, 1024, 31}, {2, 513, 100}} {
+			m, k, n := size[0], size[1], size[2]
+			a, b, c := randomSlice(rng, m*k), randomSlice(rng, n*k), randomSlice(rng, m*n)
+			w := Pack(true, k, n, b, k)
+			got := slices.Clone(c)
+			w.MulAdd(m, a, k, got, n)
+			for i := range m {
+				for j := range n {
+					want := float64(c[i*n+j])
+					for p := range k {
+						want += float64(a[i*k+p]) * float64(b[j*k+p])
+					}
+					if d := math.Abs(want - float64(got[i*n+j])); !(d < 1e-6*float64(k)+1e-6) {
+						t.Fatalf("%v %v: element %d,%d is %g, want %g", l, size, i, j, got[i*n+j], want)
+					}
+				}
+				row := slices.Clone(c[i*n : (i+1)*n])
+				w.MulAdd(1, a[i*k:(i+1)*k], k, row, n)
+				if !slices.Equal(row, got[i*n:(i+1)*n]) {
+					t.Fatalf("%v %v: row %d depends on the other rows", l, size, i)
+				}
+			}
+		}
+	}
+}
