@@ -1,0 +1,197 @@
+package wordpiece
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// Load reads the tokenizer of a model folder: tokenizer.json, or vocab.txt when there
+// is none; the settings in tokenizer_config.json win over those in tokenizer.json, as
+// in the reference. A tokenizer that is not BERT's WordPiece is a user error.
+func Load(dir string) (*Tokenizer, error) {
+	var cfg config
+	path := filepath.Join(dir, "tokenizer_config.json")
+	if err := readJSON(path, &cfg); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	path = filepath.Join(dir, "tokenizer.json")
+	data, err := os.ReadFile(path)
+	if err == nil {
+		t, err := parseJSON(data, cfg)
+		return t, wrap(err, path)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading the tokenizer: %w", err)
+	}
+	path = filepath.Join(dir, "vocab.txt")
+	if data, err = os.ReadFile(path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, usererr.New("the encoder reads WordPiece tokenizers (BERT, MiniLM, BGE, E5, GTE)",
+				"%s has neither tokenizer.json nor vocab.txt%s", dir, otherTokenizer(dir))
+		}
+		return nil, fmt.Errorf("reading the vocabulary: %w", err)
+	}
+	t, err := parseVocab(data, cfg)
+	return t, wrap(err, path)
+}
+
+// ParseJSON reads a tokenizer.json by its own settings.
+func ParseJSON(data []byte) (*Tokenizer, error) { return parseJSON(data, config{}) }
+
+// ParseVocab reads a vocab.txt, one token a line, id = line number from 0, with BERT's
+// settings for an uncased model when lowerCase is set, else for a cased one.
+func ParseVocab(data []byte, lowerCase bool) (*Tokenizer, error) {
+	return parseVocab(data, config{LowerCase: &lowerCase})
+}
+
+func otherTokenizer(dir string) string {
+	for _, name := range []string{"sentencepiece.bpe.model", "spiece.model", "tokenizer.model", "merges.txt"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return " but " + name + ": that kind of tokenizer is not supported"
+		}
+	}
+	return ""
+}
+
+func wrap(err error, path string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+func readJSON(path string, into any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return usererr.Wrap(fmt.Errorf("%s: %w", path, err), "the file is torn or no JSON; pull the model again")
+	}
+	return nil
+}
+
+// config is the part of tokenizer_config.json that changes ids.
+type config struct {
+	LowerCase    *bool        `json:"do_lower_case"`
+	StripAccents *bool        `json:"strip_accents"`
+	Chinese      *bool        `json:"tokenize_chinese_chars"`
+	Basic        *bool        `json:"do_basic_tokenize"`
+	Unknown      specialToken `json:"unk_token"`
+	Class        specialToken `json:"cls_token"`
+	Separator    specialToken `json:"sep_token"`
+	Pad          specialToken `json:"pad_token"`
+	Mask         specialToken `json:"mask_token"`
+}
+
+// specialToken is written as a string or as an object with a content.
+type specialToken string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *specialToken) UnmarshalJSON(data []byte) error {
+	var text string
+	if json.Unmarshal(data, &text) == nil {
+		*s = specialToken(text)
+		return nil
+	}
+	var object struct {
+		Content string `json:"content"`
+	}
+	if err := json.Unmarshal(data, &object); err != nil {
+		return fmt.Errorf("a special token must be a string or an object with \"content\"")
+	}
+	*s = specialToken(object.Content)
+	return nil
+}
+
+func (s specialToken) or(def string) string {
+	if s == "" {
+		return def
+	}
+	return string(s)
+}
+
+// apply lets tokenizer_config.json override o; strip is strip_accents as written, nil
+// meaning "as lower-casing".
+func (c config) apply(o Options, strip *bool) Options {
+	if c.LowerCase != nil {
+		o.LowerCase = *c.LowerCase
+	}
+	if c.Chinese != nil {
+		o.SpaceChinese = *c.Chinese
+	}
+	if c.StripAccents != nil {
+		strip = c.StripAccents
+	}
+	o.StripAccents = o.LowerCase
+	if strip != nil {
+		o.StripAccents = *strip
+	}
+	return o
+}
+
+func parseVocab(data []byte, cfg config) (*Tokenizer, error) {
+	if cfg.Basic != nil && !*cfg.Basic {
+		return nil, unsupported("do_basic_tokenize = false")
+	}
+	if len(data) == 0 {
+		return nil, usererr.New("pull the model again", "the vocabulary is empty")
+	}
+	lines := strings.Split(string(bytes.TrimSuffix(data, []byte("\n"))), "\n")
+	vocab := make(map[string]int32, len(lines))
+	for id, line := range lines {
+		vocab[strings.TrimSuffix(line, "\r")] = int32(id)
+	}
+	opt := cfg.apply(Options{CleanText: true, SpaceChinese: true, LowerCase: true, MaxWordChars: 100}, nil)
+	t, err := build(vocab, "##", cfg.Unknown.or("[UNK]"), opt)
+	if err != nil {
+		return nil, err
+	}
+	class, separator := cfg.Class.or("[CLS]"), cfg.Separator.or("[SEP]")
+	for _, name := range []string{class, separator} {
+		if _, ok := vocab[name]; !ok {
+			return nil, usererr.New("", "the vocabulary lacks the special token %s", name)
+		}
+	}
+	t.prefix, t.suffix = []int32{vocab[class]}, []int32{vocab[separator]}
+	for _, name := range []string{class, separator, cfg.Unknown.or("[UNK]"), cfg.Pad.or("[PAD]"), cfg.Mask.or("[MASK]")} {
+		if id, ok := vocab[name]; ok {
+			t.raw.add(name, id)
+		}
+	}
+	return t, nil
+}
+
+// build indexes the vocabulary.
+func build(vocab map[string]int32, marker, unknown string, opt Options) (*Tokenizer, error) {
+	t := &Tokenizer{opt: opt, first: vocab, rest: map[string]int32{}}
+	id, ok := vocab[unknown]
+	if !ok {
+		return nil, usererr.New("", "the vocabulary lacks the unknown token %q", unknown)
+	}
+	t.unk = id
+	for piece, id := range vocab {
+		if id < 0 {
+			return nil, usererr.New("", "the vocabulary gives %q the negative id %d", piece, id)
+		}
+		t.size = max(t.size, int(id)+1)
+		t.longest = max(t.longest, len(piece))
+		if rest, ok := strings.CutPrefix(piece, marker); ok {
+			t.rest[rest] = id
+		}
+	}
+	return t, nil
+}
+
+func unsupported(format string, args ...any) error {
+	return usererr.New("the encoder reads WordPiece tokenizers as BERT, MiniLM, BGE, E5 and GTE have them",
+		"unsupported tokenizer: "+format, args...)
+}
