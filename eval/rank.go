@@ -129,8 +129,22 @@ func lower(x *atomic.Int64, v int64) {
 func top(row []float32, items []int32, values []float32) (int, bool) {
 	k := len(items)
 	count, worst := 0, float32(math.Inf(-1))
-	for i, v := range row {
-		if v <= worst { // false for NaN too
+	for i := 0; i < len(row); i++ {
+		// Most scores are far from the list: pass over them eight at a time. A NaN
+		// fails its comparison and stops the skipping.
+		for i+8 <= len(row) {
+			s := row[i : i+8 : i+8]
+			if !(s[0] <= worst && s[1] <= worst && s[2] <= worst && s[3] <= worst &&
+				s[4] <= worst && s[5] <= worst && s[6] <= worst && s[7] <= worst) {
+				break
+			}
+			i += 8
+		}
+		if i == len(row) {
+			break
+		}
+		v := row[i]
+		if v <= worst {
 			continue
 		}
 		if v != v {

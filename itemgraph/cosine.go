@@ -9,7 +9,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/tensor"
 )
 
-// tile is the side of the square blocks in which cosines are computed: 1024² float32
+// tile bounds the side of the square blocks in which cosines are computed: 1024² float32
 // are 4 MiB, and the product's arithmetic outweighs packing and scanning the tile.
 const tile = 1024
 
@@ -33,20 +33,28 @@ func nearest(ctx context.Context, x *tensor.Matrix, k int, threshold float32, se
 	for i := range n {
 		best.dead[i] = isZero(unit.Row(i))
 	}
-	buf := make([]float32, min(tile, n)*min(tile, n))
-	for a := 0; a < n; a += tile {
-		aEnd := min(a+tile, n)
-		for b := a; b < n; b += tile {
+	// Tiles of nearly equal sides: a sliver would take another kernel, which rounds
+	// differently, and so break the tie between an item and its exact copies.
+	side := evenSide(n)
+	buf := make([]float32, side*side)
+	for a := 0; a < n; a += side {
+		aEnd := min(a+side, n)
+		for b := a; b < n; b += side {
 			if err := ctx.Err(); err != nil {
 				return nil, fmt.Errorf("find nearest items: %w", err)
 			}
-			bEnd := min(b+tile, n)
+			bEnd := min(b+side, n)
 			s := tensor.FromSlice(aEnd-a, bEnd-b, buf[:(aEnd-a)*(bEnd-b)])
 			tensor.Gemm(false, true, 1, unit.RowRange(a, aEnd), unit.RowRange(b, bEnd), 0, s)
 			best.add(s, a, b)
 		}
 	}
 	return best.csr(), nil
+}
+
+func evenSide(n int) int {
+	tiles := max(1, (n+tile-1)/tile)
+	return (n + tiles - 1) / tiles
 }
 
 // unitRows returns x with rows of length 1; rows of zeros stay zero.
