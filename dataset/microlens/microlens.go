@@ -140,13 +140,14 @@ func (r *reader) readTitles(ctx context.Context, opt Options, rep *dataset.Repor
 	c := source.NewCSV(f, ',')
 	titles, given := map[int32]string{}, map[string]bool{}
 	replaced := 0
-	header := func(cells [][]byte) error {
-		if len(cells) != 2 || string(cells[0]) != "item" || string(cells[1]) != "title" {
-			return usererr.New("the header of a MicroLens titles file is item,title", "header is %q", bytes.Join(cells, []byte{','}))
-		}
-		return nil
+	cells, err := c.Header(opt.Titles)
+	if err != nil {
+		return nil, err
 	}
-	err = source.EachRecord(ctx, pass, c, header, func(cells [][]byte) error {
+	if len(cells) != 2 || string(cells[0]) != "item" || string(cells[1]) != "title" {
+		return nil, usererr.New("the header of a MicroLens titles file is item,title", "%s: header is %q", opt.Titles, bytes.Join(cells, []byte{','}))
+	}
+	err = source.EachRecord(ctx, pass, c, func(cells [][]byte) error {
 		if len(cells) != 2 {
 			return source.Bad(0, "%d fields where the header has 2", len(cells))
 		}

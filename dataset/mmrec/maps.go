@@ -28,17 +28,17 @@ func readMap(ctx context.Context, path, column string, n int, policy *dataset.Ro
 		comma = '\t'
 	}
 	c := source.NewCSV(f, comma)
-	rowAt := -1
-	header := func(cells [][]byte) error {
-		rowAt = slices.IndexFunc(cells, func(b []byte) bool { return string(b) == column })
-		if len(cells) != 2 || rowAt < 0 {
-			return usererr.New("an id map has two columns, such as asin and itemID", "want two columns, one of them %s; found %s", column, quoteAll(texts(cells)))
-		}
-		return nil
+	cells, err := c.Header(path)
+	if err != nil {
+		return nil, none, err
+	}
+	rowAt := slices.IndexFunc(cells, func(b []byte) bool { return string(b) == column })
+	if len(cells) != 2 || rowAt < 0 {
+		return nil, none, usererr.New("an id map has two columns, such as asin and itemID", "%s: want two columns, one of them %s; found %s", path, column, quoteAll(texts(cells)))
 	}
 	ids := make([]string, n)
 	seen := make(map[string]bool, n)
-	err = source.EachRecord(ctx, pass, c, header, func(cells [][]byte) error {
+	err = source.EachRecord(ctx, pass, c, func(cells [][]byte) error {
 		if len(cells) != 2 {
 			return source.Bad(0, "%d fields where the header has 2", len(cells))
 		}

@@ -155,21 +155,20 @@ func (c *CSV) more() error {
 	return nil
 }
 
-// EachRecord calls fn for every record after the header, which goes to header. Errors
-// are treated as by EachLine.
-func EachRecord(ctx context.Context, p *Pass, c *CSV, header func([][]byte) error, fn func([][]byte) error) error {
+// Header reads the first record, which names the columns.
+func (c *CSV) Header(path string) ([][]byte, error) {
 	cells, err := c.Next()
 	switch {
 	case err == io.EOF:
-		return usererr.New("a header line names the columns", "%s is empty", p.Path)
+		return nil, usererr.New("a header line names the columns", "%s is empty", path)
 	case err != nil && isRow(err):
-		return usererr.Wrap(p.fill(err, c.Line()), "mend the header line")
-	case err != nil:
-		return err
+		return nil, usererr.Wrap((&Pass{Path: path}).fill(err, c.Line()), "mend the header line")
 	}
-	if err := header(cells); err != nil {
-		return fmt.Errorf("%s:%d: %w", p.Path, c.Line(), err)
-	}
+	return cells, err
+}
+
+// EachRecord calls fn for every record that is left. Errors are treated as by EachLine.
+func EachRecord(ctx context.Context, p *Pass, c *CSV, fn func([][]byte) error) error {
 	for i := 0; ; i++ {
 		if i%1024 == 0 && ctx.Err() != nil {
 			return fmt.Errorf("reading %s: %w", p.Path, context.Cause(ctx))

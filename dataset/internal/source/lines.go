@@ -130,25 +130,31 @@ func (p *Pass) Report(f *File, format string) dataset.FileReport {
 // EachLine calls fn for every line that is not blank. A fn error made by Bad is the
 // row's; any other stops the pass.
 func EachLine(ctx context.Context, f *File, policy *dataset.RowPolicy, fn func(line []byte, number int) error) (*Pass, error) {
-	p, l := &Pass{Path: f.path, Policy: policy}, NewLines(f)
+	p := &Pass{Path: f.path, Policy: policy}
+	return p, EachLineOf(ctx, f, p, fn)
+}
+
+// EachLineOf is EachLine on a pass of the caller's.
+func EachLineOf(ctx context.Context, f *File, p *Pass, fn func(line []byte, number int) error) error {
+	l := NewLines(f)
 	for i := 0; ; i++ {
 		if i%1024 == 0 && ctx.Err() != nil {
-			return nil, fmt.Errorf("reading %s: %w", f.path, context.Cause(ctx))
+			return fmt.Errorf("reading %s: %w", f.path, context.Cause(ctx))
 		}
 		line, err := l.Next()
 		if err == io.EOF {
-			return p, nil
+			return nil
 		}
 		if err == nil {
 			if len(bytes.TrimSpace(line)) == 0 {
 				continue
 			}
 			if err = fn(line, l.Number()); err != nil && !isRow(err) {
-				return nil, fmt.Errorf("%s:%d: %w", f.path, l.Number(), err)
+				return fmt.Errorf("%s:%d: %w", f.path, l.Number(), err)
 			}
 		}
 		if err := p.Row(l.Number(), err); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }
