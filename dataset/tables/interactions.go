@@ -42,7 +42,7 @@ type reader struct {
 }
 
 func (r *reader) readInteractions(ctx context.Context, rep *dataset.Report) error {
-	t, err := open(ctx, r.opt.Interactions, r.opt.InteractionsFormat, r.opt.NoHeader)
+	t, err := open(r.opt.Interactions, r.opt.InteractionsFormat, r.opt.NoHeader)
 	if err != nil {
 		return fmt.Errorf("open interactions: %w", err)
 	}

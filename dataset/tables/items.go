@@ -29,7 +29,7 @@ type itemReader struct {
 
 func (r *reader) readItems(ctx context.Context, rep *dataset.Report) ([]dataset.Item, error) {
 	path := r.opt.Items
-	t, err := open(ctx, path, r.opt.ItemsFormat, r.opt.NoHeader)
+	t, err := open(path, r.opt.ItemsFormat, r.opt.NoHeader)
 	if err != nil {
 		return nil, fmt.Errorf("open items: %w", err)
 	}

@@ -106,10 +106,11 @@ func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, 
 
 // A cell is one value of a row, valid until the next row.
 type cell struct {
-	text []byte
-	list []string // of a list-valued cell
-	kind cellKind
-	at   int // 1-based byte in the line, or the column's number in Parquet; 0 = not known
+	text    []byte
+	list    []string // of a list-valued cell
+	kind    cellKind
+	seconds bool // text is a time in unix seconds, whatever its size
+	at      int  // 1-based byte in the line, or the column's number in Parquet; 0 = not known
 }
 
 type cellKind uint8
@@ -131,7 +132,7 @@ type table interface {
 	close() error
 }
 
-func open(ctx context.Context, path string, format Format, noHeader bool) (table, error) {
+func open(path string, format Format, noHeader bool) (table, error) {
 	if format == Auto {
 		switch ext := strings.ToLower(filepath.Ext(strings.TrimSuffix(strings.ToLower(path), ".gz"))); ext {
 		case ".csv":
@@ -157,7 +158,7 @@ func open(ctx context.Context, path string, format Format, noHeader bool) (table
 	case JSONL:
 		return openJSONL(path)
 	case Parquet:
-		return openParquet(ctx, path)
+		return openParquet(path)
 	}
 	return nil, usererr.New("valid: csv, tsv, jsonl, parquet", "unknown table format %q", format)
 }

@@ -35,6 +35,13 @@ func (t *timeColumn) parse(c cell) (int64, timeFormat, string) {
 	if c.kind != single {
 		return 0, noTime, "a list is no time"
 	}
+	if c.seconds {
+		v, err := strconv.ParseInt(string(c.text), 10, 64)
+		if err != nil {
+			return 0, noTime, quote(c.text) + " is no time"
+		}
+		return v, unixSeconds, ""
+	}
 	s := strings.TrimSpace(string(c.text))
 	seconds, format := parseTime(s)
 	switch {

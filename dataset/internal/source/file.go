@@ -120,9 +120,9 @@ func (f *File) explain(err error) error {
 func (f *File) Close() error { return f.raw.Close() }
 
 // Report returns what is known of the file after it has been read to its end.
-func (f *File) Report(format string, rows int) dataset.FileReport {
+func (f *File) Report(format string) dataset.FileReport {
 	if f.Gzip() {
 		format += ", gzip"
 	}
-	return dataset.FileReport{Path: f.path, Format: format, Rows: rows, Bytes: f.size, SHA256: hex.EncodeToString(f.hash.Sum(nil))}
+	return dataset.FileReport{Path: f.path, Format: format, Bytes: f.size, SHA256: hex.EncodeToString(f.hash.Sum(nil))}
 }

@@ -122,8 +122,12 @@ func (p *Pass) fill(err error, line int) dataset.RowError {
 
 // Report returns the file's report; f has been read to its end.
 func (p *Pass) Report(f *File, format string) dataset.FileReport {
-	r := f.Report(format, p.rows)
-	r.Bad = p.bad
+	return p.ReportOf(f.Report(format))
+}
+
+// ReportOf adds the pass's counts to what is known of the file.
+func (p *Pass) ReportOf(r dataset.FileReport) dataset.FileReport {
+	r.Rows, r.Bad = p.rows, p.bad
 	return r
 }
 
