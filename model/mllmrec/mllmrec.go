@@ -19,6 +19,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/autograd"
 	"github.com/mllmrec/mllmrec/internal/tensor"
 	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/itemgraph"
 	"github.com/mllmrec/mllmrec/model"
 	"github.com/mllmrec/mllmrec/model/bipartite"
 )
@@ -75,7 +76,7 @@ func build(in model.Inputs, v model.Values) (model.Model, error) {
 	}
 	m.features = in.ItemFeatures
 	if m.variant != noGCN {
-		m.features = propagate(in.Graph, in.ItemFeatures, v.Int("layers"))
+		m.features = itemgraph.Propagate(in.Graph, in.ItemFeatures, v.Int("layers"))
 	}
 	d, hidden, init := v.Int("embedding_dim"), v.Int("hidden_dim"), v.Text("init")
 	if hidden == 0 {
@@ -124,12 +125,6 @@ func check(in model.Inputs, v model.Values) error {
 		return usererr.New("train without folds, or choose another variant", "variant ui_gcn cannot be cross-fitted")
 	}
 	return nil
-}
-
-// propagate returns E = Σ_{l=0}^{layers} s^l·x (Eq. 12).
-func propagate(s *tensor.CSR, x *tensor.Matrix, layers int) *tensor.Matrix {
-	t := autograd.NewTape()
-	return t.Propagate(s, s, t.Const(x), layers, 1).Value
 }
 
 // Loss implements model.Model (Eq. 15).
