@@ -134,11 +134,17 @@ func checkGradients(t *testing.T, m model.Model, in model.Inputs) {
 			tape.Reset()
 			return float64(m.Loss(tape, b).Scalar())
 		}
-		const h = 1e-2
-		got := (at(h) - at(-h)) / (2 * h)
+		// A step too long crosses kinks of the activations, one too short drowns in the
+		// rounding of the loss; a right gradient agrees at one of these.
+		var got []float64
+		ok := false
+		for _, h := range []float32{1e-2, 3e-3, 1e-3} {
+			d := (at(h) - at(-h)) / (2 * float64(h))
+			got = append(got, d)
+			ok = ok || math.Abs(d-want) < 1e-7/float64(h)+0.01*norm
+		}
 		copy(p.Value.Data, start)
-		// The loss is rounded to about 1e-7, which the difference divides by h.
-		if d := math.Abs(got - want); d > 2e-5+0.01*norm {
+		if !ok {
 			t.Errorf("%s: directional derivative %g, the gradient says %g (norm %g)", p.Name, got, want, norm)
 		}
 	}

@@ -44,9 +44,6 @@ func (a *Adam) Step(lr float64) {
 		a.steps[k]++
 		c1 := float32(1 - math.Pow(beta1, float64(a.steps[k])))
 		c2 := float32(1 - math.Pow(beta2, float64(a.steps[k])))
-		value, grad, m, v := p.Value.Data, p.Grad.Data, a.m[k], a.v[k]
-		tensor.Parallel(len(value), 1<<14, func(lo, hi int) {
-			tensor.AdamStep(value[lo:hi], grad[lo:hi], m[lo:hi], v[lo:hi], float32(lr), beta1, beta2, epsilon, c1, c2, a.decay)
-		})
+		tensor.AdamStep(p.Value.Data, p.Grad.Data, a.m[k], a.v[k], float32(lr), beta1, beta2, epsilon, c1, c2, a.decay)
 	}
 }

@@ -29,7 +29,7 @@ func (t *Tape) linear(x, w, b *Var, slope float32) *Var {
 	if b != nil {
 		tensor.AddBiasLeakyReLU(out.Value, b.Value.Row(0), slope)
 	} else if slope != 1 {
-		leakyReLU(out.Value, out.Value, slope)
+		tensor.AddBiasLeakyReLU(out.Value, nil, slope)
 	}
 	out.back = func() {
 		g := out.grad
@@ -66,22 +66,11 @@ func (t *Tape) addColumnSums(b *Var, g *tensor.Matrix) {
 // LeakyReLU returns x where positive and slope·x elsewhere; slope must be positive.
 func (t *Tape) LeakyReLU(x *Var, slope float32) *Var {
 	out := t.output(x.Rows(), x.Cols(), x)
-	leakyReLU(out.Value, x.Value, slope)
+	copy(out.Value.Data, x.Value.Data)
+	tensor.AddBiasLeakyReLU(out.Value, nil, slope)
 	out.back = func() {
 		tensor.LeakyReLUGrad(out.grad, out.Value, out.grad, slope)
 		add(t.sum(x), 1, out.grad)
 	}
 	return out
-}
-
-func leakyReLU(dst, x *tensor.Matrix, slope float32) {
-	tensor.Parallel(len(x.Data), grain, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			v := x.Data[i]
-			if v < 0 {
-				v *= slope
-			}
-			dst.Data[i] = v
-		}
-	})
 }

@@ -19,7 +19,7 @@ import (
 // interaction and at least minTrain train ones.
 type Shape struct {
 	Users, Items int
-	Train        int // train interactions, at least 3 a user
+	Train        int // train interactions, from 3 to a third of the items a user
 	Width        int // of the text vectors
 	Tastes       int // number of hidden tastes
 }
@@ -74,7 +74,10 @@ func counts(r *rand.Rand, s Shape) []int {
 		n[u] = minTrain
 	}
 	for range s.Train - minTrain*s.Users {
-		u := int(float64(s.Users) * math.Pow(r.Float64(), 2)) // some users are keener
+		u := int(float64(s.Users) * math.Pow(r.Float64(), 1.3)) // some users are keener
+		for n[u] > s.Items/3 {
+			u = (u + 1) % s.Users
+		}
 		n[u]++
 	}
 	return n
