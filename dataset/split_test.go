@@ -201,3 +201,8 @@ func isUser(err error) bool {
 	_, ok := usererr.Hint(err)
 	return err != nil && ok
 }
+
+func usererrHint(err error) string {
+	hint, _ := usererr.Hint(err)
+	return hint
+}

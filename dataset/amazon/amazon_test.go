@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -221,6 +222,22 @@ func TestBadFiles(t *testing.T) {
 	cancel()
 	if _, _, err := Read(ctx, Options{Reviews: write(t, "r", reviews2014)}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// Products that nobody wants must cost no memory, however many there are.
+func TestMetadataOfOthersCostsNothing(t *testing.T) {
+	line := strings.SplitAfter(meta2014, "\n")[1]
+	path := write(t, "m", strings.Repeat(line, 8<<20/len(line))+meta2014)
+	ds := &dataset.Dataset{Items: []dataset.Item{{ID: "B1"}}}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := AddMetadata(t.Context(), ds, path, nil, &dataset.Report{}); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 2<<20 {
+		t.Errorf("%d bytes allocated in reading one product of 8 MiB", n)
 	}
 }
 

@@ -1,0 +1,49 @@
+package dataset
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestApplySplitChooses(t *testing.T) {
+	for _, c := range []struct{ given, split, clock, want string }{
+		{"", SplitLabelled, ClockMoment, SplitLabelled}, {"", "", ClockOrder, SplitByLatest}, {"", "", ClockMoment, SplitByRandom}, {"", "", ClockNone, SplitByRandom},
+		{SplitByTime, SplitLabelled, ClockMoment, SplitByTime}, {SplitByLatest, "", "", SplitByLatest},
+	} {
+		ds := small(10, 10, 10)
+		ds.Split, ds.Clock = c.split, c.clock
+		ds.Interactions[9].Label = Test
+		cut, err := ApplySplit(ds, SplitOptions{Name: c.given})
+		if err != nil || ds.Split != c.want || (cut != nil) != (c.want == SplitByTime) {
+			t.Errorf("%+v: split %q, cut %v, %v", c, ds.Split, cut, err)
+		}
+	}
+	for name, want := range map[string]string{"by-hand": "valid: labelled, random", SplitLabelled: "no labels"} {
+		_, err := ApplySplit(small(10), SplitOptions{Name: name})
+		hint := ""
+		if isUser(err) {
+			hint = err.Error() + usererrHint(err)
+		}
+		if !strings.Contains(hint, want) {
+			t.Errorf("split %q: %v", name, err)
+		}
+	}
+}
+
+func TestPrepare(t *testing.T) {
+	ds := small(6, 6, 6, 1)
+	ds.Interactions = append(ds.Interactions, Interaction{User: 1, Item: 2, Time: 9999})
+	p, err := Prepare(ds, 3, SplitOptions{Name: SplitByLatest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Merged != 1 || p.Core.Users != 1 || p.Stats.Interactions != 18 || p.Stats.Test != 3 || p.Stats.Split != SplitByLatest {
+		t.Errorf("prepared %+v", p)
+	}
+	if _, err := Prepare(small(6, 6), 5, SplitOptions{}); !isUser(err) || !strings.Contains(err.Error(), "5-core is empty") {
+		t.Errorf("empty core: %v", err)
+	}
+	if _, err := Prepare(small(6), -1, SplitOptions{}); !isUser(err) {
+		t.Errorf("negative core: %v", err)
+	}
+}
