@@ -2,8 +2,19 @@ package arrayfile
 
 import (
 	"encoding/binary"
+	"io"
 	"math"
+	"unsafe"
 )
+
+// littleEndian: the machine's float32 are laid out as the files' are, so that files
+// are read into, and written from, the slices themselves.
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// bytesOf returns the memory of v as bytes.
+func bytesOf(v []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v))
+}
 
 // halfToFloat widens an IEEE 754 binary16 exactly.
 func halfToFloat(h uint16) float32 {
@@ -30,15 +41,34 @@ type elem struct {
 	decode func(dst []float32, src []byte)
 }
 
-func decodeF32(order binary.ByteOrder) func([]float32, []byte) {
-	if order == binary.ByteOrder(binary.LittleEndian) {
-		return func(dst []float32, src []byte) { // the common case, kept free of interface calls
-			src = src[:4*len(dst)]
-			for i := range dst {
-				dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
-			}
-		}
+// native reports whether elements are float32 as the machine has them.
+func (e elem) native() bool { return littleEndian && (e.name == "<f4" || e.name == "F32") }
+
+// readRun fills dst with the elements at byte offset at, through buf where they must
+// be converted, and returns the bytes as the file has them.
+func (e elem) readRun(r io.ReaderAt, dst []float32, at int64, buf []byte) ([]byte, error) {
+	raw := bytesOf(dst)
+	if !e.native() {
+		raw = buf[:len(dst)*e.width]
 	}
+	if got, err := r.ReadAt(raw, at); got < len(raw) {
+		return nil, torn("the data", err)
+	}
+	if !e.native() {
+		e.decode(dst, raw)
+	}
+	return raw, nil
+}
+
+// buffer returns what readRun needs for runs of n elements.
+func (e elem) buffer(n int) []byte {
+	if e.native() {
+		return nil
+	}
+	return make([]byte, n*e.width)
+}
+
+func decodeF32(order binary.ByteOrder) func([]float32, []byte) {
 	return func(dst []float32, src []byte) {
 		for i := range dst {
 			dst[i] = math.Float32frombits(order.Uint32(src[4*i:]))
@@ -62,12 +92,26 @@ func decode16(order binary.ByteOrder, widen func(uint16) float32) func([]float32
 	}
 }
 
-// encodeF32 appends v in little-endian order.
-func encodeF32(dst []byte, v []float32) []byte {
-	for _, f := range v {
-		dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(f))
+// writeF32 writes v in little-endian order.
+func writeF32(w io.Writer, v []float32) error {
+	if littleEndian {
+		_, err := w.Write(bytesOf(v))
+		return err
 	}
-	return dst
+	const chunk = 64 << 10
+	buf := make([]byte, 0, 4*min(chunk, len(v)))
+	for len(v) > 0 {
+		n := min(chunk, len(v))
+		buf = buf[:0]
+		for _, f := range v[:n] {
+			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(f))
+		}
+		if _, err := w.Write(buf); err != nil {
+			return err
+		}
+		v = v[n:]
+	}
+	return nil
 }
 
 // firstNonFinite returns the index of the first NaN or infinity, or -1.

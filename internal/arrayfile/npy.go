@@ -179,16 +179,14 @@ func (d *NPYFile) readColumns(m *tensor.Matrix) error {
 // read decodes len(dst) elements from element `from` on; place turns an element's
 // number into its row and column.
 func (d *NPYFile) read(dst []float32, from int64, place func(int64) (int, int)) error {
-	width := int64(d.elem.width)
 	chunk := min(len(dst), 64<<10)
-	buf := make([]byte, int64(chunk)*width)
+	buf := d.elem.buffer(chunk)
 	for len(dst) > 0 {
 		n := min(chunk, len(dst))
-		raw := buf[:int64(n)*width]
-		if got, err := d.r.ReadAt(raw, d.base+from*width); got < len(raw) {
-			return torn("the data", err)
+		raw, err := d.elem.readRun(d.r, dst[:n], d.base+from*int64(d.elem.width), buf)
+		if err != nil {
+			return err
 		}
-		d.elem.decode(dst[:n], raw)
 		if !d.opt.AllowNonFinite {
 			if i := firstNonFinite(dst[:n]); i >= 0 {
 				row, col := place(from + int64(i))
@@ -224,20 +222,6 @@ func EncodeNPY(w io.Writer, m *tensor.Matrix) error {
 		return err
 	}
 	return writeF32(w, m.Data)
-}
-
-// writeF32 writes v through a buffer of fixed size.
-func writeF32(w io.Writer, v []float32) error {
-	const chunk = 64 << 10
-	buf := make([]byte, 0, 4*min(chunk, len(v)))
-	for len(v) > 0 {
-		n := min(chunk, len(v))
-		if _, err := w.Write(encodeF32(buf[:0], v[:n])); err != nil {
-			return err
-		}
-		v = v[n:]
-	}
-	return nil
 }
 
 // npyHeaderBytes pads as NumPy does, so that the data begins at a multiple of 64.

@@ -103,14 +103,13 @@ func DecodeSafetensors(r io.ReaderAt, size int64) (map[string]Tensor, map[string
 func readElems(r io.ReaderAt, at, bytes int64, e elem) ([]float32, error) {
 	out := make([]float32, bytes/int64(e.width))
 	chunk := min(len(out), 64<<10)
-	buf := make([]byte, chunk*e.width)
+	buf := e.buffer(chunk)
 	for dst := out; len(dst) > 0; {
 		n := min(chunk, len(dst))
-		raw := buf[:n*e.width]
-		if got, err := r.ReadAt(raw, at); got < len(raw) {
-			return nil, torn("the data", err)
+		raw, err := e.readRun(r, dst[:n], at, buf)
+		if err != nil {
+			return nil, err
 		}
-		e.decode(dst[:n], raw)
 		dst, at = dst[n:], at+int64(len(raw))
 	}
 	return out, nil
