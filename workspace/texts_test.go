@@ -1,0 +1,161 @@
+package workspace
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mllmrec/mllmrec/dataset"
+)
+
+func itemTexts() []ItemText {
+	var texts []ItemText
+	for i := range 5 {
+		texts = append(texts, ItemText{Item: fmt.Sprint("i", i), Text: fmt.Sprintf("A mug, number %d.", i), ImageText: "It is blue.", By: "offline", Key: fmt.Sprint("k", i), Status: StatusOK})
+	}
+	return texts
+}
+
+func userTexts() []UserText {
+	mk := func(user string, fold int32, sources ...int32) UserText {
+		return UserText{User: user, Fold: fold, Text: "Likes mugs – " + user, By: "offline", Key: user, Status: StatusOK, Sources: sources, SplitHash: "abc", Scope: "train"}
+	}
+	return []UserText{mk("ann", -1, 0, 7), mk("bob", -1), mk("ç", -1, 3), mk("ann", 0, 7), mk("ç", 0), mk("ann", 1, 0)}
+}
+
+func TestTextsRoundTrip(t *testing.T) {
+	w := mustCreate(t, filepath.Join(t.TempDir(), "ws"))
+	if err := w.WriteItemTexts(itemTexts()); err != nil {
+		t.Fatal(err)
+	}
+	items, err := w.ItemTexts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(itemTexts(), items); diff != "" {
+		t.Error(diff)
+	}
+	shuffled := userTexts()
+	for i, j := range []int{4, 0, 5, 2, 3, 1} {
+		shuffled[i] = userTexts()[j]
+	}
+	if err := w.WriteUserTexts(shuffled); err != nil {
+		t.Fatal(err)
+	}
+	users, err := w.UserTexts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := userTexts()
+	for i := range want { // parquet does not tell nil from empty
+		if want[i].Sources == nil {
+			want[i].Sources = []int32{}
+		}
+		if users[i].Sources == nil {
+			users[i].Sources = []int32{}
+		}
+	}
+	if diff := cmp.Diff(want, users); diff != "" {
+		t.Errorf("full texts first, then folds, each by user (-want +got):\n%s", diff)
+	}
+}
+
+func TestTextsRejects(t *testing.T) {
+	w := mustCreate(t, filepath.Join(t.TempDir(), "ws"))
+	items := func(f func([]ItemText) []ItemText) error { return w.WriteItemTexts(f(itemTexts())) }
+	users := func(f func([]UserText) []UserText) error { return w.WriteUserTexts(f(userTexts())) }
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"too few items":     {items(func(x []ItemText) []ItemText { return x[:4] }), "4 texts for 5 items"},
+		"items in disorder": {items(func(x []ItemText) []ItemText { x[1], x[2] = x[2], x[1]; return x }), `row 1: item "i2"`},
+		"item status":       {items(func(x []ItemText) []ItemText { x[3].Status = "done"; return x }), `item "i3": status "done"`},
+		"unknown user":      {users(func(x []UserText) []UserText { x[1].User = "eve"; return x }), `user "eve" is unknown`},
+		"missing full":      {users(func(x []UserText) []UserText { return x[1:] }), "2 full texts for 3 users"},
+		"fold twice":        {users(func(x []UserText) []UserText { x[5].Fold = 0; return x }), `user "ann" has a text for fold 0 in row 3 already`},
+		"negative fold":     {users(func(x []UserText) []UserText { x[5].Fold = -2; return x }), "fold -2"},
+		"user status":       {users(func(x []UserText) []UserText { x[0].Status = ""; return x }), "status"},
+	} {
+		if c.err == nil || !strings.Contains(c.err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one with %q", name, c.err, c.want)
+		}
+	}
+	if _, err := os.Stat(w.Path(ItemTextsFile)); err == nil {
+		t.Error("a rejected write left a file")
+	}
+	_, err := w.UserTexts()
+	wantUserError(t, err, UserTextsFile)
+}
+
+// manyUsers is a workspace of n users, each with one interaction, and their texts.
+func manyUsers(t testing.TB, n int) (*Workspace, []UserText) {
+	t.Helper()
+	words := strings.Fields("warm blue ceramic striped mug minimal wood lamp outdoor canvas trainer vintage clock cotton shirt green plant")
+	ds := shop()
+	ds.Interactions = nil
+	var texts []UserText
+	ds.UserIDs = nil
+	for u := range n {
+		id := fmt.Sprintf("A%08dX", u*7919)
+		ds.UserIDs = append(ds.UserIDs, id)
+		ds.Interactions = append(ds.Interactions, dataset.Interaction{User: int32(u), Item: int32(u % 5)})
+		var b strings.Builder
+		for k := range 100 {
+			b.WriteString(words[(u*31+k*k+k*u/7)%len(words)])
+			b.WriteByte(' ')
+		}
+		texts = append(texts, UserText{User: id, Fold: -1, Text: b.String(), By: "offline", Key: HashInputs(u), Status: StatusOK,
+			Sources: []int32{int32(u), int32(u + 1), int32(u + 2), int32(u + 3), int32(u + 4)}, SplitHash: HashInputs("split"), Scope: "train"})
+	}
+	w, err := Create(filepath.Join(t.TempDir(), "ws"), ds, source())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w, texts
+}
+
+func BenchmarkUserTexts(b *testing.B) {
+	w, texts := manyUsers(b, 50_000)
+	b.Run("write", func(b *testing.B) {
+		for b.Loop() {
+			if err := w.WriteUserTexts(texts); err != nil {
+				b.Fatal(err)
+			}
+		}
+		info, _ := os.Stat(w.Path(UserTextsFile))
+		b.ReportMetric(float64(info.Size())/1e6, "MB")
+	})
+	b.Run("read", func(b *testing.B) {
+		for b.Loop() {
+			if got, err := w.UserTexts(); err != nil || len(got) != len(texts) {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("stream", func(b *testing.B) {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		peak := uint64(0)
+		n := 0
+		for b.Loop() {
+			err := w.EachUserText(func(UserText) error {
+				if n++; n%10_000 == 0 {
+					runtime.ReadMemStats(&after)
+					peak = max(peak, after.HeapInuse-min(before.HeapInuse, after.HeapInuse))
+				}
+				return nil
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(peak)/1e6, "MB-heap-over-start")
+	})
+}
