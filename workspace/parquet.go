@@ -3,18 +3,13 @@ package workspace
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"iter"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/parquet-go/parquet-go"
-
 	"github.com/mllmrec/mllmrec/dataset"
-	"github.com/mllmrec/mllmrec/internal/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/parquetfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -40,110 +35,17 @@ type (
 	}
 )
 
-// batchRows is how many rows are converted at a time, so that memory stays flat.
-const batchRows = 1024
-
-// writeRows writes rows to a parquet file, atomically.
-func writeRows[T any](path string, rows iter.Seq[T]) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		p := parquet.NewGenericWriter[T](w, parquet.Compression(&parquet.Zstd), parquet.CreatedBy("mllmrec", readBy, ""))
-		batch := make([]T, 0, batchRows)
-		for row := range rows {
-			if batch = append(batch, row); len(batch) == batchRows {
-				if _, err := p.Write(batch); err != nil {
-					return err
-				}
-				batch = batch[:0]
-			}
-		}
-		if _, err := p.Write(batch); err != nil {
-			return err
-		}
-		return p.Close()
-	})
-}
-
-// eachRow calls fn with every row of a parquet file and its number. Errors of the
-// file and of fn name the file; fn's also the row.
+// eachRow is [parquetfile.Each] with hints for the user.
 func eachRow[T any](path string, fn func(row int, v *T) error) error {
-	f, err := os.Open(path)
+	err := parquetfile.Each(path, fn)
 	if errors.Is(err, fs.ErrNotExist) {
 		return usererr.Wrap(err, "Run the stage that writes this file first.")
-	} else if err != nil {
-		return err
 	}
-	defer f.Close()
-	if err := eachRowOf(f, fn); err != nil {
-		return usererr.Wrap(fmt.Errorf("reading %s: %w", path, err), "The file is damaged or not of this program's making; run the stage that writes it again.")
-	}
-	return nil
-}
-
-func eachRowOf[T any](f *os.File, fn func(row int, v *T) error) (err error) {
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	// The library meets some damage with a panic.
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the file is damaged: %v", r)
-		}
-	}()
-	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipBloomFilters(true))
-	if err != nil {
-		return fmt.Errorf("no parquet file, or cut off: %w", err)
-	}
-	if err := checkColumns[T](file.Schema()); err != nil {
-		return err
-	}
-	r := parquet.NewGenericReader[T](file)
-	defer r.Close()
-	batch := make([]T, batchRows)
-	for at := 0; ; {
-		clear(batch) // or lists would share the memory of the batch before
-		n, err := r.Read(batch)
-		for i := range n {
-			if err := fn(at+i, &batch[i]); err != nil {
-				return fmt.Errorf("row %d: %w", at+i, err)
-			}
-		}
-		at += n
-		switch {
-		case errors.Is(err, io.EOF):
-			if int64(at) != file.NumRows() {
-				return fmt.Errorf("it ends after %d of %d rows", at, file.NumRows())
-			}
-			return nil
-		case err != nil:
-			return fmt.Errorf("after row %d: %w", at, err)
-		case n == 0:
-			return fmt.Errorf("it ends after %d of %d rows", at, file.NumRows())
-		}
-	}
-}
-
-// checkColumns demands every column of T with its type: the library would fill a
-// missing one with zeros.
-func checkColumns[T any](have *parquet.Schema) error {
-	var zero T
-	want := parquet.SchemaOf(&zero)
-	for _, path := range want.Columns() {
-		name := strings.Join(path, ".")
-		w, _ := want.Lookup(path...)
-		h, ok := have.Lookup(path...)
-		if !ok {
-			return fmt.Errorf("column %s is missing", name)
-		}
-		if h.Node.Type().Kind() != w.Node.Type().Kind() {
-			return fmt.Errorf("column %s has type %s, %s is needed", name, h.Node.Type(), w.Node.Type())
-		}
-	}
-	return nil
+	return usererr.Wrap(err, "The file is damaged or not of this program's making; run the stage that writes it again.")
 }
 
 func writeDataset(dir string, ds *dataset.Dataset) error {
-	err := writeRows(filepath.Join(dir, ItemsFile), func(yield func(itemRow) bool) {
+	err := parquetfile.Write(filepath.Join(dir, ItemsFile), func(yield func(itemRow) bool) {
 		for _, it := range ds.Items {
 			if !yield(itemRow(it)) {
 				return
@@ -153,7 +55,7 @@ func writeDataset(dir string, ds *dataset.Dataset) error {
 	if err != nil {
 		return err
 	}
-	err = writeRows(filepath.Join(dir, UsersFile), func(yield func(userRow) bool) {
+	err = parquetfile.Write(filepath.Join(dir, UsersFile), func(yield func(userRow) bool) {
 		for _, id := range ds.UserIDs {
 			if !yield(userRow{id}) {
 				return
@@ -163,7 +65,7 @@ func writeDataset(dir string, ds *dataset.Dataset) error {
 	if err != nil {
 		return err
 	}
-	return writeRows(filepath.Join(dir, InteractionsFile), func(yield func(interactionRow) bool) {
+	return parquetfile.Write(filepath.Join(dir, InteractionsFile), func(yield func(interactionRow) bool) {
 		for _, x := range ds.Interactions {
 			if !yield(interactionRow{x.User, x.Item, x.Label.String(), x.Rating, x.Time}) {
 				return

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/mllmrec/mllmrec/internal/parquetfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -191,5 +192,5 @@ func writeTexts[T any](path string, texts []T) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	return writeRows(path, slices.Values(texts))
+	return parquetfile.Write(path, slices.Values(texts))
 }
