@@ -76,6 +76,30 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// The files are pyarrow's and DuckDB's own; testdata/make.py wrote them.
+func TestForeignFiles(t *testing.T) {
+	want := []row{{"a", "train", []string{"x", "y"}, 1, 0.5, 1}, {"ü", "test", nil, -2, 1.5, 1 << 40}, {"a", "train", []string{"z"}, 3, -2.5, -3}}
+	for _, name := range []string{"pyarrow", "duckdb"} {
+		raw, err := os.ReadFile(filepath.Join("testdata", name+".parquet"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := read[row](raw)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for i := range got {
+			if len(got[i].Tags) == 0 {
+				got[i].Tags = nil
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 func TestErrorsNameFileAndRow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f.parquet")
 	if err := os.WriteFile(path, fileOf(t, rows(5)), 0o666); err != nil {
