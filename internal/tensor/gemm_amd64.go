@@ -21,6 +21,32 @@ func sgemmPackedAVX2(args *kernelArgs)
 //go:noescape
 func transpose8x8(dst *float32, ldd uintptr, src *float32, lds uintptr, blocks int)
 
+//go:noescape
+func packOneAVX512(args *packArgs)
+
+//go:noescape
+func packTwoAVX512(args *packArgs)
+
+//go:noescape
+func packOneAVX2(args *packArgs)
+
+//go:noescape
+func packTwoAVX2(args *packArgs)
+
+// pack calls the pack kernel for rows of rowStride elements: one vector or two.
+func pack(l level, rowStride int, args *packArgs) {
+	switch {
+	case l == levelAVX512 && rowStride == 16:
+		packOneAVX512(args)
+	case l == levelAVX512:
+		packTwoAVX512(args)
+	case rowStride == 8:
+		packOneAVX2(args)
+	default:
+		packTwoAVX2(args)
+	}
+}
+
 // run calls the micro-kernel of level l. Direct calls, not function values, keep
 // args on the stack of the caller.
 func run(l level, packed bool, args *kernelArgs) {

@@ -101,7 +101,8 @@ func (j *job) run() {
 		kb, panel := int(i)/j.panels, int(i)%j.panels
 		p0 := kb * j.kc
 		kc := min(j.kc, j.k-p0)
-		j.packB(j.panelB(kb, panel, kc), j.j0+panel*nr, p0, kc)
+		col := j.j0 + panel*nr
+		j.packB(j.panelB(kb, panel, kc), col, min(nr, j.j1-col), p0, kc)
 		j.packDone.Add(1)
 	}
 	for j.packDone.Load() < packs {

@@ -57,7 +57,7 @@ func (p *product) partial(out []float32, p0, p1 int) {
 	panels, rows := ceilDiv(p.n, t.nr), ceilDiv(p.m, t.mr)
 	bufB := getScratch(panels * t.nr * splitBlock)
 	defer bufB.release()
-	bufA := getScratch(t.packStride * splitBlock)
+	bufA := getScratch(rows * t.packStride * splitBlock)
 	defer bufA.release()
 	var args kernelArgs
 	args.np = panels
@@ -65,9 +65,8 @@ func (p *product) partial(out []float32, p0, p1 int) {
 	args.setColumns(p.n-(panels-1)*t.nr, t.nr)
 	for q := p0; q < p1; q += splitBlock {
 		kc := min(splitBlock, p1-q)
-		for j := range panels {
-			p.packB(bufB.data[j*kc*t.nr:], j*t.nr, q, kc)
-		}
+		p.packB(bufB.data, 0, p.n, q, kc)
+		p.packA(bufA.data, 0, p.m, q, kc)
 		args.k = kc
 		args.b = at(bufB.data, 0)
 		beta := float32(1)
@@ -78,8 +77,7 @@ func (p *product) partial(out []float32, p0, p1 int) {
 		for r := range rows {
 			i := r * t.mr
 			args.mr = min(t.mr, p.m-i)
-			p.packA(bufA.data, i, args.mr, q, kc)
-			args.a = at(bufA.data, 0)
+			args.a = at(bufA.data, r*kc*t.packStride)
 			args.prefetch, args.prefetchEnd = args.a, args.a
 			args.c = at(out, i*p.n)
 			run(t.level, true, &args)

@@ -8,6 +8,7 @@ const noVectors = "tensor: no vector kernels on this machine"
 
 func run(_ level, packed bool, args *kernelArgs) { kernelGeneric(args, packed) }
 
+func pack(level, int, *packArgs)                             { panic(noVectors) }
 func transpose8x8(*float32, uintptr, *float32, uintptr, int) { panic(noVectors) }
 func dotAVX2(_, _ *float32, _ int) float32                   { panic(noVectors) }
 func axpyAVX2(float32, *float32, *float32, int)              { panic(noVectors) }
