@@ -5,46 +5,34 @@ import (
 	"math"
 )
 
-// SoftmaxRows replaces each row by exp(x - max) / Σ exp(x - max). -Inf entries become 0;
-// a row of nothing but -Inf becomes NaN.
+// Softmax replaces x by exp(x - max x) / Σ exp(x - max x). -Inf elements become 0; with
+// nothing but -Inf, or with NaN or +Inf among them, the result is NaN.
+func Softmax(x []float32) {
+	if len(x) == 0 {
+		return
+	}
+	expShifted(x, largest(x))
+	Scale(float32(1/Sum(x)), x)
+}
+
+// SoftmaxRows applies Softmax to each row of m.
 func SoftmaxRows(m *Matrix) {
-	Parallel(m.Rows, rowGrain(8*m.Cols), func(lo, hi int) {
+	Parallel(m.Rows, rowGrain(4*m.Cols), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			Softmax(m.Row(i))
 		}
 	})
 }
 
-// Softmax replaces x by exp(x - max x) / Σ exp(x - max x).
-func Softmax(x []float32) {
-	if len(x) == 0 {
-		return
-	}
-	top := x[0]
-	for _, v := range x {
-		top = max(top, v)
-	}
-	for i, v := range x {
-		x[i] = float32(math.Exp(float64(v - top)))
-	}
-	Scale(float32(1/Sum(x)), x)
-}
-
 // Exp replaces each x by e^x.
 func Exp(x []float32) {
-	for i, v := range x {
-		x[i] = float32(math.Exp(float64(v)))
-	}
+	Parallel(len(x), elementGrain/4, func(lo, hi int) { expShifted(x[lo:hi], 0) })
 }
 
-// GELU replaces each x by x·Φ(x), Φ the normal distribution function: the exact
-// form with erf, not the tanh approximation.
+// GELU replaces each x by x·Φ(x), Φ the normal distribution function: the form with
+// erf, not the tanh approximation, to an absolute error below 1e-6.
 func GELU(x []float32) {
-	Parallel(len(x), elementGrain/8, func(lo, hi int) {
-		for i, v := range x[lo:hi] {
-			x[lo+i] = float32(float64(v) * 0.5 * math.Erfc(-float64(v)/math.Sqrt2))
-		}
-	})
+	Parallel(len(x), elementGrain/4, func(lo, hi int) { gelu(x[lo:hi]) })
 }
 
 // Sigmoid returns 1/(1+e^-x).
@@ -71,15 +59,18 @@ func LayerNormRows(dst, x *Matrix, gamma, beta []float32, eps float32) {
 }
 
 func layerNorm(dst, x, gamma, beta []float32, eps float32) {
-	n := float64(len(x))
-	mean := Sum(x) / n
-	var ss float64
-	for _, v := range x {
-		d := float64(v) - mean
-		ss += d * d
+	if len(x) == 0 {
+		return
 	}
-	scale := float32(1 / math.Sqrt(ss/n+float64(eps)))
-	for i, v := range x {
-		dst[i] = (v-float32(mean))*scale*gamma[i] + beta[i]
+	size := float64(len(x))
+	mean := Sum(x) / size
+	scale := float32(1 / math.Sqrt(squaresAbout(x, mean)/size+float64(eps)))
+	i := 0
+	if n := len(x) &^ 7; active >= levelAVX2 && n > 0 {
+		layerNormAVX2(&dst[0], &x[0], &gamma[0], &beta[0], float32(mean), scale, n)
+		i = n
+	}
+	for ; i < len(x); i++ {
+		dst[i] = (x[i]-float32(mean))*scale*gamma[i] + beta[i]
 	}
 }

@@ -1,11 +1,16 @@
 package tensor
 
-import "fmt"
+import (
+	"fmt"
+	"sort"
+	"unsafe"
+)
 
-// spmmGrain is how many stored entries times columns a chunk of rows is worth.
+// spmmGrain is how many multiply-adds a chunk of rows is worth.
 const spmmGrain = 1 << 17
 
-// MulDense computes dst = s·x (dst is overwritten and must not share memory with x).
+// MulDense computes dst = s·x: dst_i = Σ_e Values_e·x_{Indices_e} over the entries of
+// row i, in their order. dst is overwritten and must not share memory with x.
 func (s *CSR) MulDense(dst, x *Matrix) {
 	if s.Cols != x.Rows || dst.Rows != s.Rows || dst.Cols != x.Cols {
 		panic(fmt.Sprintf("tensor: MulDense of %d×%d and %d×%d into %d×%d", s.Rows, s.Cols, x.Rows, x.Cols, dst.Rows, dst.Cols))
@@ -13,17 +18,92 @@ func (s *CSR) MulDense(dst, x *Matrix) {
 	if s.Rows == 0 || x.Cols == 0 {
 		return
 	}
-	perRow := x.Cols * (1 + s.NNZ()/s.Rows)
-	Parallel(s.Rows, max(1, spmmGrain/perRow), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			cols, vals := s.Row(i)
-			out := dst.Row(i)
-			clear(out)
-			for e, c := range cols {
-				Axpy(vals[e], x.Row(int(c)), out)
+	s.checkEntries("MulDense")
+	// A chunk ends where entries plus rows reach a multiple of grain, so that a few
+	// heavy rows do not make one goroutine late.
+	grain := max(1, spmmGrain/x.Cols)
+	total := s.NNZ() + s.Rows
+	Parallel(total, grain, func(lo, hi int) {
+		s.mulRows(dst, x, s.rowAt(lo), s.rowAt(hi))
+	})
+}
+
+// rowAt returns the first row i for which the entries and rows before i are at least w.
+func (s *CSR) rowAt(w int) int {
+	return sort.Search(s.Rows, func(i int) bool { return int(s.Indptr[i])+i >= w })
+}
+
+// checkEntries panics when the arrays of s do not fit together, because the vector
+// kernels read by them without further checks.
+func (s *CSR) checkEntries(what string) {
+	n := s.NNZ()
+	if len(s.Indptr) != s.Rows+1 || len(s.Values) != n || s.Indptr[0] != 0 || int(s.Indptr[s.Rows]) != n {
+		panic(fmt.Sprintf("tensor: %s: CSR of %d rows with %d row pointers, %d indices, %d values", what, s.Rows, len(s.Indptr), n, len(s.Values)))
+	}
+	for i := range s.Rows {
+		if s.Indptr[i] > s.Indptr[i+1] {
+			panic(fmt.Sprintf("tensor: %s: CSR row %d from entry %d to %d", what, i, s.Indptr[i], s.Indptr[i+1]))
+		}
+	}
+	var worst uint32
+	for _, c := range s.Indices {
+		worst = max(worst, uint32(c))
+	}
+	if n > 0 && int64(worst) >= int64(s.Cols) {
+		panic(fmt.Sprintf("tensor: %s: CSR column %d of %d", what, int32(worst), s.Cols))
+	}
+}
+
+// spmmArgs is what the vector kernels read, by field name. Strides are in bytes.
+type spmmArgs struct {
+	dst, x, indptr, indices, values unsafe.Pointer
+	ldx                             uintptr // between rows of x
+	rows                            int
+	width                           int    // bytes of a row that the kernel computes
+	skip                            int    // bytes of a row that it leaves
+	last                            int    // last entry of the whole matrix
+	mask                            uint64 // columns of the last, partial block of 64
+}
+
+// mulRows computes rows lo to hi of s·x.
+func (s *CSR) mulRows(dst, x *Matrix, lo, hi int) {
+	d := x.Cols
+	if lo >= hi {
+		return
+	}
+	if s.NNZ() == 0 {
+		clear(dst.Data[lo*d : hi*d])
+		return
+	}
+	args := spmmArgs{dst: at(dst.Data, lo*d), x: at(x.Data, 0), indptr: unsafe.Pointer(&s.Indptr[lo]),
+		indices: unsafe.Pointer(&s.Indices[0]), values: at(s.Values, 0),
+		ldx: uintptr(d) * 4, rows: hi - lo, last: s.NNZ() - 1}
+	done := 0
+	switch active {
+	case levelAVX512:
+		args.width, args.mask = 4*d, uint64(1)<<uint(d%64)-1
+		spmmAVX512(&args)
+		return
+	case levelAVX2:
+		if done = d &^ 7; done > 0 {
+			args.width, args.skip = 4*done, 4*(d-done)
+			spmmAVX2(&args)
+		}
+	}
+	if done == d {
+		return
+	}
+	for i := lo; i < hi; i++ {
+		cols, vals := s.Row(i)
+		out := dst.Row(i)[done:]
+		clear(out)
+		for e, c := range cols {
+			v := vals[e]
+			for j, xv := range x.Row(int(c))[done:] {
+				out[j] += v * xv
 			}
 		}
-	})
+	}
 }
 
 // Transpose returns sᵀ with ascending columns.

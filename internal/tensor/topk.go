@@ -4,37 +4,65 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 )
 
+// topkChunk is how many scores are compared with one threshold before it may rise.
+const topkChunk = 512
+
+// topkState is the pooled memory of a selection.
+type topkState struct {
+	keys []uint64              // candidates
+	hits [topkChunk + 16]int32 // positions above the threshold in a chunk
+}
+
+var topkStates = sync.Pool{New: func() any { return new(topkState) }}
+
 // TopK writes the indices and values of the k largest scores, descending, ties to the
-// lower index, and returns how many it wrote: min(k, number of scores above -Inf).
-// Scores of -Inf are never returned (masked items); NaN ranks below every number.
-// idx and val need room for k entries.
+// lower index, and returns how many it wrote. Scores of -Inf are never returned
+// (masked items); NaN ranks below every number. idx and val need room for
+// min(k, len(scores)) entries.
+//
+// A scan keeps what exceeds the k-th best so far: a later equal score has a higher
+// index and so never displaces it.
 func TopK(scores []float32, k int, idx []int32, val []float32) int {
-	if k < 0 || k > 0 && (len(idx) < min(k, len(scores)) || len(val) < min(k, len(scores))) {
+	k = min(k, len(scores))
+	if k < 0 || len(idx) < k || len(val) < k {
 		panic(fmt.Sprintf("tensor: TopK of %d with room for %d indices and %d values", k, len(idx), len(val)))
 	}
-	k = min(k, len(scores))
 	if k == 0 {
 		return 0
 	}
-	keys := make([]uint64, 0, len(scores))
-	for i, s := range scores {
-		if s > float32(math.Inf(-1)) {
-			keys = append(keys, rankKey(s, i))
+	s := topkStates.Get().(*topkState)
+	defer topkStates.Put(s)
+	keys, threshold := s.keys[:0], float32(math.Inf(-1))
+	limit := max(2*k, k+topkChunk/2)
+	for lo := 0; lo < len(scores); lo += topkChunk {
+		for _, i := range s.filter(scores[lo:min(lo+topkChunk, len(scores))], lo, threshold) {
+			keys = append(keys, rankKey(scores[i], i))
+		}
+		if len(keys) >= limit {
+			selectLargest(keys, k)
+			keys = keys[:k]
+			threshold = scores[^uint32(slices.Min(keys))]
 		}
 	}
-	slices.SortFunc(keys, func(a, b uint64) int {
-		if a > b {
-			return -1
-		}
-		return 1
-	})
-	n := min(k, len(keys))
-	for r, key := range keys[:n] {
+	s.keys = keys
+	if len(keys) > k {
+		selectLargest(keys, k)
+		keys = keys[:k]
+	}
+	slices.Sort(keys)
+	slices.Reverse(keys)
+	for r, key := range keys {
 		i := ^uint32(key)
 		idx[r], val[r] = int32(i), scores[i]
 	}
+	return appendNaN(scores, k, len(keys), idx, val)
+}
+
+// appendNaN fills the places that numbers left free with NaN scores, if there are any.
+func appendNaN(scores []float32, k, n int, idx []int32, val []float32) int {
 	for i := 0; i < len(scores) && n < k; i++ {
 		if scores[i] != scores[i] {
 			idx[n], val[n] = int32(i), scores[i]
@@ -44,13 +72,64 @@ func TopK(scores []float32, k int, idx []int32, val []float32) int {
 	return n
 }
 
-// rankKey orders by descending score, then by ascending index, when compared as integers.
-func rankKey(score float32, index int) uint64 {
-	b := math.Float32bits(score + 0) // -0 ranks with 0
+// filter returns the positions, counted from base, of the scores above threshold.
+func (s *topkState) filter(scores []float32, base int, threshold float32) []int32 {
+	i, count := 0, 0
+	if n := len(scores) &^ 15; active >= levelAVX2 && n > 0 {
+		if active >= levelAVX512 {
+			count = filterAVX512(&scores[0], n, int32(base), threshold, &s.hits[0])
+		} else {
+			count = filterAVX2(&scores[0], n, int32(base), threshold, &s.hits[0])
+		}
+		i = n
+	}
+	for ; i < len(scores); i++ {
+		if scores[i] > threshold {
+			s.hits[count] = int32(base + i)
+			count++
+		}
+	}
+	return s.hits[:count]
+}
+
+// rankKey orders by descending score, then by ascending index, when compared as an integer.
+func rankKey(score float32, index int32) uint64 {
+	b := math.Float32bits(score + 0) // -0 becomes 0 and ties with it
 	if b>>31 != 0 {
 		b = ^b
 	} else {
 		b |= 1 << 31
 	}
 	return uint64(b)<<32 | uint64(^uint32(index))
+}
+
+// selectLargest moves the k largest of the distinct keys to the front, 0 < k ≤ len(keys).
+func selectLargest(keys []uint64, k int) {
+	for lo, hi := 0, len(keys); hi-lo > 1; {
+		// Median of three as pivot, then Hoare's partition in descending order.
+		a, b, c := keys[lo], keys[lo+(hi-lo)/2], keys[hi-1]
+		pivot := max(min(a, b), min(max(a, b), c))
+		i, j := lo, hi-1
+		for i <= j {
+			for keys[i] > pivot {
+				i++
+			}
+			for keys[j] < pivot {
+				j--
+			}
+			if i <= j {
+				keys[i], keys[j] = keys[j], keys[i]
+				i++
+				j--
+			}
+		}
+		switch {
+		case k <= j:
+			hi = j + 1
+		case k > i:
+			lo = i
+		default: // the boundary falls on or beside the pivot
+			return
+		}
+	}
 }

@@ -58,15 +58,19 @@ func Scale(alpha float32, x []float32) {
 func Norm2(x []float32) float64 { return math.Sqrt(SumSquares(x)) }
 
 // SumSquares returns Σ x_i², summed in float64.
-func SumSquares(x []float32) float64 {
+func SumSquares(x []float32) float64 { return squaresAbout(x, 0) }
+
+// squaresAbout returns Σ (x_i - mean)², summed in float64.
+func squaresAbout(x []float32, mean float64) float64 {
 	var s float64
 	i := 0
 	if n := len(x) &^ 7; active >= levelAVX2 && n > 0 {
-		s = sumSquaresAVX2(&x[0], 0, n)
+		s = sumSquaresAVX2(&x[0], mean, n)
 		i = n
 	}
 	for ; i < len(x); i++ {
-		s += float64(x[i]) * float64(x[i])
+		d := float64(x[i]) - mean
+		s += d * d
 	}
 	return s
 }

@@ -27,3 +27,32 @@ func leakyGradAVX2(dst, y, dy *float32, slope float32, n int)
 
 //go:noescape
 func adamAVX2(param, grad, m, v *float32, k *adamConstants, n int)
+
+// expAVX2 replaces x by e^(x-shift).
+//
+//go:noescape
+func expAVX2(x *float32, shift float32, n int, t *mathTable)
+
+//go:noescape
+func geluAVX2(x *float32, n int, t *mathTable)
+
+//go:noescape
+func maxAVX2(x *float32, n int) float32
+
+//go:noescape
+func layerNormAVX2(dst, x, gamma, beta *float32, mean, scale float32, n int)
+
+// filterAVX512 and filterAVX2 write the positions (from base on) of the elements above
+// threshold to out, which has room for n+16, and return their number. NaN is not above.
+//
+//go:noescape
+func filterAVX512(x *float32, n int, base int32, threshold float32, out *int32) int
+
+//go:noescape
+func filterAVX2(x *float32, n int, base int32, threshold float32, out *int32) int
+
+//go:noescape
+func spmmAVX512(args *spmmArgs)
+
+//go:noescape
+func spmmAVX2(args *spmmArgs)

@@ -18,3 +18,12 @@ func sumAVX2(*float32, int) float64                          { panic(noVectors) 
 func biasLeakyAVX2(_, _ *float32, _ float32, _ int)          { panic(noVectors) }
 func leakyGradAVX2(_, _, _ *float32, _ float32, _ int)       { panic(noVectors) }
 func adamAVX2(_, _, _, _ *float32, _ *adamConstants, _ int)  { panic(noVectors) }
+
+func expAVX2(*float32, float32, int, *mathTable)             { panic(noVectors) }
+func geluAVX2(*float32, int, *mathTable)                     { panic(noVectors) }
+func maxAVX2(*float32, int) float32                          { panic(noVectors) }
+func layerNormAVX2(_, _, _, _ *float32, _, _ float32, _ int) { panic(noVectors) }
+func filterAVX512(*float32, int, int32, float32, *int32) int { panic(noVectors) }
+func filterAVX2(*float32, int, int32, float32, *int32) int   { panic(noVectors) }
+func spmmAVX512(*spmmArgs)                                   { panic(noVectors) }
+func spmmAVX2(*spmmArgs)                                     { panic(noVectors) }

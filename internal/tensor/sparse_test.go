@@ -1,0 +1,159 @@
+package tensor
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// randomCSR has rows of uneven length, some of them empty and one of them full.
+func randomCSR(r *rand.Rand, rows, cols int) *CSR {
+	s := &CSR{Rows: rows, Cols: cols, Indptr: []int64{0}}
+	for i := range rows {
+		p := r.Float64() * 0.2
+		if i == rows/2 {
+			p = 1
+		}
+		for c := range cols {
+			if i%5 != 1 && r.Float64() < p {
+				s.Indices = append(s.Indices, int32(c))
+				s.Values = append(s.Values, float32(r.NormFloat64()))
+			}
+		}
+		s.Indptr = append(s.Indptr, int64(len(s.Indices)))
+	}
+	return s
+}
+
+func (s *CSR) dense() [][]float64 {
+	d := make([][]float64, s.Rows)
+	for i := range d {
+		d[i] = make([]float64, s.Cols)
+		cols, vals := s.Row(i)
+		for e, c := range cols {
+			d[i][c] += float64(vals[e])
+		}
+	}
+	return d
+}
+
+func TestMulDense(t *testing.T) {
+	atEachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(1, 11))
+		for _, shape := range [][3]int{{0, 3, 4}, {1, 1, 1}, {5, 7, 8}, {40, 30, 63}, {33, 50, 64}, {20, 20, 65}, {31, 9, 200}, {300, 200, 384}, {7, 0, 5}, {4, 6, 0}} {
+			s := randomCSR(r, shape[0], shape[1])
+			x := randomMatrix(r, shape[1], shape[2])
+			one, two := randomMatrix(r, shape[0], shape[2]), randomMatrix(r, shape[0], shape[2])
+			atProcs(1, func() { s.MulDense(one, x) })
+			atProcs(2, func() { s.MulDense(two, x) })
+			sameBits(t, "MulDense", one.Data, two.Data)
+			for i, row := range s.dense() {
+				for j := range x.Cols {
+					var want, scale float64
+					for c, v := range row {
+						want += v * float64(x.Row(c)[j])
+						scale += math.Abs(v * float64(x.Row(c)[j]))
+					}
+					near(t, "MulDense row", i, float64(one.Row(i)[j]), want, scale)
+				}
+			}
+		}
+	})
+}
+
+func TestMulDenseRejectsBrokenCSR(t *testing.T) {
+	x, dst := New(3, 8), New(2, 8)
+	good := CSR{Rows: 2, Cols: 3, Indptr: []int64{0, 1, 2}, Indices: []int32{0, 2}, Values: []float32{1, 1}}
+	for name, spoil := range map[string]func(*CSR){
+		"column too large": func(s *CSR) { s.Indices = []int32{0, 3} },
+		"negative column":  func(s *CSR) { s.Indices = []int32{-1, 2} },
+		"short values":     func(s *CSR) { s.Values = s.Values[:1] },
+		"row pointers":     func(s *CSR) { s.Indptr = []int64{0, 5, 2} },
+		"short pointers":   func(s *CSR) { s.Indptr = []int64{0, 2} },
+		"wrong shape":      func(s *CSR) { s.Cols = 4 },
+	} {
+		s := good
+		spoil(&s)
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			s.MulDense(dst, x)
+		}()
+	}
+}
+
+func TestTranspose(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 11))
+	s := randomCSR(r, 37, 23)
+	got := s.Transpose()
+	want := s.dense()
+	for i, row := range got.dense() {
+		cols, _ := got.Row(i)
+		if !slices.IsSorted(cols) {
+			t.Fatalf("row %d of the transpose has columns %v", i, cols)
+		}
+		for j, v := range row {
+			if v != want[j][i] {
+				t.Fatalf("transpose [%d][%d] = %g, want %g", i, j, v, want[j][i])
+			}
+		}
+	}
+}
+
+func TestGatherScatterAdd(t *testing.T) {
+	atEachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(3, 11))
+		for _, cols := range []int{0, 1, 7, 64, 65, 130} {
+			src, idx := randomMatrix(r, 50, cols), make([]int32, 900)
+			for i := range idx {
+				idx[i] = int32(r.IntN(50))
+			}
+			got := New(len(idx), cols)
+			Gather(got, src, idx)
+			for i, from := range idx {
+				if !slices.Equal(got.Row(i), src.Row(int(from))) {
+					t.Fatalf("%d columns: gathered row %d is not row %d", cols, i, from)
+				}
+			}
+			one, two := randomMatrix(r, 50, cols), New(50, cols)
+			copy(two.Data, one.Data)
+			want := make([]float64, len(one.Data))
+			for i, v := range one.Data {
+				want[i] = float64(v)
+			}
+			for i, to := range idx {
+				for j, v := range got.Row(i) {
+					want[int(to)*cols+j] += float64(v)
+				}
+			}
+			atProcs(1, func() { ScatterAdd(one, got, idx) })
+			atProcs(2, func() { ScatterAdd(two, got, idx) })
+			sameBits(t, "ScatterAdd", one.Data, two.Data)
+			for i := range want {
+				near(t, "ScatterAdd", i, float64(one.Data[i]), want[i], 100)
+			}
+		}
+	})
+}
+
+func TestGatherScatterPanics(t *testing.T) {
+	for name, f := range map[string]func(){
+		"gather index":   func() { Gather(New(1, 2), New(3, 2), []int32{3}) },
+		"gather rows":    func() { Gather(New(2, 2), New(3, 2), []int32{0}) },
+		"scatter index":  func() { ScatterAdd(New(3, 2), New(1, 2), []int32{-1}) },
+		"scatter column": func() { ScatterAdd(New(3, 3), New(1, 2), []int32{0}) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			f()
+		}()
+	}
+}
