@@ -29,7 +29,8 @@ func Pack(transB bool, k, n int, b []float32, ldb int) *Packed {
 		p0 := kb * w.kc
 		kc := min(w.kc, k-p0)
 		for panel := range w.panels {
-			j.packB(j.panelB(kb, panel, kc), panel*t.nr, p0, kc)
+			col := panel * t.nr
+			j.packB(j.panelB(kb, panel, kc), col, min(t.nr, n-col), p0, kc)
 		}
 	}
 	return w
