@@ -25,7 +25,7 @@ const (
 	NotFound    Class = "not-found"    // no such model or no such route
 	Refused     Class = "refused"      // the server will not take this request (other 4xx, a content filter)
 	Unavailable Class = "unavailable"  // no endpoint of the pool is usable
-	Budget      Class = "budget"       // the run's cost or time is used up
+	OverBudget  Class = "budget"       // the run's cost or time is used up
 	Cancelled   Class = "cancelled"    // we stopped it
 )
 
@@ -44,7 +44,7 @@ const (
 func Classes() []Class {
 	return []Class{
 		RateLimit, Server, Timeout, Network, BadResponse, WrongModel, PromptCut, Auth, NotFound,
-		Refused, Unavailable, Budget, Cancelled,
+		Refused, Unavailable, OverBudget, Cancelled,
 		Empty, CutOff, Refusal, Repetition, TooLong, WrongScript, Echo,
 	}
 }

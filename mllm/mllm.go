@@ -76,6 +76,8 @@ type ServerInfo struct {
 	Endpoint string
 	Version  string
 	Models   []ModelInfo
+	// Unreachable lists the endpoints of a pool that did not answer.
+	Unreachable []string
 }
 
 // Find returns the information about the named model.

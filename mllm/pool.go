@@ -1,0 +1,290 @@
+package mllm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// EndpointConfig is one server of a Pool and what it may be asked for.
+type EndpointConfig struct {
+	Client Client
+	// Weight is the share of requests this endpoint gets while several are free; 0 means 1.
+	Weight            float64
+	Concurrency       int     // requests in flight; 0 means 4
+	RequestsPerMinute float64 // 0 means no limit
+	TokensPerMinute   float64 // prompt and answer together; 0 means no limit
+}
+
+// PoolOptions configure a Pool. The zero value of each field means its default.
+type PoolOptions struct {
+	// Attempts is how often one request is sent before its failure is final; 6. Attempts
+	// that end in a rate limit count a fifth.
+	Attempts   int
+	Backoff    time.Duration // before the second attempt, doubled for each further one; 500 ms
+	MaxBackoff time.Duration // 30 s
+	// Grace is how long requests in flight may go on after their context is cancelled; 30 s.
+	Grace time.Duration
+	// BreakAfter failures in a row close an endpoint's circuit breaker; 10. It is tried
+	// again with a single request after Cooldown (5 s), which doubles up to MaxCooldown
+	// (2 min) while that fails.
+	BreakAfter  int
+	Cooldown    time.Duration
+	MaxCooldown time.Duration
+	// GiveUp is how long all endpoints may be down before requests fail at once, as
+	// Unavailable, instead of waiting; 15 min.
+	GiveUp    time.Duration
+	Budget    Budget
+	Seed      uint64        // of the jitter of waits
+	OnAttempt func(Attempt) // called after each attempt, from the goroutine of its request
+}
+
+func (o PoolOptions) withDefaults() PoolOptions {
+	duration := func(v *time.Duration, to time.Duration) {
+		if *v == 0 {
+			*v = to
+		}
+	}
+	duration(&o.Backoff, 500*time.Millisecond)
+	duration(&o.MaxBackoff, 30*time.Second)
+	duration(&o.Grace, 30*time.Second)
+	duration(&o.Cooldown, 5*time.Second)
+	duration(&o.MaxCooldown, 2*time.Minute)
+	duration(&o.GiveUp, 15*time.Minute)
+	if o.Attempts == 0 {
+		o.Attempts = 6
+	}
+	if o.BreakAfter == 0 {
+		o.BreakAfter = 10
+	}
+	return o
+}
+
+// Attempt is one request sent to one endpoint, for progress and logs.
+type Attempt struct {
+	Endpoint     string
+	Model        string
+	Number       int   // 1 for the first attempt of a request
+	Class        Class // "" for an answer
+	Err          error
+	PromptTokens int
+	AnswerTokens int
+	Cost         float64 // in the price table's currency
+	Seconds      float64
+}
+
+// Pool is a Client that spreads requests over several others: by weight, within each
+// one's limits, away from those that fail, within a budget.
+//
+// When the context of a request is cancelled, a request that waits returns at once and
+// one in flight is given PoolOptions.Grace to finish; its answer is returned as usual,
+// for it is paid.
+type Pool struct {
+	opt     PoolOptions
+	started time.Time
+
+	mu        sync.Mutex
+	endpoints []*endpoint
+	waiting   []*ticket
+	pass      float64 // progress of the weighted turns
+	wake      *time.Timer
+	downSince time.Time // when the last usable endpoint broke; zero while one is usable
+	spent     float64
+	reserved  float64 // by requests in flight
+	unpriced  bool
+	jitter    *rand.Rand
+
+	estimators sync.Map // model name to *Estimator
+}
+
+var _ Client = (*Pool)(nil)
+
+// NewPool returns a Pool over the endpoints.
+func NewPool(endpoints []EndpointConfig, opt PoolOptions) (*Pool, error) {
+	if len(endpoints) == 0 {
+		return nil, usererr.New("give at least one base URL", "no endpoint to send requests to")
+	}
+	if opt.Budget.MaxCost < 0 || opt.Budget.MaxTime < 0 {
+		return nil, usererr.New("leave it out for no limit", "the budget is negative")
+	}
+	if opt.Budget.MaxCost > 0 && opt.Budget.Prices == nil {
+		return nil, usererr.New("give a price table", "a cost limit needs prices")
+	}
+	p := &Pool{opt: opt.withDefaults(), started: time.Now(), jitter: rand.New(rand.NewPCG(opt.Seed, 0x706f6f6c))}
+	for _, cfg := range endpoints {
+		if cfg.Weight < 0 || cfg.Concurrency < 0 || cfg.RequestsPerMinute < 0 || cfg.TokensPerMinute < 0 {
+			return nil, usererr.New("weights and limits are positive numbers", "endpoint %s: a negative weight or limit", cfg.Client.Endpoint())
+		}
+		p.endpoints = append(p.endpoints, newEndpoint(cfg, p.started))
+	}
+	return p, nil
+}
+
+// Endpoint names the pool's endpoints.
+func (p *Pool) Endpoint() string {
+	if len(p.endpoints) == 1 {
+		return p.endpoints[0].client.Endpoint()
+	}
+	return fmt.Sprintf("%d endpoints", len(p.endpoints))
+}
+
+// Generate implements Client. Transient failures are tried again, on another endpoint
+// if one is free; what blames the request or the answer is returned.
+func (p *Pool) Generate(ctx context.Context, r Request) (Response, error) {
+	t, err := p.newTicket(r)
+	if err != nil {
+		return Response{}, err
+	}
+	var total Response // of the attempts before
+	for number, fifths := 1, 0; ; number++ {
+		resp, err := p.attempt(ctx, t, r, number)
+		resp.Attempts = max(resp.Attempts, 1) + total.Attempts
+		class := ClassOf(err)
+		if class == Unavailable || class == OverBudget || class == Cancelled || t.final {
+			resp.Attempts = total.Attempts
+			if t.last != nil && class != Cancelled && class != OverBudget {
+				err = t.last // what happened says more than that nothing else is left
+			}
+			return resp, err
+		}
+		if err == nil {
+			return resp, nil
+		}
+		total = resp
+		t.last = err
+		switch {
+		case class == RateLimit:
+			fifths++
+		case class == NotFound || class == Auth:
+			t.exclude(resp.Endpoint) // another endpoint may have the model, or know the key
+		case class.Transient():
+			fifths += 5
+		default:
+			return resp, err
+		}
+		if fifths >= 5*p.opt.Attempts {
+			return resp, err
+		}
+		if class.Transient() && class != RateLimit { // a rate limit pauses its endpoint instead
+			if err := p.sleep(ctx, p.backoff(number)); err != nil {
+				return resp, &Error{Class: Cancelled, Model: r.Model, Err: err}
+			}
+		}
+	}
+}
+
+// attempt waits for an endpoint and asks it once.
+func (p *Pool) attempt(ctx context.Context, t *ticket, r Request, number int) (Response, error) {
+	e, err := p.acquire(ctx, t)
+	if err != nil {
+		return Response{}, err
+	}
+	start := time.Now()
+	resp, err := p.ask(ctx, e, r)
+	// Where the answer failed, its endpoint is still the one that was asked.
+	resp.Endpoint = e.client.Endpoint()
+	a := Attempt{Endpoint: resp.Endpoint, Model: r.Model, Number: number, Class: ClassOf(err), Err: err,
+		PromptTokens: resp.PromptTokens, AnswerTokens: resp.AnswerTokens, Seconds: time.Since(start).Seconds()}
+	a.Cost = p.release(e, t, a)
+	if p.opt.OnAttempt != nil {
+		p.opt.OnAttempt(a)
+	}
+	if err == nil {
+		p.estimator(r.Model).Observe(r, resp.PromptTokens)
+	}
+	return resp, err
+}
+
+// ask sends the request with a context that outlives ctx by the grace period.
+func (p *Pool) ask(ctx context.Context, e *endpoint, r Request) (Response, error) {
+	call, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(p.opt.Grace)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-call.Done():
+		}
+	})
+	defer stop()
+	resp, err := e.client.Generate(call, r)
+	if err != nil && ClassOf(err) == "" {
+		err = &Error{Class: BadResponse, Endpoint: e.client.Endpoint(), Model: r.Model, Err: err}
+	}
+	if ctx.Err() != nil && ClassOf(err).Transient() {
+		err = &Error{Class: Cancelled, Endpoint: e.client.Endpoint(), Model: r.Model, Err: err}
+	}
+	return resp, err
+}
+
+// backoff returns the wait after the given attempt: doubled for each, half of it random.
+func (p *Pool) backoff(attempt int) time.Duration {
+	d := p.opt.Backoff
+	for range attempt - 1 {
+		if d *= 2; d >= p.opt.MaxBackoff {
+			d = p.opt.MaxBackoff
+			break
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return d/2 + time.Duration(p.jitter.Int64N(int64(d/2)+1))
+}
+
+func (p *Pool) sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *Pool) estimator(model string) *Estimator {
+	e, _ := p.estimators.LoadOrStore(model, &Estimator{})
+	return e.(*Estimator)
+}
+
+// Describe asks every endpoint. Those that cannot be reached are listed as such, unless
+// none can be; one model with different weights on two endpoints is a user's mistake.
+func (p *Pool) Describe(ctx context.Context) (ServerInfo, error) {
+	info := ServerInfo{Kind: "pool", Endpoint: p.Endpoint()}
+	from := map[string]string{} // model name to the endpoint it was first seen on
+	var failures []error
+	for _, e := range p.endpoints {
+		one, err := e.client.Describe(ctx)
+		if err != nil {
+			failures = append(failures, err)
+			info.Unreachable = append(info.Unreachable, e.client.Endpoint())
+			continue
+		}
+		if len(p.endpoints) == 1 {
+			return one, nil
+		}
+		for _, m := range one.Models {
+			have, known := info.Find(m.Name)
+			if !known {
+				info.Models = append(info.Models, m)
+				from[m.Name] = one.Endpoint
+				continue
+			}
+			if have.Digest != "" && m.Digest != "" && have.Digest != m.Digest {
+				return info, usererr.New("pull the same version on every server",
+					"model %s: %s and %s hold different weights (%.12s and %.12s)", m.Name, from[have.Name], one.Endpoint, have.Digest, m.Digest)
+			}
+		}
+	}
+	if len(failures) == len(p.endpoints) {
+		return info, errors.Join(failures...)
+	}
+	return info, nil
+}
