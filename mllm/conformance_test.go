@@ -139,7 +139,18 @@ func TestClientsNeverShowTheKey(t *testing.T) {
 			fmt.Fprintf(&shown, "%v %+v\n", err, err)
 			log.Info("failed", "err", err)
 		}
-		for _, form := range []string{secret, `sk-test-Zq9/7+x=\"y`, `sk-test-Zq9/7+x=\\\"y`, "Zq9"} {
+		// A key at the very place where a message is shortened must not show its first half.
+		for pad := 380; pad < 402; pad++ {
+			long := mllmtest.New(t, mllmtest.Options{})
+			long.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusBadRequest)
+				fmt.Fprint(w, strings.Repeat("x", pad), secret)
+			})
+			_, err := build(long.URL, key).Generate(t.Context(), question(1))
+			fmt.Fprintln(&shown, err)
+			long.Stop()
+		}
+		for _, form := range []string{secret, "sk-t", `sk-test-Zq9/7+x=\"y`, `sk-test-Zq9/7+x=\\\"y`, "Zq9"} {
 			if strings.Contains(shown.String(), form) {
 				t.Fatalf("the key is shown:\n%s", shown.String())
 			}

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -33,7 +34,19 @@ func ParseCompletion(data []byte) (mllm.Response, error) {
 	if err := json.Unmarshal(data, &out); err != nil {
 		return mllm.Response{}, fail(mllm.BadResponse, "not a chat completion: %v", err)
 	}
-	return out.response()
+	resp, err := out.response()
+	if e := (*mllm.Error)(nil); errors.As(err, &e) {
+		e.Err = errors.New(wire.Excerpt(e.Err.Error()))
+	}
+	return resp, err
+}
+
+// StatusError classifies a failed request as a batch file reports it: an HTTP status and
+// the body that came with it.
+func StatusError(status int, body []byte) *mllm.Error {
+	e := wire.StatusError(status, body, mllm.Key{})
+	e.Endpoint = "batch"
+	return e
 }
 
 func fail(class mllm.Class, format string, args ...any) *mllm.Error {

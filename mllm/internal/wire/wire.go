@@ -11,7 +11,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -75,10 +74,11 @@ func (c *Caller) Endpoint() string { return c.endpoint }
 // String names the server and hides the key.
 func (c *Caller) String() string { return c.endpoint }
 
-// Fail builds a classified error of this server with the key removed from its message.
+// Fail builds a classified error of this server. The key is removed from its message
+// before that is shortened: half a key is a leak too.
 func (c *Caller) Fail(class mllm.Class, model, format string, args ...any) *mllm.Error {
 	return &mllm.Error{Class: class, Endpoint: c.endpoint, Model: model,
-		Err: errors.New(c.key.Redact(fmt.Sprintf(format, args...)))}
+		Err: errors.New(Excerpt(c.key.Redact(fmt.Sprintf(format, args...))))}
 }
 
 // Call sends in (nil for GET) to path below the base URL and decodes the answer into
@@ -125,7 +125,7 @@ func (c *Caller) Call(ctx context.Context, timeout time.Duration, path, model st
 		return c.bad(resp, model, "the answer is larger than %d bytes", MaxBody)
 	}
 	if err := json.Unmarshal(data, out); err != nil {
-		return c.bad(resp, model, "the answer is not the JSON expected: %v, in %s", err, excerpt(data))
+		return c.bad(resp, model, "the answer is not the JSON expected: %v, in %s", err, data)
 	}
 	return nil
 }
@@ -157,137 +157,11 @@ func (c *Caller) broken(parent, attempt context.Context, model string, status in
 
 // status classifies an answer other than 200.
 func (c *Caller) status(resp *http.Response, body []byte, model string) error {
-	message := errorMessage(body)
-	e := c.Fail(classOfStatus(resp.StatusCode, message), model, "%s", message)
-	e.Status = resp.StatusCode
+	e := StatusError(resp.StatusCode, body, c.key)
+	e.Endpoint, e.Model = c.endpoint, model
 	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
 		e.Err = usererr.New("give the address it points to as the base URL", "the server redirects to %s; requests are not redirected", c.key.Redact(location))
 	}
 	e.RetryAfter, e.HasRetryAfter = retryAfter(resp.Header, time.Now())
-	switch e.Class {
-	case mllm.Auth:
-		e.Err = usererr.Wrap(e.Err, "check the key, its permissions and the account's quota; the key is read from the environment")
-	case mllm.NotFound:
-		e.Err = usererr.Wrap(e.Err, "check the base URL and the model's name; the server must have the model already")
-	}
 	return e
-}
-
-func classOfStatus(status int, message string) mllm.Class {
-	message = strings.ToLower(message)
-	switch {
-	case status == http.StatusTooManyRequests && strings.Contains(message, "insufficient_quota"):
-		return mllm.Auth // waiting does not mend it
-	case status == http.StatusTooManyRequests:
-		return mllm.RateLimit
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusPaymentRequired:
-		return mllm.Auth
-	case status == http.StatusNotFound:
-		return mllm.NotFound
-	case status == http.StatusRequestTimeout:
-		return mllm.Timeout
-	case status >= 500:
-		return mllm.Server
-	case status/100 == 4 && tooLongForModel(message):
-		return mllm.PromptCut
-	case status/100 == 2:
-		return mllm.BadResponse
-	}
-	return mllm.Refused
-}
-
-// tooLongForModel recognises how servers say that a prompt exceeds the context.
-func tooLongForModel(message string) bool {
-	for _, sign := range []string{"context_length_exceeded", "maximum context length", "exceed_context_size",
-		"exceeds the available context", "longer than the maximum model length", "exceeds context length", "input length exceeds"} {
-		if strings.Contains(message, sign) {
-			return true
-		}
-	}
-	return false
-}
-
-// errorMessage finds the message in the error bodies of Ollama ({"error":"…"}), OpenAI
-// ({"error":{"message","type","code"}}) and others; anything else is shown as it came.
-func errorMessage(body []byte) string {
-	var outer struct {
-		Error   json.RawMessage `json:"error"`
-		Message string          `json:"message"`
-		Detail  any             `json:"detail"`
-	}
-	if json.Unmarshal(body, &outer) != nil {
-		return excerpt(body)
-	}
-	if message := ErrorText(outer.Error); message != "" {
-		return message
-	}
-	switch {
-	case outer.Message != "":
-		return excerpt([]byte(outer.Message))
-	case outer.Detail != nil:
-		return excerpt(fmt.Append(nil, outer.Detail))
-	}
-	return excerpt(body)
-}
-
-// ErrorText returns the text of an "error" member, a string or an object; "" if there
-// is none.
-func ErrorText(raw json.RawMessage) string {
-	if len(raw) == 0 || string(raw) == "null" {
-		return ""
-	}
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return excerpt([]byte(text))
-	}
-	var obj struct {
-		Message string `json:"message"`
-		Type    string `json:"type"`
-		Code    any    `json:"code"`
-	}
-	if json.Unmarshal(raw, &obj) != nil || obj.Message == "" {
-		return excerpt(raw)
-	}
-	message := obj.Message
-	if obj.Code != nil {
-		message = fmt.Sprintf("%s (%v)", message, obj.Code)
-	} else if obj.Type != "" {
-		message = fmt.Sprintf("%s (%s)", message, obj.Type)
-	}
-	return excerpt([]byte(message))
-}
-
-// excerpt shortens a body for an error message, on one line.
-func excerpt(body []byte) string {
-	const most = 300
-	s := strings.Join(strings.Fields(strings.ToValidUTF8(string(body[:min(len(body), 4*most)]), "�")), " ")
-	if s == "" {
-		return "an empty body"
-	}
-	if runes := []rune(s); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return s
-}
-
-// retryAfter reads Retry-After (seconds, whole or fractional, or an HTTP date; RFC 9110
-// §10.2.3). A date in the past means now; waits are capped at an hour, since a clock that
-// is wrong by days must not stop a run for days.
-func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
-	const most = time.Hour
-	value := strings.TrimSpace(h.Get("Retry-After"))
-	if value == "" {
-		return 0, false
-	}
-	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
-		if !(seconds >= 0) {
-			return 0, false
-		}
-		return time.Duration(min(seconds, most.Seconds()) * float64(time.Second)), true
-	}
-	date, err := http.ParseTime(value)
-	if err != nil {
-		return 0, false
-	}
-	return min(max(date.Sub(now), 0), most), true
 }
