@@ -139,6 +139,7 @@ func SplitGlobalTime(ds *Dataset, valid, test float64) (TimeSplit, error) {
 	if len(ds.Interactions) == 0 {
 		return res, usererr.New("import a file with interactions", "global-time split: no interactions")
 	}
+	ds.Sort()
 	times := make([]int64, len(ds.Interactions))
 	for i, x := range ds.Interactions {
 		times[i] = x.Time

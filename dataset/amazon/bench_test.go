@@ -44,6 +44,23 @@ func BenchmarkReviews(b *testing.B) {
 	}
 }
 
+// The same through gzip, in uncompressed bytes.
+func BenchmarkReviewsGzip(b *testing.B) {
+	path := bulk(b, reviews2014)
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(zip(string(raw))), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, _, err := ReadReviews(b.Context(), Options{Reviews: path}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // One product in ten is wanted, as after a k-core.
 func BenchmarkMetadata(b *testing.B) {
 	for year, rows := range map[string]string{"2014": meta2014, "2018": meta2018, "2023": meta2023} {
