@@ -18,6 +18,8 @@
 // the text read plainly: no self edges, cosines kept as weights, identical audiences
 // at 1. Neither symmetrises W; both divide by row sums on both sides.
 //
+// Package itemgraph/graphplot draws [Graph.Stats].
+//
 // Nothing here is quadratic in memory: cosines are computed tile by tile, Jaccard
 // counts by walking the users' lists.
 package itemgraph
