@@ -58,6 +58,12 @@ func LayerNormRows(dst, x *Matrix, gamma, beta []float32, eps float32) {
 	})
 }
 
+// LayerNorm is LayerNormRows for one row, on the calling goroutine.
+func LayerNorm(dst, x, gamma, beta []float32, eps float32) {
+	sameLen("LayerNorm", len(x), len(dst), len(gamma), len(beta))
+	layerNorm(dst, x, gamma, beta, eps)
+}
+
 func layerNorm(dst, x, gamma, beta []float32, eps float32) {
 	if len(x) == 0 {
 		return
