@@ -105,7 +105,7 @@ func (l *layer) feedForward(n *network, x, context []float32, b *blockScratch) {
 	l.out.applyResidual(b.attended, x, context, rows)
 	layerNorm(b.attended, n.hidden, l.attnNorm, n.eps)
 	l.up.apply(b.wide, b.attended, rows)
-	gelu(b.wide)
+	gelu(b.wide, n.intermediate)
 	l.down.applyResidual(x, b.attended, b.wide, rows)
 	layerNorm(x, n.hidden, l.ffnNorm, n.eps)
 }
@@ -139,6 +139,8 @@ func (n *network) attend(s *scratch, lo, hi int) {
 func attention(scores, out, q, k, v []float32, length, d, ld, ldOut int) {
 	scale := inverseSqrt(d)
 	tensor.Sgemm(false, true, length, length, d, scale, q, ld, k, ld, 0, scores, length)
-	softmaxRows(scores, length, length)
+	for i := range length {
+		tensor.Softmax(scores[i*length : (i+1)*length])
+	}
 	tensor.Sgemm(false, false, length, d, length, 1, scores, length, v, ld, 0, out, ldOut)
 }
