@@ -60,9 +60,9 @@ func TestDatasetNoticesBadRows(t *testing.T) {
 				ID int64 `parquet:"id"`
 			}{{1}}))
 		}, []string{"column id has type INT"}},
-		"torn":       {ItemsFile, func(p string) error { return os.Truncate(p, 100) }, []string{"no parquet file, or cut off"}},
-		"empty":      {ItemsFile, func(p string) error { return os.Truncate(p, 0) }, []string{"no parquet file, or cut off"}},
-		"other file": {ItemsFile, func(p string) error { return os.WriteFile(p, []byte("id,title\n1,mug\n"), 0o666) }, []string{"no parquet file"}},
+		"torn":       {ItemsFile, func(p string) error { return os.Truncate(p, 100) }, []string{"Parquet file"}},
+		"empty":      {ItemsFile, func(p string) error { return os.Truncate(p, 0) }, []string{"Parquet file"}},
+		"other file": {ItemsFile, func(p string) error { return os.WriteFile(p, []byte("id,title\n1,mug\n"), 0o666) }, []string{"no Parquet file"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := mustCreate(t, filepath.Join(t.TempDir(), "ws"))

@@ -16,7 +16,12 @@ import (
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
+
+// codecs are those whose decoders give up on damage. The library's decoder of LZ4 asks
+// for twice the memory again and again instead, until there is none.
+var codecs = []format.CompressionCodec{format.Uncompressed, format.Snappy, format.Gzip, format.Brotli, format.Zstd}
 
 // Bounds on what a page may claim: real pages are near 1 MiB. What compresses extremely
 // well may be larger, in proportion to the file.
@@ -42,6 +47,9 @@ func Open(r io.ReaderAt, size int64) (f *parquet.File, err error) {
 		}
 		for c, chunk := range group.Columns {
 			m := &chunk.MetaData
+			if !slices.Contains(codecs, m.Codec) {
+				return nil, fmt.Errorf("row group %d, column %d: compression %s is not read", g, c, m.Codec)
+			}
 			start := m.DataPageOffset
 			if m.DictionaryPageOffset > 0 {
 				start = min(start, m.DictionaryPageOffset)

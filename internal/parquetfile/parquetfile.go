@@ -1,7 +1,6 @@
 // Package parquetfile reads and writes parquet files row by row as Go structs, with
-// flat memory, and examines a file before the parquet library may believe it: a
-// damaged or lying footer or page header is an error here, where the library alone
-// would panic or ask the system for any amount of memory.
+// flat memory. Files are examined by package parquetcheck before the parquet library
+// may believe them; missing columns and panics of the library come out as errors.
 package parquetfile
 
 import (
@@ -15,6 +14,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/mllmrec/mllmrec/internal/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/parquetcheck"
 )
 
 // batchRows is how many rows are converted at a time.
@@ -61,9 +61,6 @@ func Each[T any](path string, fn func(row int, v *T) error) error {
 
 // EachOf is [Each] for a stream of size bytes.
 func EachOf[T any](r io.ReaderAt, size int64, fn func(row int, v *T) error) error {
-	if err := Check(r, size); err != nil {
-		return err
-	}
 	reader, total, err := open[T](r, size)
 	if err != nil {
 		return err
@@ -93,10 +90,10 @@ func EachOf[T any](r io.ReaderAt, size int64, fn func(row int, v *T) error) erro
 }
 
 func open[T any](r io.ReaderAt, size int64) (reader *parquet.GenericReader[T], rows int64, err error) {
-	defer recoverTo(&err)
-	file, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	defer parquetcheck.Recover(&err)
+	file, err := parquetcheck.Open(r, size)
 	if err != nil {
-		return nil, 0, fmt.Errorf("no parquet file, or damaged: %w", err)
+		return nil, 0, err
 	}
 	if err := checkColumns[T](file.Schema()); err != nil {
 		return nil, 0, err
@@ -105,15 +102,8 @@ func open[T any](r io.ReaderAt, size int64) (reader *parquet.GenericReader[T], r
 }
 
 func readBatch[T any](r *parquet.GenericReader[T], batch []T) (n int, err error) {
-	defer recoverTo(&err)
+	defer parquetcheck.Recover(&err)
 	return r.Read(batch)
-}
-
-// recoverTo turns a panic of the library, its answer to some damage, into an error.
-func recoverTo(err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("the file is damaged: %v", r)
-	}
 }
 
 // checkColumns demands every column of T with its type: the library would fill a
