@@ -61,7 +61,7 @@ func Create(dir string, ds *dataset.Dataset, src Source) (*Workspace, error) {
 
 func newManifest(ds *dataset.Dataset, src Source) Manifest {
 	m := Manifest{
-		Format: FormatVersion, ReadBy: readBy, Name: ds.Name, Domain: ds.Domain, Split: ds.Split, SplitHash: ds.SplitHash(),
+		Format: FormatVersion, ReadBy: readBy, Name: ds.Name, Domain: ds.Domain, Split: ds.Split, SplitHash: ds.SplitHash(), Clock: ds.Clock,
 		Created: time.Now().UTC(), Source: src,
 		Users: ds.Users(), Items: ds.NumItems(), Interactions: len(ds.Interactions),
 		Stages: map[string]Stage{},
@@ -72,7 +72,7 @@ func newManifest(ds *dataset.Dataset, src Source) Manifest {
 
 // sourceHash identifies what a workspace was made from.
 func (m Manifest) sourceHash() string {
-	return HashInputs(m.Source, m.Name, m.Domain, m.Split, m.SplitHash, m.Users, m.Items, m.Interactions)
+	return HashInputs(m.Source, m.Name, m.Domain, m.Split, m.SplitHash, m.Clock, m.Users, m.Items, m.Interactions)
 }
 
 type there uint8

@@ -34,6 +34,7 @@ type Manifest struct {
 	Domain       string           `json:"domain"`
 	Split        string           `json:"split"`
 	SplitHash    string           `json:"split_hash"`
+	Clock        string           `json:"clock"` // what times mean, as in dataset.Dataset
 	Created      time.Time        `json:"created"`
 	Source       Source           `json:"source"`
 	Users        int              `json:"users"`

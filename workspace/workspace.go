@@ -123,7 +123,7 @@ func (w *Workspace) Dataset() (*dataset.Dataset, error) {
 		return nil, usererr.New(importAgain, "workspace %s: the imported data cannot be used: %s", w.dir, c.Reason)
 	}
 	m := w.Manifest()
-	ds := &dataset.Dataset{Name: m.Name, Domain: m.Domain, Split: m.Split}
+	ds := &dataset.Dataset{Name: m.Name, Domain: m.Domain, Split: m.Split, Clock: m.Clock}
 	var err error
 	if ds.Items, err = readItems(w.Path(ItemsFile)); err != nil {
 		return nil, err

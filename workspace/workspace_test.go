@@ -14,7 +14,7 @@ import (
 
 // shop is a small data set with everything that parquet must keep apart.
 func shop() *dataset.Dataset {
-	ds := &dataset.Dataset{Name: "shop", Domain: "mugs & más", Split: "labelled", UserIDs: []string{"ann", "bob", "ç"}}
+	ds := &dataset.Dataset{Name: "shop", Domain: "mugs & más", Split: "labelled", Clock: dataset.ClockMoment, UserIDs: []string{"ann", "bob", "ç"}}
 	for i := range 5 {
 		ds.Items = append(ds.Items, dataset.Item{ID: fmt.Sprint("i", i), Title: fmt.Sprintf("Mug No. %d\nwith \"quotes\"", i), Image: fmt.Sprintf("%d.png", i)})
 	}
