@@ -253,7 +253,7 @@ func (f *fixture) checkGradients(t *testing.T, m model.Model, c goldenCase) {
 		got := tensor.Norm2(p.Grad.Data)
 		closeTo(t, "gradient norm of "+p.Name, got, *want, 1e-3, 1e-6)
 		if *want > 1e-6 {
-			worst = max(worst, math.Abs(got-*want)/ *want)
+			worst = max(worst, math.Abs(got-*want) / *want)
 		}
 	}
 	t.Logf("gradient norms off by at most %.1e relative", worst)

@@ -112,6 +112,11 @@ var opCases = []opCase{
 	{"row dots, one side in order", [][2]int{{3, 6}, {2, 6}},
 		func(t *Tape, in []*Var) *Var { return t.RowDots(in[0], nil, in[1], []int32{1, 1, 0}) },
 		func(in []mat) mat { return dotsRef(in, []int{0, 1, 2}, []int{1, 1, 0}) }},
+	{"row dots within one variable", [][2]int{{4, 6}},
+		func(t *Tape, in []*Var) *Var {
+			return t.RowDots(in[0], []int32{3, 0, 3, 1, 1}, in[0], []int32{2, 2, 0, 1, 3})
+		},
+		func(in []mat) mat { return dotsRef([]mat{in[0], in[0]}, []int{3, 0, 3, 1, 1}, []int{2, 2, 0, 1, 3}) }},
 	{"add", [][2]int{{3, 4}, {3, 4}, {3, 4}},
 		func(t *Tape, in []*Var) *Var { return t.Add(in...) },
 		func(in []mat) mat { return sumRef(in, 1) }},

@@ -6,13 +6,13 @@ import (
 	"github.com/mllmrec/mllmrec/internal/tensor"
 )
 
-// grain is the number of elements an elementwise kernel gives to a worker at once:
+// elementGrain is the number of elements an elementwise kernel gives to a worker at once:
 // enough to outweigh handing it over.
-const grain = 1 << 15
+const elementGrain = 1 << 15
 
 // add computes dst += alpha·src, elementwise and in parallel.
 func add(dst *tensor.Matrix, alpha float32, src *tensor.Matrix) {
-	tensor.Parallel(len(dst.Data), grain, func(lo, hi int) {
+	tensor.Parallel(len(dst.Data), elementGrain, func(lo, hi int) {
 		tensor.Axpy(alpha, src.Data[lo:hi], dst.Data[lo:hi])
 	})
 }
@@ -34,7 +34,7 @@ func (t *Tape) combine(alpha float32, xs []*Var) *Var {
 		mustMatch("sum", xs[0], x)
 	}
 	dst := out.Value.Data
-	tensor.Parallel(len(dst), grain, func(lo, hi int) {
+	tensor.Parallel(len(dst), elementGrain, func(lo, hi int) {
 		for i, v := range xs[0].Value.Data[lo:hi] {
 			dst[lo+i] = alpha * v
 		}
@@ -82,7 +82,7 @@ func (t *Tape) NormalizeRows(x *Var, eps float64) *Var {
 	return out
 }
 
-func rowGrain(cols int) int { return max(1, grain/max(cols, 1)) }
+func rowGrain(cols int) int { return max(1, elementGrain/max(cols, 1)) }
 
 // sumSquares returns Σ x² in float64: per chunk, then over chunks in order.
 func sumSquares(x []float32) float64 {

@@ -35,15 +35,36 @@ func (t *Tape) RowDots(a *Var, ai []int32, b *Var, bi []int32) *Var {
 			out.Value.Data[r] = tensor.Dot(a.Value.Row(at(ai, r)), b.Value.Row(at(bi, r)))
 		}
 	})
-	out.back = func() {
-		if a.needs {
-			scatterScaled(t.sum(a), ai, out.grad.Data, b.Value, bi)
-		}
-		if b.needs {
-			scatterScaled(t.sum(b), bi, out.grad.Data, a.Value, ai)
+	out.back = func() { t.rowDotsBackward(a, ai, b, bi, out.grad.Data) }
+	return out
+}
+
+// rowDotsBackward: the order of a side's sums is that of the rows, so the sides are
+// all that can run at once, unless they are one and the same variable.
+func (t *Tape) rowDotsBackward(a *Var, ai []int32, b *Var, bi []int32, g []float32) {
+	var sides [2]func()
+	n := 0
+	for _, s := range [2]struct {
+		to    *Var
+		ti    []int32
+		other *tensor.Matrix
+		oi    []int32
+	}{{a, ai, b.Value, bi}, {b, bi, a.Value, ai}} {
+		if s.to.needs {
+			dst := t.sum(s.to)
+			sides[n] = func() { scatterScaled(dst, s.ti, g, s.other, s.oi) }
+			n++
 		}
 	}
-	return out
+	grain := 1
+	if a == b || len(g)*a.Cols() < elementGrain {
+		grain = n
+	}
+	tensor.Parallel(n, grain, func(lo, hi int) {
+		for _, side := range sides[lo:hi] {
+			side()
+		}
+	})
 }
 
 func at(idx []int32, r int) int {

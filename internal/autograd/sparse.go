@@ -67,7 +67,7 @@ func (t *Tape) horner(dst *tensor.Matrix, s *tensor.CSR, x *tensor.Matrix, layer
 
 // scaled computes dst = alpha·src.
 func scaled(dst *tensor.Matrix, alpha float32, src *tensor.Matrix) {
-	tensor.Parallel(len(dst.Data), grain, func(lo, hi int) {
+	tensor.Parallel(len(dst.Data), elementGrain, func(lo, hi int) {
 		for i, v := range src.Data[lo:hi] {
 			dst.Data[lo+i] = alpha * v
 		}
