@@ -112,6 +112,7 @@ func PerUser(r *Ranking, relevant *dataset.Lists, opt Options) *UserMetrics {
 		}
 	}
 	p.Values = make([][]float64, len(p.Keys))
+	discount := discounts(slices.Max(cut))
 	var rel []int32
 	for row, u := range r.Users {
 		rel = distinct(rel[:0], relevant.Of(int(u)))
@@ -120,7 +121,7 @@ func PerUser(r *Ranking, relevant *dataset.Lists, opt Options) *UserMetrics {
 		}
 		p.Rows = append(p.Rows, row)
 		items, _ := r.List(row)
-		p.add(items, rel, cut)
+		p.add(items, rel, cut, discount)
 	}
 	return p
 }
@@ -132,20 +133,27 @@ func distinct(dst, list []int32) []int32 {
 	return slices.Compact(dst)
 }
 
+// discounts returns 1/log₂(rank+1) at [rank].
+func discounts(deepest int) []float64 {
+	d := make([]float64, deepest+1)
+	for rank := 1; rank <= deepest; rank++ {
+		d[rank] = 1 / math.Log2(float64(rank+1))
+	}
+	return d
+}
+
 // add appends one user's metrics: the running sums over ranks, read off at each
 // cutoff.
-func (p *UserMetrics) add(items, rel []int32, cut []int) {
-	deepest := slices.Max(cut)
+func (p *UserMetrics) add(items, rel []int32, cut []int, discount []float64) {
 	var hits, gain, ideal, precisions float64
-	for rank := 1; rank <= deepest; rank++ {
-		discount := 1 / math.Log2(float64(rank+1))
+	for rank := 1; rank < len(discount); rank++ {
 		if rank <= len(rel) {
-			ideal += discount
+			ideal += discount[rank]
 		}
 		if rank <= len(items) {
 			if _, hit := slices.BinarySearch(rel, items[rank-1]); hit {
 				hits++
-				gain += discount
+				gain += discount[rank]
 				precisions += hits / float64(rank)
 			}
 		}
@@ -166,6 +174,10 @@ func (p *UserMetrics) add(items, rel []int32, cut []int) {
 
 // lists adds coverage, Gini and novelty over the given ranking rows.
 func lists(values map[string]float64, r *Ranking, rows []int, opt Options) {
+	var information []float64 // of each item, in bits
+	for _, n := range opt.Popularity {
+		information = append(information, -math.Log2(float64(max(n, 1))/float64(opt.PopulationUsers)))
+	}
 	for _, k := range opt.cutoffs() {
 		shown := make([]int, r.Catalog)
 		var novelty float64
@@ -175,8 +187,8 @@ func lists(values map[string]float64, r *Ranking, rows []int, opt Options) {
 			var sum float64
 			for _, i := range items {
 				shown[i]++
-				if opt.Popularity != nil {
-					sum -= math.Log2(float64(max(opt.Popularity[i], 1)) / float64(opt.PopulationUsers))
+				if information != nil {
+					sum += information[i]
 				}
 			}
 			if len(items) > 0 {
@@ -184,7 +196,7 @@ func lists(values map[string]float64, r *Ranking, rows []int, opt Options) {
 			}
 		}
 		values[Key("coverage", k)], values[Key("gini", k)] = coverage(shown), gini(shown)
-		if opt.Popularity != nil && len(rows) > 0 {
+		if information != nil && len(rows) > 0 {
 			values[Key("novelty", k)] = novelty / float64(len(rows))
 		}
 	}

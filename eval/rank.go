@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"sync/atomic"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/tensor"
@@ -84,7 +83,7 @@ func checkRank(s Scorer, mask *dataset.Lists, users []int32, k int) error {
 // selectBlock masks a block of scores, whose first row is ranking row lo, and fills
 // the ranking's rows from it.
 func (r *Ranking) selectBlock(scores *tensor.Matrix, mask *dataset.Lists, lo int) error {
-	var bad atomic.Int64 // lowest failing row + 1; lowest, so that the error is the same whatever runs first
+	suspect := make([]bool, scores.Rows)
 	tensor.Parallel(scores.Rows, 8, func(from, to int) {
 		for b := from; b < to; b++ {
 			row, at := scores.Row(b), lo+b
@@ -93,78 +92,21 @@ func (r *Ranking) selectBlock(scores *tensor.Matrix, mask *dataset.Lists, lo int
 					row[i] = float32(math.Inf(-1))
 				}
 			}
+			sum := tensor.Sum(row) // NaN if any score is (or if both infinities are there)
+			suspect[b] = sum != sum
 			out := at * r.K
-			count, ok := top(row, r.Items[out:out+r.K], r.Scores[out:out+r.K])
-			r.Counts[at] = int32(count)
-			if !ok {
-				lower(&bad, int64(b)+1)
-			}
+			r.Counts[at] = int32(tensor.TopK(row, r.K, r.Items[out:out+r.K], r.Scores[out:out+r.K]))
 		}
 	})
-	if b := bad.Load(); b > 0 {
-		row := scores.Row(int(b - 1))
-		for i, v := range row {
+	for b, s := range suspect {
+		if !s {
+			continue
+		}
+		for i, v := range scores.Row(b) {
 			if v != v {
-				return fmt.Errorf("rank users: score of user row %d for item row %d is NaN", r.Users[lo+int(b)-1], i)
+				return fmt.Errorf("rank users: score of user row %d for item row %d is NaN", r.Users[lo+b], i)
 			}
 		}
 	}
 	return nil
-}
-
-// lower sets *x to v when it is unset (0) or larger.
-func lower(x *atomic.Int64, v int64) {
-	for {
-		old := x.Load()
-		if old != 0 && old <= v || x.CompareAndSwap(old, v) {
-			return
-		}
-	}
-}
-
-// top fills items and values with the best len(items) entries of row, best first,
-// equal values in index order, and returns how many there are; -Inf never enters. It
-// returns false when a NaN is met. Rows are read front to back, so an equal value that
-// comes later never displaces one that is in.
-func top(row []float32, items []int32, values []float32) (int, bool) {
-	k := len(items)
-	count, worst := 0, float32(math.Inf(-1))
-	for i := 0; i < len(row); i++ {
-		// Most scores are far from the list: pass over them eight at a time. A NaN
-		// fails its comparison and stops the skipping.
-		for i+8 <= len(row) {
-			s := row[i : i+8 : i+8]
-			if !(s[0] <= worst && s[1] <= worst && s[2] <= worst && s[3] <= worst &&
-				s[4] <= worst && s[5] <= worst && s[6] <= worst && s[7] <= worst) {
-				break
-			}
-			i += 8
-		}
-		if i == len(row) {
-			break
-		}
-		v := row[i]
-		if v <= worst {
-			continue
-		}
-		if v != v {
-			return 0, false
-		}
-		p := count
-		if count < k {
-			count++
-		} else {
-			p = k - 1
-		}
-		for p > 0 && values[p-1] < v {
-			p--
-		}
-		copy(items[p+1:count], items[p:count-1])
-		copy(values[p+1:count], values[p:count-1])
-		items[p], values[p] = int32(i), v
-		if count == k {
-			worst = values[k-1]
-		}
-	}
-	return count, true
 }

@@ -54,6 +54,12 @@ func TestNaNIsNamed(t *testing.T) {
 	if _, err := Rank(t.Context(), fixed{full}, nil, nil, 3); err == nil {
 		t.Error("NaN behind a full list passed")
 	}
+	// Infinities of both signs are no NaN.
+	full.Data[99], full.Data[98] = float32(math.Inf(1)), float32(math.Inf(-1))
+	if r, err := Rank(t.Context(), fixed{full}, nil, nil, 3); err != nil || r.Items[0] != 99 {
+		t.Errorf("infinite scores: %v", err)
+	}
+	full.Data[99] = float32(math.NaN())
 	// A NaN on a masked item is nobody's business.
 	if _, err := Rank(t.Context(), fixed{full}, ragged(100, []int32{99}), nil, 3); err != nil {
 		t.Error(err)
@@ -156,5 +162,21 @@ func BenchmarkRankBaby(b *testing.B) {
 		if _, err := Rank(b.Context(), DotScorer(users, items), nil, nil, 50); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func BenchmarkMetricsBaby(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	r, err := Rank(b.Context(), Random(1, 19445, 7050), nil, nil, 50)
+	if err != nil {
+		b.Fatal(err)
+	}
+	rows := make([][]int32, 19445)
+	for u := range rows {
+		rows[u] = []int32{rng.Int32N(7050)}
+	}
+	relevant := ragged(7050, rows...)
+	for b.Loop() {
+		Metrics(r, relevant, Options{}.WithTrain(relevant))
 	}
 }
