@@ -92,14 +92,17 @@ func (t Trace) clean() bool { return t.knows() && t.Ratio.High < Tolerance }
 func (l *LabelProbe) decide() {
 	numbers := fmt.Sprintf("(%s items, %d users: ratio %s against twins, %s against matches)", l.Label, l.Users, l.Twins.Ratio, l.Matches.Ratio)
 	say := func(v Verdict, text string) { l.Verdict, l.Sentence = v, text+" "+numbers+"." }
-	percent := int(math.Round(100 * l.Twins.Ratio.Value))
+	howWell := "as well as"
+	if l.Twins.Ratio.High < 1 {
+		howWell = fmt.Sprintf("%d %% as well as", int(math.Round(100*l.Twins.Ratio.Value)))
+	}
 	switch {
 	case l.Users < MinUsers:
 		say(Inconclusive, fmt.Sprintf("Too few users for a verdict on %s items: %d, want at least %d", l.Label, l.Users, MinUsers))
 	case !l.Twins.knows():
 		say(Inconclusive, fmt.Sprintf("The user vectors hold no trace of single items, not even of train items, so nothing can be said of %s items", l.Label))
 	case l.Twins.leaky() && l.Matches.leaky():
-		say(Leaky, fmt.Sprintf("The user vectors know single %s items %d %% as well as they know train items, although nothing in the train items explains it", l.Label, percent))
+		say(Leaky, fmt.Sprintf("The user vectors know single %s items %s they know train items, although nothing in the train items explains it", l.Label, howWell))
 	case l.Twins.clean() && !l.Matches.leaky():
 		say(Clean, fmt.Sprintf("The user vectors know single train items but not single %s items", l.Label))
 	default:

@@ -45,8 +45,8 @@ func TestProbeTellsHonestFromLeaky(t *testing.T) {
 	for seed := range uint64(seeds) {
 		for kind, w := range worlds(seed) {
 			for k, name := range slices.Sorted(maps.Keys(writers)) {
-				if (k+int(seed))%2 == 0 && seed%4 != 0 {
-					continue // every writer in ten seeds or more, to keep the test short
+				if d := (k + 5 - int(seed)%5) % 5; d > 1 {
+					continue // two of five writers a seed, to keep the test short
 				}
 				by := writers[name]
 				r := probe(t, w, by, 0)
@@ -54,7 +54,7 @@ func TestProbeTellsHonestFromLeaky(t *testing.T) {
 				if r.Verdict == Leaky {
 					t.Errorf("seed %d, %s, honest %s: %s", seed, kind, name, r.Sentence)
 				}
-				if seed%5 != 0 {
+				if seed%3 != 0 {
 					continue
 				}
 				r = probe(t, w, by, 1)
@@ -79,7 +79,7 @@ func TestProbeTellsHonestFromLeaky(t *testing.T) {
 // A leak that touches three users in ten.
 func TestProbeFindsAPartialLeak(t *testing.T) {
 	found := map[Verdict]int{}
-	for seed := range uint64(seeds) / 2 {
+	for seed := range uint64(seeds) / 3 {
 		for kind, w := range worlds(seed) {
 			for name, by := range map[string]writer{"mean": writeMean, "noisy mean": writeNoisy} {
 				r := probe(t, w, by, 0.3)
@@ -91,8 +91,8 @@ func TestProbeFindsAPartialLeak(t *testing.T) {
 		}
 	}
 	t.Logf("verdicts %v", found)
-	if found[Leaky] < 54 {
-		t.Errorf("only %d of 60 partial leaks found", found[Leaky])
+	if found[Leaky] < 31 {
+		t.Errorf("only %d of 36 partial leaks found", found[Leaky])
 	}
 }
 
@@ -100,10 +100,11 @@ func TestProbeFindsAPartialLeak(t *testing.T) {
 // convict it, the probe must not, leak or no leak.
 func TestProbeIsHonestAboutCoarseVectors(t *testing.T) {
 	for seed := range uint64(seeds) {
-		for kind, w := range worlds(seed) {
-			if r := probe(t, w, writeCategory, 0); r.Verdict == Leaky {
-				t.Errorf("seed %d, %s: %s", seed, kind, r.Sentence)
-			}
+		// The hardest case: categories that are there but blurred, so that the nearest
+		// neighbours of an item are often of another category.
+		w := newWorld(seed, worldOptions{users: 420, items: 400, dims: 64, categories: 12, cluster: 0.5})
+		if r := probe(t, w, writeCategory, 0); r.Verdict == Leaky {
+			t.Errorf("seed %d: %s", seed, r.Sentence)
 		}
 	}
 }
@@ -166,6 +167,16 @@ func TestProbeRefusesAndAbstains(t *testing.T) {
 		r, err := run()
 		if err != nil || r.Verdict != Inconclusive || r.Sentence == "" {
 			t.Errorf("%s: %v, %q, %v", name, r.Verdict, r.Sentence, err)
+		}
+	}
+}
+
+// Wide vectors are folded to a narrower space, in which the same must be seen.
+func TestProbeFoldsWideVectors(t *testing.T) {
+	w := newWorld(9, worldOptions{users: 250, items: 200, dims: maxDims + 32, categories: 8, cluster: 0.5})
+	for share, want := range map[float64]Verdict{0: Clean, 1: Leaky} {
+		if r := probe(t, w, writeUnitMean, share); r.Verdict != want {
+			t.Errorf("share of leaky users %v: %s", share, r.Sentence)
 		}
 	}
 }

@@ -26,7 +26,7 @@ type Comparison struct {
 // Compare tests A against B on one metric: a paired t test and a paired bootstrap
 // over users with the given number of resamples. The two must be about the same users
 // in the same order.
-func Compare(a, b *UserMetrics, usersA, usersB *Ranking, metric string, resamples int, seed uint64) (Comparison, error) {
+func Compare(a, b *UserMetrics, metric string, resamples int, seed uint64) (Comparison, error) {
 	va, vb := a.Of(metric), b.Of(metric)
 	if va == nil || vb == nil {
 		return Comparison{}, fmt.Errorf("compare rankings: no metric %q; there are %v", metric, a.Keys)
@@ -34,8 +34,8 @@ func Compare(a, b *UserMetrics, usersA, usersB *Ranking, metric string, resample
 	if len(va) != len(vb) {
 		return Comparison{}, fmt.Errorf("compare rankings: %d users against %d", len(va), len(vb))
 	}
-	for j := range a.Rows {
-		if u, w := usersA.Users[a.Rows[j]], usersB.Users[b.Rows[j]]; u != w {
+	for j, u := range a.Users {
+		if w := b.Users[j]; u != w {
 			return Comparison{}, fmt.Errorf("compare rankings: evaluated user %d is row %d in one and row %d in the other", j, u, w)
 		}
 	}

@@ -6,21 +6,22 @@ import (
 	"testing"
 )
 
-func pair(a, b []float64) (*UserMetrics, *UserMetrics, *Ranking) {
-	r := &Ranking{Users: make([]int32, len(a))}
-	rows := make([]int, len(a))
-	for i := range rows {
-		rows[i], r.Users[i] = i, int32(i)
+func pair(a, b []float64) (*UserMetrics, *UserMetrics) {
+	of := func(values []float64) *UserMetrics {
+		m := &UserMetrics{Keys: []string{"recall@20"}, Values: [][]float64{values}}
+		for i := range values {
+			m.Rows, m.Users = append(m.Rows, i), append(m.Users, int32(i))
+		}
+		return m
 	}
-	key := []string{"recall@20"}
-	return &UserMetrics{rows, key, [][]float64{a}}, &UserMetrics{rows, key, [][]float64{b}}, r
+	return of(a), of(b)
 }
 
 func TestCompareByHand(t *testing.T) {
 	// Differences 1, 0, 1, 0: mean 0.5, s.d. 0.57735, t = 0.5/(0.57735/2) = 1.7321;
 	// two-sided p at 3 degrees of freedom 0.1817.
-	a, b, r := pair([]float64{1, 0, 1, 0}, []float64{0, 0, 0, 0})
-	c, err := Compare(a, b, r, r, "recall@20", 1000, 1)
+	a, b := pair([]float64{1, 0, 1, 0}, []float64{0, 0, 0, 0})
+	c, err := Compare(a, b, "recall@20", 1000, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,8 +43,8 @@ func TestCompareOfEqualsAndOfApart(t *testing.T) {
 		for i := range x {
 			x[i], y[i] = rng.Float64(), rng.Float64()
 		}
-		a, b, r := pair(x, y)
-		c, err := Compare(a, b, r, r, "recall@20", 200, uint64(trial))
+		a, b := pair(x, y)
+		c, err := Compare(a, b, "recall@20", 200, uint64(trial))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +57,7 @@ func TestCompareOfEqualsAndOfApart(t *testing.T) {
 		for i := range x {
 			y[i] = x[i] - 0.1*rng.Float64()
 		}
-		if c, err = Compare(a, b, r, r, "recall@20", 200, 1); err != nil || c.P > 1e-6 || c.Low <= 0 {
+		if c, err = Compare(a, b, "recall@20", 200, 1); err != nil || c.P > 1e-6 || c.Low <= 0 {
 			t.Errorf("trial %d: a constant gain has p %v, interval from %v (%v)", trial, c.P, c.Low, err)
 		}
 	}
@@ -66,16 +67,17 @@ func TestCompareOfEqualsAndOfApart(t *testing.T) {
 }
 
 func TestCompareRefusesWhatIsNotPaired(t *testing.T) {
-	a, b, r := pair([]float64{1, 0}, []float64{0, 1})
-	other := &Ranking{Users: []int32{0, 5}}
-	if _, err := Compare(a, b, r, other, "recall@20", 10, 1); err == nil {
+	a, b := pair([]float64{1, 0}, []float64{0, 1})
+	_, other := pair([]float64{1, 0}, []float64{0, 1})
+	other.Users[1] = 5
+	if _, err := Compare(a, other, "recall@20", 10, 1); err == nil {
 		t.Error("other users passed")
 	}
-	if _, err := Compare(a, b, r, r, "recall@7", 10, 1); err == nil {
+	if _, err := Compare(a, b, "recall@7", 10, 1); err == nil {
 		t.Error("unknown metric passed")
 	}
-	short, _, _ := pair([]float64{1}, []float64{1})
-	if _, err := Compare(a, short, r, r, "recall@20", 10, 1); err == nil {
+	short, _ := pair([]float64{1}, []float64{1})
+	if _, err := Compare(a, short, "recall@20", 10, 1); err == nil {
 		t.Error("unequal lengths passed")
 	}
 }

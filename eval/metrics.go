@@ -64,8 +64,9 @@ func Metrics(r *Ranking, relevant *dataset.Lists, opt Options) Report {
 // UserMetrics holds each metric for each user with held-out items.
 type UserMetrics struct {
 	Rows   []int       // rows of the ranking
+	Users  []int32     // users of those rows
 	Keys   []string    // "recall@5", ...
-	Values [][]float64 // Values[m][j]: metric Keys[m] of ranking row Rows[j]
+	Values [][]float64 // Values[m][j]: metric Keys[m] of user Users[j]
 }
 
 // Of returns the per-user values under a key such as "recall@20", nil if unknown.
@@ -119,7 +120,7 @@ func PerUser(r *Ranking, relevant *dataset.Lists, opt Options) *UserMetrics {
 		if len(rel) == 0 {
 			continue
 		}
-		p.Rows = append(p.Rows, row)
+		p.Rows, p.Users = append(p.Rows, row), append(p.Users, u)
 		items, _ := r.List(row)
 		p.add(items, rel, cut, discount)
 	}
