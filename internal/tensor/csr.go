@@ -45,13 +45,23 @@ func (s *CSR) checkEntries(what string) {
 			panic(fmt.Sprintf("tensor: %s: CSR row %d from entry %d to %d", what, i, s.Indptr[i], s.Indptr[i+1]))
 		}
 	}
-	var worst uint32
-	for _, c := range s.Indices {
-		worst = max(worst, uint32(c))
-	}
-	if n > 0 && int64(worst) >= int64(s.Cols) {
+	if worst := largestIndex(s.Indices); n > 0 && int64(worst) >= int64(s.Cols) {
 		panic(fmt.Sprintf("tensor: %s: CSR column %d of %d", what, int32(worst), s.Cols))
 	}
+}
+
+// largestIndex returns the largest element of idx, negative ones counting as beyond
+// all others; 0 when there is none.
+func largestIndex(idx []int32) uint32 {
+	var top uint32
+	i := 0
+	if n := len(idx) &^ 7; active >= levelAVX2 && n > 0 {
+		i, top = n, maxUint32AVX2(&idx[0], n)
+	}
+	for _, c := range idx[i:] {
+		top = max(top, uint32(c))
+	}
+	return top
 }
 
 // spmmArgs is what the vector kernels read, by field name. Strides are in bytes.

@@ -19,10 +19,6 @@ const (
 // be read in place): B is packed once, then tasks of mc rows × nc columns are taken
 // by the workers. Which task computes an element, and how, depends on the shapes only.
 func (p product) blocked() {
-	workers := 1
-	if p.m*p.n*p.k > 2*parallelWork {
-		workers = runtime.GOMAXPROCS(0)
-	}
 	t := p.tile
 	kBlocks := 1
 	if p.k > kcMax {
@@ -36,14 +32,22 @@ func (p product) blocked() {
 	for j0 := 0; j0 < p.n; j0 += super {
 		j := jobs.Get().(*job)
 		j.prepare(p, j0, min(j0+super, p.n), kc, kBlocks)
-		j.start(workers)
+		if p.m*p.n*p.k > 2*parallelWork {
+			j.crew.work(max(j.mBlocks*j.nBlocks, j.panels*j.kBlocks), j.body)
+		} else {
+			j.run()
+		}
 		j.packed.release()
 		j.product = product{}
 		jobs.Put(j)
 	}
 }
 
-var jobs = sync.Pool{New: func() any { return new(job) }}
+var jobs = sync.Pool{New: func() any {
+	j := new(job)
+	j.body = j.run
+	return j
+}}
 
 // job is the product of A with columns [j0, j1) of B.
 type job struct {
@@ -58,7 +62,8 @@ type job struct {
 	packed      *scratch
 
 	packNext, packDone, next atomic.Int64
-	wg                       sync.WaitGroup
+	body                     func() // run, bound once
+	crew                     crew
 }
 
 func (j *job) prepare(p product, j0, j1, kc, kBlocks int) {
@@ -75,22 +80,6 @@ func (j *job) prepare(p product, j0, j1, kc, kBlocks int) {
 	j.packNext.Store(0)
 	j.packDone.Store(0)
 	j.next.Store(0)
-}
-
-// start runs the job on the calling goroutine and on workers-1 others.
-func (j *job) start(workers int) {
-	workers = min(workers, max(j.mBlocks*j.nBlocks, j.panels*j.kBlocks))
-	for range workers - 1 {
-		j.wg.Add(1)
-		go j.help()
-	}
-	j.run()
-	j.wg.Wait()
-}
-
-func (j *job) help() {
-	defer j.wg.Done()
-	j.run()
 }
 
 // run packs panels of B until none is left, waits for those that others are still

@@ -39,6 +39,11 @@ func geluAVX2(x *float32, n int, t *mathTable)
 //go:noescape
 func maxAVX2(x *float32, n int) float32
 
+// maxUint32AVX2 returns the largest element, read as unsigned.
+//
+//go:noescape
+func maxUint32AVX2(x *int32, n int) uint32
+
 //go:noescape
 func layerNormAVX2(dst, x, gamma, beta *float32, mean, scale float32, n int)
 

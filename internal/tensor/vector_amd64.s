@@ -257,3 +257,25 @@ eight:
 	JNE eight
 	VZEROUPPER
 	RET
+
+// func maxUint32AVX2(x *int32, n int) uint32
+TEXT ·maxUint32AVX2(SB), NOSPLIT, $0-20
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+	VPXOR Y0, Y0, Y0
+
+loop:
+	VPMAXUD (SI), Y0, Y0
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JNE loop
+	VEXTRACTI128 $1, Y0, X1
+	VPMAXUD X1, X0, X0
+	VPSHUFD $0x4E, X0, X1
+	VPMAXUD X1, X0, X0
+	VPSHUFD $0xB1, X0, X1
+	VPMAXUD X1, X0, X0
+	VMOVD X0, AX
+	MOVL AX, ret+16(FP)
+	VZEROUPPER
+	RET

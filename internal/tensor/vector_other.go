@@ -27,3 +27,4 @@ func filterAVX512(*float32, int, int32, float32, *int32) int { panic(noVectors) 
 func filterAVX2(*float32, int, int32, float32, *int32) int   { panic(noVectors) }
 func spmmAVX512(*spmmArgs)                                   { panic(noVectors) }
 func spmmAVX2(*spmmArgs)                                     { panic(noVectors) }
+func maxUint32AVX2(*int32, int) uint32                       { panic(noVectors) }
