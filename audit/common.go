@@ -35,8 +35,9 @@ func fold(users, items *tensor.Matrix, seed uint64) (*tensor.Matrix, *tensor.Mat
 }
 
 // common returns the half of the space in which items have most in common: the leading
-// D/2 principal directions of the unit item vectors, as rows. Categories, styles and
-// whatever else many items share lie there; an item's own part is outside.
+// half of those principal directions of the unit item vectors that have any variance.
+// Categories, styles and whatever else many items share lie there; an item's own part
+// is outside.
 func common(items *tensor.Matrix) (*span, error) {
 	d := items.Cols
 	x := items.Clone()
@@ -55,8 +56,15 @@ func common(items *tensor.Matrix) (*span, error) {
 	}
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)
+	values := eigen.Values(nil) // ascending
+	rank := 0
+	for _, v := range values {
+		if v > 1e-5*values[d-1] {
+			rank++
+		}
+	}
 	s := &span{}
-	for k := d - 1; k >= d-d/2; k-- { // ascending eigenvalues
+	for k := d - 1; k >= d-rank/2; k-- {
 		q := make([]float32, d)
 		for j := range q {
 			q[j] = float32(vectors.At(j, k))
