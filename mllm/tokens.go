@@ -129,12 +129,14 @@ func textTokens(r Request) int { return EstimateTokens(r.System) + EstimateToken
 
 // PromptWasCut reports whether a server that counted promptTokens cannot have read the
 // whole of r. numCtx is the window it was asked for, 0 if none; a count of 0 (not
-// reported) proves nothing.
+// reported) proves nothing. Ollama drops a picture whole when the cut falls inside it, so
+// with pictures a count short of the window by as much as they take is a sign too.
 func PromptWasCut(r Request, promptTokens, numCtx int) bool {
 	if promptTokens <= 0 {
 		return false
 	}
-	if numCtx > 0 && promptTokens >= numCtx-1 {
+	const around = 8 // tokens that mark a picture's place
+	if numCtx > 0 && promptTokens >= numCtx-1-len(r.Images)*(ImageTokens+around) {
 		return true
 	}
 	floor := FloorTokens(r.System) + FloorTokens(r.Prompt)

@@ -1,0 +1,313 @@
+package ollama_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	goimage "image"
+	"image/color"
+	"image/png"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mllmrec/mllmrec/mllm"
+	"github.com/mllmrec/mllmrec/mllm/image"
+	"github.com/mllmrec/mllmrec/mllm/ollama"
+	"github.com/mllmrec/mllmrec/mllm/openai"
+)
+
+const (
+	binaryEnv = "MLLMREC_OLLAMA_BIN"
+	tinyModel = "tiny-gemma3"
+	// The turns of Gemma 3, system message and user message alike.
+	tinyTemplate = "{{ range .Messages }}<start_of_turn>user\n{{ .Content }}<end_of_turn>\n{{ end }}<start_of_turn>model\n"
+)
+
+// startOllama runs a server of the binary named in the environment, with folders of its
+// own, and gives it the tiny model.
+func startOllama(t *testing.T) string {
+	t.Helper()
+	binary := os.Getenv(binaryEnv)
+	if binary == "" {
+		t.Skipf("set %s to an Ollama binary to run this against a real server (make test-ollama builds one)", binaryEnv)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	home := t.TempDir()
+	var log bytes.Buffer
+	cmd := exec.Command(binary, "serve")
+	cmd.Env = append(os.Environ(), "OLLAMA_HOST="+address, "HOME="+home, "OLLAMA_MODELS="+home+"/models", "OLLAMA_NUM_PARALLEL=1", "OLLAMA_KEEP_ALIVE=10m")
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		select {
+		case <-done:
+		case <-time.After(10 * time.Second):
+			_ = cmd.Process.Kill()
+			<-done
+		}
+		if t.Failed() {
+			text := log.String()
+			t.Logf("the server's log ends:\n%s", text[max(0, len(text)-6000):])
+		}
+	})
+	url := "http://" + address
+	for start := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		resp, err := http.Get(url + "/api/version")
+		if err == nil {
+			resp.Body.Close()
+			break
+		}
+		if time.Since(start) > 30*time.Second {
+			t.Fatalf("the server does not start: %v", err)
+		}
+	}
+	createModel(t, url)
+	return url
+}
+
+// createModel uploads the GGUF file and makes a model of it.
+func createModel(t *testing.T, url string) {
+	t.Helper()
+	data := tinyGemma3()
+	sum := sha256.Sum256(data)
+	digest := "sha256:" + hex.EncodeToString(sum[:])
+	send := func(path string, body []byte) {
+		t.Helper()
+		resp, err := http.Post(url+path, "application/octet-stream", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		answer, _ := io.ReadAll(resp.Body)
+		if resp.StatusCode/100 != 2 {
+			t.Fatalf("%s: HTTP %d: %s", path, resp.StatusCode, answer)
+		}
+	}
+	send("/api/blobs/"+digest, data)
+	request, err := json.Marshal(map[string]any{"model": tinyModel, "files": map[string]string{"tiny.gguf": digest}, "template": tinyTemplate, "stream": false,
+		// More threads would spin on each other's tiny steps, on a busy machine for ever.
+		"parameters": map[string]any{"num_thread": 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send("/api/create", request)
+}
+
+// picture is a small picture of two colours, prepared as the pipeline prepares them.
+func picture(t *testing.T, left, right color.Color) mllm.Image {
+	t.Helper()
+	img := goimage.NewRGBA(goimage.Rect(0, 0, 120, 90))
+	for y := range 90 {
+		for x := range 120 {
+			c := left
+			if x >= 60 {
+				c = right
+			}
+			img.Set(x, y, c)
+		}
+	}
+	var buf bytes.Buffer
+	if err := png.Encode(&buf, img); err != nil {
+		t.Fatal(err)
+	}
+	loader, err := image.NewLoader(image.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loader.Close()
+	out, err := loader.Prepare(t.Context(), buf.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// promptLength is what the tiny model's tokenizer makes of a prompt: a token a character
+// and one for each mark of the template, the start of all included.
+func promptLength(messages ...string) int {
+	n := 1 + 1 + len("model") + 1
+	for _, m := range messages {
+		n += 1 + len("user") + 1 + len(m) + 1 + 1
+	}
+	return n
+}
+
+func TestAgainstARealOllama(t *testing.T) {
+	url := startOllama(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	newClient := func(cfg ollama.Config) *ollama.Client {
+		cfg.BaseURL = url
+		c, err := ollama.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	client := newClient(ollama.Config{PerImage: tinyImageTokens + tinyAround})
+	ask := func(r mllm.Request) mllm.Response {
+		t.Helper()
+		r.Model = tinyModel
+		resp, err := client.Generate(ctx, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp
+	}
+	info, err := client.Describe(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, ok := info.Find(tinyModel)
+	if !ok || !model.Vision || model.ContextLength != tinyContext || len(model.Digest) != 64 || model.Family != "gemma3" {
+		t.Fatalf("the server describes itself as %+v", info)
+	}
+
+	warm, cold := picture(t, color.RGBA{250, 180, 20, 255}, color.White), picture(t, color.Black, color.RGBA{10, 40, 220, 255})
+	question := mllm.Request{System: "You describe.", Prompt: "What is it?", MaxTokens: 12, Seed: 3}
+
+	t.Run("text", func(t *testing.T) {
+		resp := ask(question)
+		if strings.TrimSpace(resp.Text) == "" || resp.AnswerTokens == 0 || resp.AnswerTokens > 12 || resp.ModelDigest != model.Digest || !mllm.SameModel(tinyModel, resp.Model) {
+			t.Errorf("%+v", resp)
+		}
+		if want := promptLength(question.System, question.Prompt); resp.PromptTokens != want {
+			t.Errorf("the server read %d tokens, the prompt has %d", resp.PromptTokens, want)
+		}
+		if again := ask(question); again.Text != resp.Text {
+			t.Errorf("the same seed answered %q, then %q", resp.Text, again.Text)
+		}
+	})
+	t.Run("pictures", func(t *testing.T) {
+		with := func(images ...mllm.Image) mllm.Response {
+			r := question
+			r.Images = images
+			return ask(r)
+		}
+		none, one, other, two := with(), with(warm), with(cold), with(warm, cold)
+		const each = tinyImageTokens + tinyAround
+		if one.PromptTokens != none.PromptTokens+each || two.PromptTokens != none.PromptTokens+2*each {
+			t.Errorf("prompt tokens %d, %d, %d; a picture takes %d", none.PromptTokens, one.PromptTokens, two.PromptTokens, each)
+		}
+		if one.Text == none.Text || one.Text == other.Text {
+			t.Errorf("the pictures do not matter to the answers: none %q, one %q, another %q", none.Text, one.Text, other.Text)
+		}
+		t.Logf("an answer to a picture: %q in %.2f s", one.Text, one.Seconds)
+	})
+	t.Run("image tags in the text stay text", func(t *testing.T) {
+		r := question
+		r.Prompt, r.Images = "Title: [img-7] and [img] here", []mllm.Image{warm}
+		if resp, want := ask(r), promptLength(r.System, r.Prompt)+tinyImageTokens+tinyAround; resp.PromptTokens != want {
+			t.Errorf("the server read %d tokens, want %d", resp.PromptTokens, want)
+		}
+	})
+	t.Run("the window grows with the prompt", func(t *testing.T) {
+		// The model spells letter by letter, four times what the estimate expects.
+		r := question
+		r.Prompt = strings.Repeat("a long story of toys ", 120)
+		resp := ask(r)
+		if want := promptLength(r.System, r.Prompt); resp.PromptTokens != want || resp.NumCtx < want+r.MaxTokens || resp.NumCtx > 2*want {
+			t.Errorf("the server read %d of %d tokens in a window of %d", resp.PromptTokens, want, resp.NumCtx)
+		}
+		if resp.Attempts < 2 {
+			t.Errorf("the estimate cannot have been right at once")
+		}
+		r.Prompt = strings.Repeat("another story of toy ", 120)
+		if resp = ask(r); resp.Attempts != 1 {
+			t.Errorf("%d attempts: the window and the estimate were not learnt from", resp.Attempts)
+		}
+		r.Model = tinyModel
+		if _, err := newClient(ollama.Config{MaxNumCtx: 2048}).Generate(ctx, r); mllm.ClassOf(err) != mllm.PromptCut {
+			t.Errorf("a prompt larger than the window may be: %v", err)
+		}
+	})
+	t.Run("a cut prompt is a failure", func(t *testing.T) {
+		r := question
+		r.Model, r.NumCtx = tinyModel, 2048
+		r.Prompt = strings.Repeat("a long story of toys ", 110)
+		resp, err := client.Generate(ctx, r)
+		if mllm.ClassOf(err) != mllm.PromptCut {
+			t.Errorf("the server cut %d tokens to %d and answered %q: %v", promptLength(r.System, r.Prompt), resp.PromptTokens, resp.Text, err)
+		}
+		// With a picture at the cut the server drops the picture whole.
+		r.Images = []mllm.Image{warm}
+		if resp, err := client.Generate(ctx, r); mllm.ClassOf(err) != mllm.PromptCut {
+			t.Errorf("with a picture: read %d, answered %q: %v", resp.PromptTokens, resp.Text, err)
+		}
+	})
+	t.Run("failures have classes", func(t *testing.T) {
+		r := question
+		r.Model = "not-there"
+		if _, err := client.Generate(ctx, r); mllm.ClassOf(err) != mllm.NotFound {
+			t.Errorf("a model the server does not have: %v", err)
+		}
+		r.Model, r.Images = tinyModel, []mllm.Image{{Data: []byte("no picture"), MIME: "image/jpeg"}}
+		if _, err := client.Generate(ctx, r); err == nil {
+			t.Error("what is no picture was described")
+		}
+		r.Images, r.ModelDigest = nil, strings.Repeat("0", 64)
+		if _, err := client.Generate(ctx, r); mllm.ClassOf(err) != mllm.WrongModel {
+			t.Errorf("other weights: %v", err)
+		}
+		r.ModelDigest, r.MaxTokens = "", 4000
+		if _, err := newClient(ollama.Config{Timeout: 30 * time.Millisecond}).Generate(ctx, r); mllm.ClassOf(err) != mllm.Timeout {
+			t.Errorf("a timeout: %v", err)
+		}
+	})
+	t.Run("the compatible route", func(t *testing.T) {
+		compatible, err := openai.New(openai.Config{BaseURL: url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := question
+		r.Model, r.Images = tinyModel, []mllm.Image{warm}
+		resp, err := compatible.Generate(ctx, r)
+		if want := promptLength(r.System, r.Prompt) + tinyImageTokens + tinyAround; err != nil || resp.PromptTokens != want || strings.TrimSpace(resp.Text) == "" {
+			t.Errorf("the server read %d tokens, want %d: %+v, %v", resp.PromptTokens, want, resp, err)
+		}
+		// It takes no num_ctx and cuts at its default, with HTTP 200.
+		r.Prompt, r.Images = strings.Repeat("7 ", 5000), nil
+		if resp, err := compatible.Generate(ctx, r); mllm.ClassOf(err) != mllm.PromptCut {
+			t.Errorf("the server read %d tokens of %d: %v", resp.PromptTokens, promptLength(r.System, r.Prompt), err)
+		}
+	})
+	t.Run("through the pool", func(t *testing.T) {
+		pool, err := mllm.NewPool([]mllm.EndpointConfig{{Client: client, Concurrency: 4}}, mllm.PoolOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		errs := make(chan error, 12)
+		for i := range 12 {
+			go func() {
+				r := question
+				r.Model, r.Prompt, r.Images = tinyModel, fmt.Sprintf("What is number %d?", i), []mllm.Image{warm}
+				_, err := pool.Generate(ctx, r)
+				errs <- err
+			}()
+		}
+		for range 12 {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
