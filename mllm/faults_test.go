@@ -116,9 +116,15 @@ func TestFiveThousandRequestsAgainstAFaultyServer(t *testing.T) {
 	if again.Load() > 0 {
 		t.Errorf("%d requests were answered twice", again.Load())
 	}
+	// On a busy machine an answer of any kind may come too late, and only so may a class
+	// be missed; nothing may be taken for anything else.
+	late := failures[mllm.Timeout] - injected[mllm.Timeout]
 	for class, n := range injected {
-		// A busy machine may add a timeout of its own; nothing may be taken for another.
-		if got := failures[class]; got < n || (class != mllm.Timeout && got != n) {
+		if class == mllm.Timeout {
+			continue
+		}
+		got := failures[class]
+		if late -= n - got; got > n || late < 0 {
 			t.Errorf("%s: %d injected, %d seen", class, n, got)
 		}
 	}
