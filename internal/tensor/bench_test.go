@@ -78,19 +78,20 @@ func BenchmarkTopK(b *testing.B) {
 	}
 }
 
-// BenchmarkFullRanking scores every user of baby against every item, 256 users at a
+// BenchmarkFullRanking scores every user of baby against every item, 148 users at a
 // time, and selects the 50 best: one evaluation.
 func BenchmarkFullRanking(b *testing.B) {
 	r := rand.New(rand.NewPCG(4, 1))
 	users, items := randomMatrix(r, babyUsers, babyDim), randomMatrix(r, babyItems, babyDim)
-	const block, k = 256, 50
+	const block, k = 148, 50
 	scores := New(block, babyItems)
 	idx, val := make([]int32, block*k), make([]float32, block*k)
 	for b.Loop() {
+		packed := Pack(true, babyDim, babyItems, items.Data, babyDim)
 		for lo := 0; lo < babyUsers; lo += block {
 			hi := min(lo+block, babyUsers)
 			tile := scores.RowRange(0, hi-lo)
-			Gemm(false, true, 1, users.RowRange(lo, hi), items, 0, tile)
+			packed.Mul(users.RowRange(lo, hi), tile)
 			Parallel(hi-lo, 16, func(a, z int) {
 				for i := a; i < z; i++ {
 					TopK(tile.Row(i), k, idx[i*k:(i+1)*k], val[i*k:(i+1)*k])

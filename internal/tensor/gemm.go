@@ -23,6 +23,9 @@ func Gemm(transA, transB bool, alpha float32, a, b *Matrix, beta float32, c *Mat
 // matrices: op(A) is m×k, op(B) is k×n, C is m×n, and lda, ldb, ldc are the distances
 // in elements between consecutive rows as stored. beta 0 overwrites C, whatever it
 // held; alpha 0 leaves A and B unread. C must not share memory with A or B.
+//
+// For k below 1536 a row of C has the same bits whatever other rows are computed with
+// it: scores of one user are those of the same user in a batch.
 func Sgemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
 	if m < 0 || n < 0 || k < 0 {
 		panic(fmt.Sprintf("tensor: Sgemm of m=%d n=%d k=%d", m, n, k))
@@ -39,12 +42,9 @@ func Sgemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int
 	}
 	p := product{transA: transA, transB: transB, m: m, n: n, k: k,
 		alpha: alpha, a: a, lda: lda, b: b, ldb: ldb, beta: beta, c: c, ldc: ldc, tile: gemmTile}
-	switch {
-	case m <= 2 && transB && !transA:
-		p.rowTimesTransposed()
-	case k >= splitMinK && m*n <= splitMaxOutput:
+	if k >= splitMinK && m*n <= splitMaxOutput {
 		p.splitReduction()
-	default:
+	} else {
 		p.blocked()
 	}
 }
@@ -85,28 +85,4 @@ type product struct {
 	a, b, c        []float32
 	lda, ldb, ldc  int
 	tile           tile
-}
-
-// rowTimesTransposed handles one or two rows of A against rows of B as they lie:
-// packing B would cost more than the product.
-func (p product) rowTimesTransposed() {
-	grain := max(1, parallelWork/p.k)
-	if p.n <= grain {
-		p.dots(0, p.n)
-		return
-	}
-	Parallel(p.n, grain, p.dots)
-}
-
-func (p product) dots(lo, hi int) {
-	for i := range p.m {
-		x, out := p.a[i*p.lda:][:p.k], p.c[i*p.ldc:][:p.n]
-		for j := lo; j < hi; j++ {
-			s := p.alpha * Dot(x, p.b[j*p.ldb:][:p.k])
-			if p.beta != 0 {
-				s += p.beta * out[j]
-			}
-			out[j] = s
-		}
-	}
 }

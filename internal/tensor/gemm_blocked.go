@@ -32,15 +32,26 @@ func (p product) blocked() {
 	for j0 := 0; j0 < p.n; j0 += super {
 		j := jobs.Get().(*job)
 		j.prepare(p, j0, min(j0+super, p.n), kc, kBlocks)
-		if p.m*p.n*p.k > 2*parallelWork {
-			j.crew.work(max(j.mBlocks*j.nBlocks, j.panels*j.kBlocks), j.body)
-		} else {
-			j.run()
-		}
+		j.packed = getScratch(p.k * j.panels * t.nr)
+		j.execute()
 		j.packed.release()
-		j.product = product{}
-		jobs.Put(j)
+		j.free()
 	}
+}
+
+// execute runs the job, on one goroutine when it is small.
+func (j *job) execute() {
+	if j.m*(j.j1-j.j0)*j.k > 2*parallelWork {
+		j.crew.work(max(j.mBlocks*j.nBlocks, j.panels*j.kBlocks), j.body)
+	} else {
+		j.run()
+	}
+}
+
+// free gives the job back to the pool.
+func (j *job) free() {
+	j.product, j.packed = product{}, nil
+	jobs.Put(j)
 }
 
 var jobs = sync.Pool{New: func() any {
@@ -76,7 +87,6 @@ func (j *job) prepare(p product, j0, j1, kc, kBlocks int) {
 	j.packA = p.transA || p.lda%conflictStride == 0
 	j.mc = 4 * t.mr
 	j.mBlocks = ceilDiv(p.m, j.mc)
-	j.packed = getScratch(p.k * j.panels * t.nr)
 	j.packNext.Store(0)
 	j.packDone.Store(0)
 	j.next.Store(0)

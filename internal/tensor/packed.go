@@ -66,3 +66,23 @@ func (w *Packed) MulAdd(m int, a []float32, lda int, c []float32, ldc int) {
 		j.block(&args, bufA, 0, panel)
 	}
 }
+
+// Mul computes C = A·B on up to GOMAXPROCS goroutines: A is m×k, C is m×n and shares
+// no memory with A. It gives the bits that Gemm gives.
+func (w *Packed) Mul(a, c *Matrix) {
+	if a.Cols != w.k || c.Rows != a.Rows || c.Cols != w.n {
+		panic(fmt.Sprintf("tensor: Mul of %d×%d and packed %d×%d into %d×%d", a.Rows, a.Cols, w.k, w.n, c.Rows, c.Cols))
+	}
+	if a.Rows == 0 {
+		return
+	}
+	j := jobs.Get().(*job)
+	p := product{m: a.Rows, n: w.n, k: w.k, alpha: 1, a: a.Data, lda: a.Cols, c: c.Data, ldc: c.Cols, tile: w.tile}
+	j.prepare(p, 0, w.n, w.kc, w.kBlocks)
+	j.packed = w.data
+	packs := int64(j.panels * j.kBlocks) // nothing left to pack
+	j.packNext.Store(packs)
+	j.packDone.Store(packs)
+	j.execute()
+	j.free()
+}

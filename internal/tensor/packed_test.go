@@ -43,3 +43,28 @@ func TestPackedMulAdd(t *testing.T) {
 		}
 	}
 }
+
+// TestPackedMulEqualsGemm: evaluation packs the items once, serving may not; both
+// must rank alike, so also one row alone.
+func TestPackedMulEqualsGemm(t *testing.T) {
+	atEachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(3, 2))
+		for _, size := range [][3]int{{1, 64, 300}, {150, 64, 2100}, {61, 600, 70}, {20, 1024, 33}} {
+			m, k, n := size[0], size[1], size[2]
+			a, b := randomMatrix(r, m, k), randomMatrix(r, n, k)
+			want, got, row := New(m, n), New(m, n), New(1, n)
+			Gemm(false, true, 1, a, b, 0, want)
+			w := Pack(true, k, n, b.Data, k)
+			w.Mul(a, got)
+			if !slices.Equal(got.Data, want.Data) {
+				t.Fatalf("%v: Mul and Gemm differ", size)
+			}
+			for i := range min(m, 30) {
+				Gemm(false, true, 1, a.RowRange(i, i+1), b, 0, row)
+				if !slices.Equal(row.Data, want.Row(i)) {
+					t.Fatalf("%v: row %d alone differs from the row in the batch", size, i)
+				}
+			}
+		}
+	})
+}
