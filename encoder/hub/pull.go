@@ -1,0 +1,196 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// maxListing bounds the answer that lists a model's files.
+const maxListing = 32 << 20
+
+// Pull brings a model into the cache and returns its snapshot folder. What is there
+// already is not fetched again. Only what a sentence encoder needs is pulled:
+// model.safetensors, vocab.txt and the JSON files.
+func Pull(ctx context.Context, name string, opt Options) (string, error) {
+	repo, err := RepoName(name)
+	if err != nil {
+		return "", err
+	}
+	if opt, err = opt.withEnv(); err != nil {
+		return "", err
+	}
+	cache := repoCache{opt.CacheDir, repo}
+	if opt.Offline {
+		if dir, err := cache.snapshot(opt.Revision); err == nil {
+			return dir, nil
+		}
+		return "", usererr.New(absentHint(repo), "offline (HF_HUB_OFFLINE), and the model %s is not in the cache %s", repo, opt.CacheDir)
+	}
+	p := &puller{opt: opt, repo: repo, cache: cache}
+	dir, err := p.pull(ctx)
+	if err != nil {
+		return "", fmt.Errorf("pulling %s: %w", repo, err)
+	}
+	return dir, nil
+}
+
+type puller struct {
+	opt   Options
+	repo  string
+	cache repoCache
+}
+
+func (p *puller) pull(ctx context.Context) (string, error) {
+	commit, files, err := p.list(ctx)
+	if err != nil {
+		return "", err
+	}
+	if files, err = choose(files); err != nil {
+		return "", err
+	}
+	for _, file := range files {
+		if err := p.file(ctx, commit, file); err != nil {
+			return "", fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	if err := p.cache.setRef(p.opt.Revision, commit); err != nil {
+		return "", err
+	}
+	return p.cache.dir("snapshots", commit), nil
+}
+
+// list asks the hub for the commit of the revision and its files.
+func (p *puller) list(ctx context.Context) (commit string, files []string, err error) {
+	var answer struct {
+		SHA      string `json:"sha"`
+		Siblings []struct {
+			Name string `json:"rfilename"`
+		} `json:"siblings"`
+	}
+	address := p.opt.Endpoint + "/api/models/" + p.repo + "/revision/" + url.PathEscape(p.opt.Revision)
+	err = p.retry(ctx, func() error {
+		res, err := p.do(ctx, http.MethodGet, address, nil, p.opt.Client)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		if err := p.status(res, http.StatusOK); err != nil {
+			return err
+		}
+		data, err := io.ReadAll(io.LimitReader(res.Body, maxListing))
+		if err != nil {
+			return transient(fmt.Errorf("reading the list of files: %w", err))
+		}
+		if err := json.Unmarshal(data, &answer); err != nil {
+			return transient(fmt.Errorf("the list of files is torn: %w", err))
+		}
+		return nil
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	if !commitPattern.MatchString(answer.SHA) {
+		return "", nil, fmt.Errorf("the hub named no commit for revision %s", p.opt.Revision)
+	}
+	for _, s := range answer.Siblings {
+		files = append(files, s.Name)
+	}
+	return answer.SHA, files, nil
+}
+
+// choose picks the files a sentence encoder needs.
+func choose(files []string) ([]string, error) {
+	var list []string
+	for _, f := range files {
+		local := filepath.IsLocal(filepath.FromSlash(f)) && !strings.Contains(f, "\\")
+		base, dir := path.Base(f), path.Dir(f)
+		wanted := dir == "." && (base == "model.safetensors" || base == "vocab.txt" || strings.HasSuffix(base, ".json")) ||
+			base == "config.json" && !strings.Contains(dir, "/") && dir[0] >= '0' && dir[0] <= '9'
+		if wanted && !local {
+			return nil, fmt.Errorf("the hub lists the unsafe file name %q", f)
+		}
+		if wanted {
+			list = append(list, f)
+		}
+	}
+	if !slices.Contains(list, "config.json") || !slices.Contains(list, "model.safetensors") {
+		return nil, usererr.New("choose a model that has config.json and model.safetensors",
+			"unsupported model: it has %d files, and not both config.json and model.safetensors", len(files))
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
+// remote is what the hub says of a file before it sends it.
+type remote struct {
+	etag string // its name in the cache: SHA-256, git's SHA-1, or something else on a mirror
+	size int64
+}
+
+// stat asks for a file's hash and size, at the hub itself: redirects within it are
+// followed, one to the store of large files is not.
+func (p *puller) stat(ctx context.Context, address string) (r remote, err error) {
+	client := *p.opt.Client
+	client.CheckRedirect = func(next *http.Request, via []*http.Request) error {
+		if len(via) > 5 || next.URL.Host != via[0].URL.Host || linkedETag(next.Response) != "" {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}
+	err = p.retry(ctx, func() error {
+		res, err := p.do(ctx, http.MethodHead, address, http.Header{"Accept-Encoding": {"identity"}}, &client)
+		if err != nil {
+			return err
+		}
+		res.Body.Close()
+		if res.StatusCode < 300 || res.StatusCode >= 400 {
+			if err := p.status(res, http.StatusOK); err != nil {
+				return err
+			}
+		}
+		r, err = describe(res)
+		return err
+	})
+	return r, err
+}
+
+func linkedETag(res *http.Response) string {
+	if res == nil {
+		return ""
+	}
+	return res.Header.Get("X-Linked-Etag")
+}
+
+func describe(res *http.Response) (remote, error) {
+	etag := firstOf(linkedETag(res), res.Header.Get("ETag"))
+	etag = strings.Trim(strings.TrimPrefix(etag, "W/"), `"`)
+	if !etagPattern.MatchString(etag) {
+		return remote{}, errors.New("the hub sent no usable ETag")
+	}
+	size, err := strconv.ParseInt(firstOf(res.Header.Get("X-Linked-Size"), res.Header.Get("Content-Length")), 10, 64)
+	if err != nil || size < 0 {
+		return remote{}, errors.New("the hub did not say how large the file is")
+	}
+	return remote{etag, size}, nil
+}
+
+// escapePath escapes each element of a slash path.
+func escapePath(s string) string {
+	parts := strings.Split(s, "/")
+	for i, part := range parts {
+		parts[i] = url.PathEscape(part)
+	}
+	return strings.Join(parts, "/")
+}
