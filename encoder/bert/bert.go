@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mllmrec/mllmrec/encoder"
 	"github.com/mllmrec/mllmrec/encoder/wordpiece"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -45,6 +46,8 @@ type Options struct {
 	Prefix    *string // put before each text instead of a prompt: "query: " for E5
 	MaxTokens int     // read fewer tokens than the model can, special tokens included; 0: the model's own
 }
+
+var _ encoder.Encoder = (*Model)(nil)
 
 // Model is a sentence encoder. It is safe for concurrent use.
 type Model struct {
@@ -148,7 +151,7 @@ func listKeys(m map[string]string) string {
 func (m *Model) Dim() int { return m.net.hidden }
 
 // ID names the model and all settings that determine a vector.
-func (m *Model) ID() string { return "bert:" + m.name + "@" + m.hash[:16] }
+func (m *Model) ID() string { return "bert/1 " + m.name + " sha256:" + m.hash }
 
 // Digest is the SHA-256 of the model's files and settings, in hexadecimal.
 func (m *Model) Digest() string { return m.hash }
@@ -159,6 +162,9 @@ func (m *Model) Name() string { return m.name }
 // MaxTokens is the number of tokens of a text that the model reads, special tokens and
 // prefix included.
 func (m *Model) MaxTokens() int { return m.maxTokens }
+
+// LongMode says what becomes of texts with more tokens than MaxTokens.
+func (m *Model) LongMode() string { return string(m.long) }
 
 // Prompts returns the prefixes that the model defines, by name.
 func (m *Model) Prompts() map[string]string { return maps.Clone(m.prompts) }
