@@ -10,9 +10,13 @@ import (
 // topkChunk is how many scores are compared with one threshold before it may rise.
 const topkChunk = 512
 
+// maxGroups bounds the groups whose largest scores give the first threshold.
+const maxGroups = 1024
+
 // topkState is the pooled memory of a selection.
 type topkState struct {
 	keys []uint64              // candidates
+	tops [maxGroups]float32    // largest scores of groups
 	hits [topkChunk + 16]int32 // positions above the threshold in a chunk
 }
 
@@ -35,7 +39,7 @@ func TopK(scores []float32, k int, idx []int32, val []float32) int {
 	}
 	s := topkStates.Get().(*topkState)
 	defer topkStates.Put(s)
-	keys, threshold := s.keys[:0], float32(math.Inf(-1))
+	keys, threshold := s.keys[:0], s.firstThreshold(scores, k)
 	limit := max(2*k, k+topkChunk/2)
 	for lo := 0; lo < len(scores); lo += topkChunk {
 		for _, i := range s.filter(scores[lo:min(lo+topkChunk, len(scores))], lo, threshold) {
@@ -59,6 +63,38 @@ func TopK(scores []float32, k int, idx []int32, val []float32) int {
 		idx[r], val[r] = int32(i), scores[i]
 	}
 	return appendNaN(scores, k, len(keys), idx, val)
+}
+
+// firstThreshold returns a value below the k-th largest score, as near as is cheap to
+// find: with scores cut into groups, no fewer than k scores reach the k-th largest of
+// the groups' largest. It only saves work; -Inf is always right.
+func (s *topkState) firstThreshold(scores []float32, k int) float32 {
+	none := float32(math.Inf(-1))
+	blocks := ceilDiv(4*k, 16)
+	depth := len(scores) / (16 * blocks)
+	if active < levelAVX2 || 16*blocks > maxGroups || depth < 2 {
+		return none
+	}
+	tops := s.tops[:16*blocks]
+	if active >= levelAVX512 {
+		groupMaxAVX512(&scores[0], blocks, depth, &tops[0])
+	} else {
+		groupMaxAVX2(&scores[0], blocks, depth, &tops[0])
+	}
+	// low stays a value that k groups reach; it rises until few more do.
+	low, high := ordered(slices.Min(tops)), ordered(largest(tops))
+	for range 24 {
+		mid := low + (high-low)/2
+		n := countAtLeastAVX2(&tops[0], len(tops), unordered(mid))
+		if n < k {
+			high = mid
+			continue
+		}
+		if low = mid; n <= k+k/8 {
+			break
+		}
+	}
+	return math.Nextafter32(unordered(low), none)
 }
 
 // appendNaN fills the places that numbers left free with NaN scores, if there are any.
@@ -94,13 +130,18 @@ func (s *topkState) filter(scores []float32, base int, threshold float32) []int3
 
 // rankKey orders by descending score, then by ascending index, when compared as an integer.
 func rankKey(score float32, index int32) uint64 {
-	b := math.Float32bits(score + 0) // -0 becomes 0 and ties with it
-	if b>>31 != 0 {
-		b = ^b
-	} else {
-		b |= 1 << 31
-	}
-	return uint64(b)<<32 | uint64(^uint32(index))
+	return uint64(ordered(score+0))<<32 | uint64(^uint32(index)) // -0+0 is 0: they tie
+}
+
+// ordered maps numbers to integers of the same order.
+func ordered(x float32) uint32 {
+	b := math.Float32bits(x)
+	return b ^ (uint32(int32(b)>>31) | 1<<31)
+}
+
+// unordered is the inverse of ordered.
+func unordered(b uint32) float32 {
+	return math.Float32frombits(b ^ (^uint32(int32(b)>>31) | 1<<31))
 }
 
 // selectLargest moves the k largest of the distinct keys to the front, 0 < k ≤ len(keys).

@@ -94,3 +94,89 @@ next:
 	MOVQ DI, ret+32(FP)
 	VZEROUPPER
 	RET
+
+// MAXPS gives its second source when either is NaN: the running maximum, so that NaN
+// is passed over.
+
+// func groupMaxAVX512(x *float32, blocks, depth int, out *float32)
+TEXT ·groupMaxAVX512(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), SI
+	MOVQ blocks+8(FP), CX
+	MOVQ depth+16(FP), DX
+	MOVQ out+24(FP), DI
+	MOVL $0xFF800000, AX // -Inf
+	VPBROADCASTD AX, Z3
+
+block:
+	VMOVAPS Z3, Z0
+	MOVQ DX, AX
+
+vector:
+	VMOVUPS (SI), Z1
+	VMAXPS Z0, Z1, Z0
+	ADDQ $64, SI
+	DECQ AX
+	JNE vector
+	VMOVUPS Z0, (DI)
+	ADDQ $64, DI
+	DECQ CX
+	JNE block
+	VZEROUPPER
+	RET
+
+// func groupMaxAVX2(x *float32, blocks, depth int, out *float32)
+TEXT ·groupMaxAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), SI
+	MOVQ blocks+8(FP), CX
+	MOVQ depth+16(FP), DX
+	MOVQ out+24(FP), DI
+	MOVL $0xFF800000, AX
+	VMOVD AX, X3
+	VPBROADCASTD X3, Y3
+
+block:
+	VMOVAPS Y3, Y0
+	VMOVAPS Y3, Y2
+	MOVQ DX, AX
+
+vector:
+	VMOVUPS (SI), Y1
+	VMAXPS Y0, Y1, Y0
+	VMOVUPS 32(SI), Y1
+	VMAXPS Y2, Y1, Y2
+	ADDQ $64, SI
+	DECQ AX
+	JNE vector
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y2, 32(DI)
+	ADDQ $64, DI
+	DECQ CX
+	JNE block
+	VZEROUPPER
+	RET
+
+// func countAtLeastAVX2(x *float32, n int, threshold float32) int
+// n is a multiple of 8.
+TEXT ·countAtLeastAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+	VBROADCASTSS threshold+16(FP), Y0
+	VPXOR Y1, Y1, Y1
+
+loop:
+	VMOVUPS (SI), Y2
+	VCMPPS $0x1D, Y0, Y2, Y2 // greater or equal, ordered
+	VPSUBD Y2, Y1, Y1
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JNE loop
+	VEXTRACTI128 $1, Y1, X0
+	VPADDD X0, X1, X1
+	VPSHUFD $0x4E, X1, X0
+	VPADDD X0, X1, X1
+	VPSHUFD $0xB1, X1, X0
+	VPADDD X0, X1, X1
+	VMOVD X1, AX
+	MOVQ AX, ret+24(FP)
+	VZEROUPPER
+	RET

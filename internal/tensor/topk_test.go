@@ -63,13 +63,19 @@ func TestTopK(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 12))
 		for range 60 {
 			scores := randomSlice(r, 1+r.IntN(3000))
-			switch r.IntN(4) {
+			switch r.IntN(6) {
 			case 0: // many ties
 				for i := range scores {
 					scores[i] = float32(r.IntN(7)) - 3
 				}
 			case 1:
 				slices.Sort(scores) // every score passes the threshold
+			case 3: // few scores are not masked
+				for i := range scores {
+					if i%97 != 5 {
+						scores[i] = negInf
+					}
+				}
 			case 2:
 				for range len(scores) / 2 {
 					scores[r.IntN(len(scores))] = []float32{nan, negInf, posInf, 0}[r.IntN(4)]

@@ -56,6 +56,18 @@ func filterAVX512(x *float32, n int, base int32, threshold float32, out *int32) 
 //go:noescape
 func filterAVX2(x *float32, n int, base int32, threshold float32, out *int32) int
 
+// groupMaxAVX512 and groupMaxAVX2 cut x into blocks of 16·depth elements and write for
+// each block the largest of the elements i, i+16, i+32, … for i < 16. NaN is passed over.
+//
+//go:noescape
+func groupMaxAVX512(x *float32, blocks, depth int, out *float32)
+
+//go:noescape
+func groupMaxAVX2(x *float32, blocks, depth int, out *float32)
+
+//go:noescape
+func countAtLeastAVX2(x *float32, n int, threshold float32) int
+
 //go:noescape
 func spmmAVX512(args *spmmArgs)
 

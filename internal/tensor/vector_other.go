@@ -28,3 +28,6 @@ func filterAVX2(*float32, int, int32, float32, *int32) int   { panic(noVectors) 
 func spmmAVX512(*spmmArgs)                                   { panic(noVectors) }
 func spmmAVX2(*spmmArgs)                                     { panic(noVectors) }
 func maxUint32AVX2(*int32, int) uint32                       { panic(noVectors) }
+func groupMaxAVX512(*float32, int, int, *float32)            { panic(noVectors) }
+func groupMaxAVX2(*float32, int, int, *float32)              { panic(noVectors) }
+func countAtLeastAVX2(*float32, int, float32) int            { panic(noVectors) }
