@@ -26,9 +26,9 @@ func (r *Ranking) List(row int) ([]int32, []float32) {
 	return r.Items[lo:hi:hi], r.Scores[lo:hi:hi]
 }
 
-// blockBytes bounds one block of scores, so that what the product writes is still in
-// cache when the selection reads it.
-const blockBytes = 4 << 20
+// blockBytes bounds one block of scores: small beside the model, yet with enough users
+// in it that packing the item vectors, which each product does anew, costs little.
+const blockBytes = 32 << 20
 
 // Rank scores all items for the given users (nil: all) and keeps each user's top k,
 // leaving out the items in the user's row of mask (nil: no mask). Ties go to the lower

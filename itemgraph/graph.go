@@ -16,7 +16,9 @@
 // exactly 1 are dropped (so two items with the same audience of two or more lose their
 // edge, while an item with a single user keeps a self edge of 0.99999988). [Paper] is
 // the text read plainly: no self edges, cosines kept as weights, identical audiences
-// at 1. Neither symmetrises W; both divide by row sums on both sides.
+// at 1. Neither symmetrises W; both divide by row sums on both sides. Ties at a cut go
+// to the lower index here; Jaccard values are small fractions and tie often, and which
+// of the tied edges the published code keeps is an accident of its sort.
 //
 // Package itemgraph/graphplot draws [Graph.Stats].
 //
