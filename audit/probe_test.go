@@ -110,7 +110,7 @@ func TestProbeIsHonestAboutCoarseVectors(t *testing.T) {
 }
 
 func TestProbeIsTheSameAtAnyGOMAXPROCS(t *testing.T) {
-	w := newWorld(3, worldOptions{users: 200, items: 150, dims: 32, categories: 5, cluster: 0.5})
+	w := newWorld(3, worldOptions{users: 200, items: 350, dims: 300, categories: 5, cluster: 0.5}) // wide enough for blocked eigenvectors
 	users := w.write(writeNoisy, 0.5)
 	var out [2][]byte
 	for k, procs := range []int{1, 2} {
