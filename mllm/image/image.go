@@ -11,7 +11,7 @@
 // The prepared bytes are computed with integers only and depend on the source, the
 // Options and the encoder of Go's standard library, not on the machine. Their SHA-256 is
 // part of the key under which an answer is kept; a new Go release that changes
-// image/jpeg changes it.
+// image/jpeg changes it, except for pictures kept in the cache.
 package image
 
 import (
@@ -101,7 +101,7 @@ type Options struct {
 	MaxRedirects int           // 5
 	PerHost      int           // downloads from one host at a time; 4
 	UserAgent    string        // "mllmrec"
-	CacheDir     string        // "" = no cache on disk
+	CacheDir     string        // for downloads and prepared pictures; "" = no cache on disk
 	Revalidate   time.Duration // age at which a cached download is asked about again; 24 h
 }
 

@@ -18,11 +18,27 @@ import (
 )
 
 // Prepare turns an encoded picture (JPEG, PNG, GIF, WebP) into the one that is sent.
-// Of an animation the first frame is taken.
+// Of an animation the first frame is taken. With Options.CacheDir, what was prepared
+// before is read back.
 func (l *Loader) Prepare(ctx context.Context, data []byte) (mllm.Image, error) {
 	if int64(len(data)) > l.opt.MaxBytes {
 		return mllm.Image{}, fail(TooLarge, "more than %d bytes", l.opt.MaxBytes)
 	}
+	if l.opt.CacheDir == "" {
+		return l.prepare(ctx, data)
+	}
+	path := l.preparedPath(data)
+	if img, ok := readPrepared(path); ok {
+		return img, nil
+	}
+	img, err := l.prepare(ctx, data)
+	if err != nil {
+		return mllm.Image{}, err
+	}
+	return img, keepPrepared(path, img)
+}
+
+func (l *Loader) prepare(ctx context.Context, data []byte) (mllm.Image, error) {
 	f, err := sniff(data)
 	if err != nil {
 		return mllm.Image{}, err

@@ -9,6 +9,8 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -363,6 +365,52 @@ func TestPrepareIsDeterministic(t *testing.T) {
 	}
 }
 
+func TestPreparedPicturesAreReadBack(t *testing.T) {
+	dir := t.TempDir()
+	data := asPNG(t, corners(300, 200))
+	prepare := func(opt Options) mllm.Image {
+		t.Helper()
+		opt.CacheDir = dir
+		img, err := newTestLoader(t, opt).Prepare(t.Context(), data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return img
+	}
+	first := prepare(Options{})
+	files, _ := filepath.Glob(filepath.Join(dir, "prepared", "*", "*"))
+	if len(files) != 1 {
+		t.Fatalf("kept %v", files)
+	}
+	// Another picture in its place shows that it is read and not made again.
+	other := prepare(Options{LongSide: 100})
+	if other.Width != 100 {
+		t.Fatalf("other options gave %d×%d", other.Width, other.Height)
+	}
+	if err := keepPrepared(files[0], other); err != nil {
+		t.Fatal(err)
+	}
+	if got := prepare(Options{}); got.SHA256 != other.SHA256 || !bytes.Equal(got.Data, other.Data) || got.Width != 100 || got.MIME != first.MIME {
+		t.Errorf("the kept picture was not read: %d×%d", got.Width, got.Height)
+	}
+	kept, _ := os.ReadFile(files[0])
+	for name, damage := range map[string][]byte{"torn": kept[:len(kept)-9], "no head": []byte("x"), "empty": nil} {
+		if err := os.WriteFile(files[0], damage, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got := prepare(Options{}); got.SHA256 != first.SHA256 {
+			t.Errorf("%s: not made again", name)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l := newTestLoader(t, Options{CacheDir: filepath.Join(dir, "file")})
+	if _, err := l.Prepare(t.Context(), data); err == nil || KindOf(err) != "" {
+		t.Errorf("a cache that cannot be written is no fault of the picture: %v", err)
+	}
+}
+
 func TestOptionsAreChecked(t *testing.T) {
 	for _, opt := range []Options{{LongSide: 1}, {Quality: 101}, {MaxBytes: -1}, {PerHost: -1}} {
 		if _, err := NewLoader(opt); err == nil {
@@ -412,12 +460,17 @@ func FuzzOrientation(f *testing.F) {
 	})
 }
 
+// BenchmarkPrepare prepares a photo of 12 megapixels, and reads it back from the cache.
 func BenchmarkPrepare(b *testing.B) {
-	l := newTestLoader(b, Options{})
 	data := asJPEG(b, corners(4000, 3000))
-	for b.Loop() {
-		if _, err := l.Prepare(b.Context(), data); err != nil {
-			b.Fatal(err)
-		}
+	for name, dir := range map[string]string{"anew": "", "kept": b.TempDir()} {
+		l := newTestLoader(b, Options{CacheDir: dir})
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := l.Prepare(b.Context(), data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
