@@ -24,10 +24,10 @@ const secret = "sk-test-Zq9/7+x=\"y"
 // dialects builds each client over a server; the suite below runs over all of them.
 var dialects = map[string]func(url string, key mllm.Key) (mllm.Client, error){
 	"ollama": func(url string, key mllm.Key) (mllm.Client, error) {
-		return ollama.New(ollama.Config{BaseURL: url, Key: key, Timeout: 200 * time.Millisecond})
+		return ollama.New(ollama.Config{BaseURL: url, Key: key, Timeout: 30 * time.Second})
 	},
 	"openai": func(url string, key mllm.Key) (mllm.Client, error) {
-		return openai.New(openai.Config{BaseURL: url + "/v1/", Key: key, Timeout: 200 * time.Millisecond})
+		return openai.New(openai.Config{BaseURL: url + "/v1/", Key: key, Timeout: 30 * time.Second})
 	},
 }
 
@@ -88,9 +88,13 @@ func TestClientsClassifyEveryFault(t *testing.T) {
 			t.Run(string(fault), func(t *testing.T) {
 				srv := mllmtest.New(t, mllmtest.Options{Script: []mllmtest.Fault{fault}, RetryAfter: "7"})
 				client := build(srv.URL, mllm.Key{})
+				r := question(1)
+				if fault == mllmtest.Hang || fault == mllmtest.SlowDrip {
+					r.Timeout = 200 * time.Millisecond
+				}
 				start := time.Now()
-				resp, err := client.Generate(t.Context(), question(1))
-				if took := time.Since(start); took > 5*time.Second {
+				resp, err := client.Generate(t.Context(), r)
+				if took := time.Since(start); took > 20*time.Second {
 					t.Errorf("took %v", took)
 				}
 				if got := mllm.ClassOf(err); got != fault.Class() {
@@ -135,7 +139,9 @@ func TestClientsNeverShowTheKey(t *testing.T) {
 		fmt.Fprintf(&shown, "%v %+v %#v %s %q %x %v", key, key, key, key, key, key, client)
 		for _, fault := range mllmtest.Faults() {
 			srv := mllmtest.New(t, mllmtest.Options{Script: []mllmtest.Fault{fault}})
-			_, err := build(srv.URL, key).Generate(t.Context(), question(1))
+			r := question(1)
+			r.Timeout = 500 * time.Millisecond
+			_, err := build(srv.URL, key).Generate(t.Context(), r)
 			fmt.Fprintf(&shown, "%v %+v\n", err, err)
 			log.Info("failed", "err", err)
 		}

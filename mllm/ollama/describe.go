@@ -35,8 +35,9 @@ type showResponse struct {
 	Capabilities []string       `json:"capabilities"`
 }
 
-// Describe lists the server's models with their digests and, for those that were asked
-// for before, their context length.
+// Describe lists the server's models with digest, context length and capabilities. Of a
+// model that the server cannot show (a damaged one, which need not be the one wanted)
+// only the listing is told.
 func (c *Client) Describe(ctx context.Context) (mllm.ServerInfo, error) {
 	info := mllm.ServerInfo{Kind: "ollama", Endpoint: c.Endpoint()}
 	var version struct {
@@ -52,7 +53,7 @@ func (c *Client) Describe(ctx context.Context) (mllm.ServerInfo, error) {
 	}
 	for _, t := range tags.Models {
 		m := t.info()
-		if err := c.show(ctx, &m); err != nil {
+		if err := c.show(ctx, &m); err != nil && mllm.ClassOf(err) != mllm.Server && mllm.ClassOf(err) != mllm.NotFound {
 			return info, err
 		}
 		info.Models = append(info.Models, m)
