@@ -119,8 +119,11 @@ func locked(dir string) error {
 	return usererr.Wrap(e, "Wait until it has finished, or stop it; reading commands work meanwhile.")
 }
 
-// sweepTemps removes what killed writers left. Only a lock holder writes, so under
-// the lock every temporary file is a dead one.
+// deadAfter is how old a temporary file must be to count as a killed writer's. Writing
+// one takes seconds; the time also spares those of a training that runs without the lock.
+const deadAfter = 10 * time.Minute
+
+// sweepTemps removes what killed writers left.
 func sweepTemps(dir string) {
 	for _, sub := range []string{".", "texts", "features", "graphs", "runs", "runs/*"} {
 		names, err := filepath.Glob(filepath.Join(quoteGlob(dir), filepath.FromSlash(sub), ".*"))
@@ -128,7 +131,7 @@ func sweepTemps(dir string) {
 			continue
 		}
 		for _, name := range names {
-			if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && atomicfile.IsTemp(name) {
+			if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && atomicfile.IsTemp(name) && time.Since(info.ModTime()) > deadAfter {
 				if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 					return // a folder that we may not tidy; the writes themselves will say so
 				}

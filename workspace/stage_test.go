@@ -230,7 +230,14 @@ func TestLockSweepsDeadFiles(t *testing.T) {
 	w := withGraph(t)
 	put(t, w, "graphs/.item.npz.tmp-abc", "half")
 	put(t, w, "runs/x/.model.safetensors.tmp-abc", "half")
+	put(t, w, "graphs/.young.npz.tmp-abc", "being written")
 	put(t, w, "graphs/.keep", "mine")
+	for _, rel := range []string{"graphs/.item.npz.tmp-abc", "runs/x/.model.safetensors.tmp-abc", "graphs/.keep"} {
+		old := time.Now().Add(-2 * deadAfter)
+		if err := os.Chtimes(w.Path(rel), old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if !atomicfile.IsTemp("graphs/.item.npz.tmp-abc") {
 		t.Fatal("the test's name is no temporary one")
 	}
@@ -239,7 +246,7 @@ func TestLockSweepsDeadFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	release()
-	for rel, want := range map[string]bool{"graphs/.item.npz.tmp-abc": false, "runs/x/.model.safetensors.tmp-abc": false, "graphs/.keep": true, "graphs/item.npz": true} {
+	for rel, want := range map[string]bool{"graphs/.item.npz.tmp-abc": false, "runs/x/.model.safetensors.tmp-abc": false, "graphs/.keep": true, "graphs/.young.npz.tmp-abc": true, "graphs/item.npz": true} {
 		if ok, err := exists(w.Path(rel)); ok != want || err != nil {
 			t.Errorf("%s there: %v (%v)", rel, ok, err)
 		}

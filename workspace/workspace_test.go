@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -79,6 +80,51 @@ func TestCreateAndReadBack(t *testing.T) {
 	if err != nil || len(names) != 1 {
 		t.Errorf("beside the workspace: %v, %v", names, err)
 	}
+}
+
+// The test's data set has something in every field, so that a field that somebody adds
+// and this package forgets makes TestCreateAndReadBack, or this test, fail.
+func TestShopHasEveryField(t *testing.T) {
+	for _, v := range []any{*shop(), shop().Interactions[1]} {
+		r := reflect.ValueOf(v)
+		for i := range r.NumField() {
+			if r.Field(i).IsZero() && r.Type().Field(i).Name != "User" {
+				t.Errorf("%s.%s is zero", r.Type(), r.Type().Field(i).Name)
+			}
+		}
+	}
+}
+
+// BenchmarkDataset reads a workspace of baby's size.
+func BenchmarkDataset(b *testing.B) {
+	ds := &dataset.Dataset{Name: "baby", Split: "random"}
+	for i := range 7050 {
+		ds.Items = append(ds.Items, dataset.Item{ID: fmt.Sprintf("B%09d", i), Title: fmt.Sprint("Soft cotton blanket no. ", i), Description: strings.Repeat("A long description of the product. ", 15)})
+	}
+	for u := range 19_445 {
+		ds.UserIDs = append(ds.UserIDs, fmt.Sprintf("A%013d", u))
+		for k := range 8 {
+			ds.Interactions = append(ds.Interactions, dataset.Interaction{User: int32(u), Item: int32((u*31 + k*977) % 7050), Label: dataset.Label(max(0, k-5)), Rating: 5, Time: int64(k)})
+		}
+	}
+	dir, n := b.TempDir(), 0
+	var w *Workspace
+	b.Run("create", func(b *testing.B) {
+		for b.Loop() {
+			n++
+			var err error
+			if w, err = Create(filepath.Join(dir, fmt.Sprint("ws", n)), ds, source()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("read", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := w.Dataset(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func mustOpen(t *testing.T, dir string) *Workspace {
