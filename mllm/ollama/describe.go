@@ -2,6 +2,7 @@ package ollama
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -101,28 +102,64 @@ func (c *Client) model(name string) *model {
 	return m
 }
 
+// lookup is one asking about a model, shared by all requests that wait for it.
+type lookup struct {
+	done chan struct{} // closed when info and err are set
+	info mllm.ModelInfo
+	err  error
+}
+
 // info returns what the server says about the model, asked anew every few minutes so
-// that weights exchanged during a run are noticed. Concurrent callers share one asking.
+// that weights exchanged during a run are noticed. Requests that arrive meanwhile share
+// one asking and its outcome: with a server that hangs, each waits once, not in turn.
 func (c *Client) info(ctx context.Context, m *model, name string) (mllm.ModelInfo, error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	if !m.fetched.IsZero() && time.Since(m.fetched) < infoLifetime {
-		return m.info, nil
+		defer m.mu.Unlock()
+		return m.known, nil
 	}
+	l := m.asking
+	if l == nil {
+		l = &lookup{done: make(chan struct{})}
+		m.asking = l
+		// It serves others too: the first one's leaving must not end it.
+		go c.look(context.WithoutCancel(ctx), m, name, l)
+	}
+	m.mu.Unlock()
+	select {
+	case <-l.done:
+		return l.info, l.err
+	case <-ctx.Done():
+		class := mllm.Cancelled
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			class = mllm.Timeout
+		}
+		return mllm.ModelInfo{}, c.wire.Fail(class, name, "waiting for the list of models: %v", ctx.Err())
+	}
+}
+
+func (c *Client) look(ctx context.Context, m *model, name string, l *lookup) {
+	l.info, l.err = c.find(ctx, name)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asking = nil
+	if l.err == nil {
+		m.known, m.fetched = l.info, time.Now()
+	}
+	close(l.done)
+}
+
+// find asks the server about one model.
+func (c *Client) find(ctx context.Context, name string) (mllm.ModelInfo, error) {
 	var tags tagsResponse
 	if err := c.wire.Call(ctx, listTimeout, "/api/tags", name, nil, &tags); err != nil {
 		return mllm.ModelInfo{}, err
 	}
 	for _, t := range tags.Models {
-		info := t.info()
-		if !mllm.SameModel(name, info.Name) {
-			continue
+		if info := t.info(); mllm.SameModel(name, info.Name) {
+			err := c.show(ctx, &info)
+			return info, err
 		}
-		if err := c.show(ctx, &info); err != nil {
-			return mllm.ModelInfo{}, err
-		}
-		m.info, m.fetched = info, time.Now()
-		return info, nil
 	}
 	e := c.wire.Fail(mllm.NotFound, name, "the server does not have this model")
 	e.Err = usererr.Wrap(e.Err, fmt.Sprintf("run: ollama pull %s", name))

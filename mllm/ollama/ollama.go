@@ -58,9 +58,10 @@ type model struct {
 	estimator mllm.Estimator
 
 	mu      sync.Mutex
-	info    mllm.ModelInfo
+	known   mllm.ModelInfo
 	fetched time.Time
-	numCtx  int // largest window asked for so far: asking for a smaller one would reload the model
+	asking  *lookup // nil unless the server is being asked
+	numCtx  int     // largest window asked for so far: asking for a smaller one would reload the model
 }
 
 var _ mllm.Client = (*Client)(nil)

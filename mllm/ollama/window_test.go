@@ -1,8 +1,12 @@
 package ollama_test
 
 import (
+	"context"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/mllm"
@@ -142,5 +146,51 @@ func TestAFixedWindowDoesNotGrow(t *testing.T) {
 	resp, err := client(t, srv, ollama.Config{}).Generate(t.Context(), r)
 	if mllm.ClassOf(err) != mllm.PromptCut || srv.Total() != 1 || resp.PromptTokens != 512 || resp.NumCtx != 512 {
 		t.Errorf("%d requests, %+v, %v", srv.Total(), resp, err)
+	}
+}
+
+func TestAServerThatHangsIsWaitedForOnceAndTogether(t *testing.T) {
+	srv := mllmtest.New(t, mllmtest.Options{})
+	honest := srv.Config.Handler
+	var listings atomic.Int32
+	release := make(chan struct{})
+	srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/tags" {
+			listings.Add(1)
+			select {
+			case <-release:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		honest.ServeHTTP(w, r)
+	})
+	c := client(t, srv, ollama.Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	first := make(chan error, 1)
+	go func() {
+		_, err := c.Generate(ctx, mllm.Request{Model: "gemma3:27b", Prompt: "Hi"})
+		first <- err
+	}()
+	others := make(chan error, 20)
+	for range 20 {
+		go func() {
+			_, err := c.Generate(t.Context(), mllm.Request{Model: "gemma3:27b", Prompt: "Hi"})
+			others <- err
+		}()
+	}
+	time.Sleep(50 * time.Millisecond)
+	cancel()
+	if err := <-first; mllm.ClassOf(err) != mllm.Cancelled {
+		t.Errorf("the one who left: %v", err)
+	}
+	close(release)
+	for range 20 {
+		if err := <-others; err != nil {
+			t.Errorf("one who waited on: %v", err)
+		}
+	}
+	if listings.Load() != 1 {
+		t.Errorf("%d listings were asked for", listings.Load())
 	}
 }
