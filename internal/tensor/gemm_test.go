@@ -147,6 +147,7 @@ func TestSgemmLargeShapes(t *testing.T) {
 		{m: 1, n: 3001, k: 64, alpha: 1, transB: true},
 		{m: 2, n: 9001, k: 64, alpha: 1, beta: 1, transB: true},
 		{m: 60, n: 601, k: 520, alpha: 1, transA: true},
+		{m: 3, n: 5700, k: 1500, alpha: 1, beta: 1}, // more packed columns than are kept at a time
 	}
 	atEachLevel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(3, 4))

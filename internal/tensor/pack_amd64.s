@@ -39,6 +39,7 @@ row:
 	JEQ last
 
 panel:
+	PREFETCHT0 2048(R8)
 	VMOVUPS.Z (R8), K1, Z0
 	VMOVUPS Z0, (R9)
 	ADDQ R12, R8
@@ -68,6 +69,8 @@ row:
 	JEQ last
 
 panel:
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2112(R8)
 	VMOVUPS (R8), Z0
 	VMOVUPS 64(R8), Z1
 	VMOVUPS Z0, (R9)
