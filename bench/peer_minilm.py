@@ -34,8 +34,15 @@ def best(runs, items):
     return min(seconds)
 
 
-batch, one = best(3, texts), best(30, [sentence])
-print("sentence-transformers, torch %s, %d threads" % (torch.__version__, torch.get_num_threads()))
+batch, one = best(3, texts), best(60, [sentence])
+few = texts[:60]
+few_tokens = sum(len(x) for x in model.tokenizer(few, truncation=True, max_length=model.max_seq_length)["input_ids"])
+torch.set_num_threads(1)
+start = time.process_time()
+best(5, few)
+processor = (time.process_time() - start) / 5 / few_tokens
+print("sentence-transformers, torch %s, %d threads" % (torch.__version__, os.cpu_count()))
 print("2,000 item texts: %.2f s, %.1f texts/s, %.0f tokens/s" % (batch, len(texts) / batch, tokens / batch))
 print("one sentence of 100 words: %.2f ms" % (one * 1000))
+print("processor time on one core: %.0f µs/token" % (processor * 1e6))
 print("peak memory: %.0f MB" % (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))

@@ -96,9 +96,9 @@ func (m *Model) run(ctx context.Context, windows []window, vectors *tensor.Matri
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(len(windows[b].ids), len(windows[a].ids)) })
 	batches := batch(order, func(i int) int { return len(windows[i].ids) })
-	workers, par := min(runtime.GOMAXPROCS(0), len(batches)), serial
+	workers, par := min(runtime.GOMAXPROCS(0), len(batches)), serial()
 	if len(batches) < 2*runtime.GOMAXPROCS(0) {
-		workers, par = 1, tensor.Parallel
+		workers, par = 1, parallel()
 	}
 	var next atomic.Int64
 	var wg sync.WaitGroup

@@ -1,6 +1,7 @@
 package bert
 
 import (
+	"runtime"
 	"sync"
 
 	"github.com/mllmrec/mllmrec/internal/tensor"
@@ -9,17 +10,24 @@ import (
 // rowBlock is the number of token rows that go through the row-wise part of a layer
 // together: their intermediate values stay in the second-level cache. A multiple of the
 // kernels' tile height.
-const rowBlock = 56
+const rowBlock = 112
 
-// runner executes fn over consecutive chunks of [0,n): tensor.Parallel or serial. The
-// results do not depend on which.
-type runner func(n, grain int, fn func(lo, hi int))
-
-func serial(n, grain int, fn func(lo, hi int)) {
-	for lo := 0; lo < n; lo += grain {
-		fn(lo, min(lo+grain, n))
-	}
+// runner executes fn over consecutive chunks of [0,n), on one core or on all. The results
+// do not depend on which.
+type runner struct {
+	cores int
+	run   func(n, grain int, fn func(lo, hi int))
 }
+
+func serial() runner {
+	return runner{1, func(n, grain int, fn func(lo, hi int)) {
+		for lo := 0; lo < n; lo += grain {
+			fn(lo, min(lo+grain, n))
+		}
+	}}
+}
+
+func parallel() runner { return runner{runtime.GOMAXPROCS(0), tensor.Parallel} }
 
 // scratch holds the values of one forward pass; it grows to the largest batch.
 type scratch struct {
@@ -46,7 +54,7 @@ func (n *network) forward(s *scratch, seqs [][]int32, par runner) []float32 {
 	}
 	h := n.hidden
 	s.x, s.qkv, s.context = grow(s.x, rows*h), grow(s.qkv, rows*3*h), grow(s.context, rows*h)
-	par(len(seqs), 1, func(lo, hi int) {
+	par.run(len(seqs), 1, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			n.embed(s.x[s.starts[i]*h:s.starts[i+1]*h], seqs[i])
 		}
@@ -55,7 +63,7 @@ func (n *network) forward(s *scratch, seqs [][]int32, par runner) []float32 {
 		n.layers[0].qkv.apply(s.qkv[lo*3*h:], s.x[lo*h:], hi-lo)
 	})
 	for i := range n.layers {
-		par(len(seqs)*n.heads, n.attentionGrain(rows), func(lo, hi int) { n.attend(s, lo, hi) })
+		par.run(len(seqs)*n.heads, n.attentionGrain(rows), func(lo, hi int) { n.attend(s, lo, hi) })
 		n.byRows(par, rows, func(lo, hi int, b *blockScratch) {
 			n.layers[i].feedForward(n, s.x[lo*h:hi*h], s.context[lo*h:hi*h], b)
 			if i+1 < len(n.layers) {
@@ -66,13 +74,12 @@ func (n *network) forward(s *scratch, seqs [][]int32, par runner) []float32 {
 	return s.x
 }
 
-// byRows calls fn for blocks of rows.
+// byRows calls fn for blocks of at most rowBlock rows: as many for each core, since each
+// block reads all weights.
 func (n *network) byRows(par runner, rows int, fn func(lo, hi int, b *blockScratch)) {
-	block := rowBlock
-	if rows < 4*rowBlock { // one sentence: enough blocks for all cores
-		block = rowBlock / 2
-	}
-	par(rows, block, func(lo, hi int) {
+	cores := par.cores
+	rounds := (rows + cores*rowBlock - 1) / (cores * rowBlock)
+	par.run(rows, (rows+cores*rounds-1)/(cores*rounds), func(lo, hi int) {
 		b := blocks.Get().(*blockScratch)
 		fn(lo, hi, b)
 		blocks.Put(b)
