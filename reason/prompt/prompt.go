@@ -68,6 +68,7 @@ type Prompt struct {
 	Kind         Kind
 	System, User string
 	Images       []mllm.Image
+	Conclusion   string // the earlier conclusion, as it stands in User; empty but in Continue
 	TemplateHash string // see Set.Hash
 	Source       string // where the template came from
 }

@@ -103,6 +103,7 @@ func (s *Set) items(kind Kind, r reason.ReasonRequest, previous string, begin, e
 	if err != nil {
 		return Prompt{}, fmt.Errorf("prompt for user %q: %w", r.User, err)
 	}
+	p.Conclusion = conclusion
 	return p, nil
 }
 
