@@ -3,6 +3,7 @@ package offline
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/mllmrec/mllmrec/reason"
@@ -67,5 +68,19 @@ func (r *Reasoner) write(items []reason.HistoryItem) string {
 	if s := r.phrases(items, ages, left-1); s != "" {
 		out = append(out, "Likes "+s+".")
 	}
-	return strings.Join(append(out, closing...), " ")
+	if out = append(out, closing...); len(out) == 0 {
+		return plainWords(items, r.limit)
+	}
+	return strings.Join(out, " ")
+}
+
+// plainWords is what is left to say of a history without a telling word: the newest
+// text that has words, cut at the limit.
+func plainWords(items []reason.HistoryItem, limit int) string {
+	for _, it := range slices.Backward(items) {
+		if w := strings.Fields(it.Text()); len(w) > 0 {
+			return strings.Join(w[:min(len(w), limit)], " ")
+		}
+	}
+	return ""
 }

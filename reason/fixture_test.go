@@ -1,0 +1,149 @@
+package reason_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/mllm"
+	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/reason/ledger"
+)
+
+// shop returns users with 0, 1, 2, … train items each, cyclically up to most, and two
+// held-out ones, and a catalogue of n items.
+func shop(users, n, most int) (*dataset.Dataset, []reason.HistoryItem) {
+	d := &dataset.Dataset{Domain: "test goods"}
+	var catalogue []reason.HistoryItem
+	for i := range n {
+		it := dataset.Item{ID: fmt.Sprint("i", i), Title: fmt.Sprintf("thing%d", i)}
+		d.Items = append(d.Items, it)
+		catalogue = append(catalogue, reason.HistoryItem{Item: it})
+	}
+	for u := range users {
+		d.UserIDs = append(d.UserIDs, fmt.Sprint("u", u))
+		train := u % (most + 1)
+		for k := range train + 2 {
+			label := dataset.Train
+			if k >= train {
+				label = dataset.Valid + dataset.Label(k-train)
+			}
+			d.Interactions = append(d.Interactions, dataset.Interaction{User: int32(u), Item: int32((u*7 + k) % n), Label: label, Time: int64(k)})
+		}
+	}
+	return d, catalogue
+}
+
+// echo answers with what it was shown. fault, if set, may fail an attempt.
+type echo struct {
+	id    string
+	fault func(r reason.ReasonRequest) error
+	pause time.Duration
+
+	mu       sync.Mutex
+	asked    map[string]int // by user and fold
+	attempts map[string][]int
+	flying   atomic.Int32
+	most     atomic.Int32
+}
+
+func subject(user string, fold int) string { return fmt.Sprintf("%s/%d", user, fold) }
+
+func (e *echo) ID() string { return e.id }
+
+func (e *echo) Reason(ctx context.Context, r reason.ReasonRequest) (reason.Answer, error) {
+	n := e.flying.Add(1)
+	defer e.flying.Add(-1)
+	for m := e.most.Load(); n > m && !e.most.CompareAndSwap(m, n); m = e.most.Load() {
+	}
+	e.mu.Lock()
+	if e.asked == nil {
+		e.asked, e.attempts = map[string]int{}, map[string][]int{}
+	}
+	e.asked[subject(r.User, r.Fold)]++
+	e.attempts[subject(r.User, r.Fold)] = append(e.attempts[subject(r.User, r.Fold)], r.Attempt)
+	e.mu.Unlock()
+	if e.pause > 0 {
+		select {
+		case <-time.After(e.pause):
+		case <-ctx.Done():
+			return reason.Answer{}, ctx.Err()
+		}
+	}
+	if e.fault != nil {
+		if err := e.fault(r); err != nil {
+			return reason.Answer{PromptTokens: 10}, err
+		}
+	}
+	return reason.Answer{Text: shownText(r), Model: "echo", ModelDigest: "d1", PromptTokens: 10, AnswerTokens: 5, Params: map[string]any{"b": 1, "a": 2}}, nil
+}
+
+func shownText(r reason.ReasonRequest) string {
+	var titles []string
+	for _, it := range r.Items {
+		titles = append(titles, it.Item.Title)
+	}
+	return "likes " + strings.Join(titles, " ")
+}
+
+func (e *echo) total() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := 0
+	for _, k := range e.asked {
+		n += k
+	}
+	return n
+}
+
+func failWith(c mllm.Class) error {
+	return &mllm.Error{Class: c, Err: errors.New("injected")}
+}
+
+func newLedger(t testing.TB) *ledger.SQLite {
+	t.Helper()
+	return openLedger(t, filepath.Join(t.TempDir(), "generations.db"))
+}
+
+func openLedger(t testing.TB, path string) *ledger.SQLite {
+	t.Helper()
+	s, err := ledger.OpenSQLite(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// contents returns what a ledger holds, without what may differ between equal runs.
+func contents(t *testing.T, s reason.Store, stage string) []reason.Generation {
+	t.Helper()
+	var all []reason.Generation
+	if err := s.Each(t.Context(), stage, func(g reason.Generation) error {
+		g.Created, g.Seconds, g.Attempt, g.PromptTokens, g.AnswerTokens = time.Time{}, 0, 0, 0, 0
+		all = append(all, g)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+var quick = reason.Options{Concurrency: 4, Backoff: time.Microsecond}
+
+func keysOf(gs []reason.Generation) []string {
+	var keys []string
+	for _, g := range gs {
+		keys = append(keys, g.Key)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,172 @@
+package ledger
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/reason/ledgertest"
+)
+
+func open(t testing.TB, path string) *SQLite {
+	t.Helper()
+	s, err := OpenSQLite(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestSQLiteConforms(t *testing.T) {
+	var path string
+	ledgertest.Run(t, func(t *testing.T) reason.Store {
+		path = filepath.Join(t.TempDir(), "gene rations?#%.db")
+		return open(t, path)
+	}, func(t *testing.T) reason.Store { return open(t, path) })
+}
+
+func TestFileHasTheNameGiven(t *testing.T) {
+	dir := t.TempDir()
+	open(t, filepath.Join(dir, "a?b#c%20d.db"))
+	if _, err := os.Stat(filepath.Join(dir, "a?b#c%20d.db")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "l.db"))
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "busy_timeout": "30000"} {
+		var got string
+		if err := s.db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %s, want %s (%v)", pragma, got, want, err)
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string, make func(path string)) string {
+		p := filepath.Join(dir, name)
+		make(p)
+		return p
+	}
+	exec := func(path, stmt string) {
+		s := open(t, path)
+		if _, err := s.db.Exec(stmt); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct{ path, say string }{
+		"text":        {file("text", func(p string) { os.WriteFile(p, []byte(strings.Repeat("no database ", 100)), 0o600) }), "not a database"},
+		"newer":       {file("newer", func(p string) { exec(p, "PRAGMA user_version = 99") }), "newer version"},
+		"foreign":     {file("foreign", func(p string) { exec(p, "PRAGMA application_id = 5") }), "another program"},
+		"no folder":   {filepath.Join(dir, "absent", "l.db"), "unable to open"},
+		"is a folder": {dir, "unable to open"},
+	} {
+		_, err := OpenSQLite(t.Context(), c.path)
+		if err == nil || !strings.Contains(err.Error(), c.say) || !strings.Contains(err.Error(), c.path) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func fill(t testing.TB, s *SQLite, n int) []string {
+	t.Helper()
+	var keys []string
+	for lo := 0; lo < n; lo += 2000 {
+		var gs []reason.Generation
+		for i := lo; i < min(lo+2000, n); i++ {
+			g := ledgertest.Full(fmt.Sprintf("%064x", uint64(i)*0x9e3779b97f4a7c15))
+			g.Subject, g.Text = fmt.Sprint("u", i), strings.Repeat("word ", 80)
+			keys, gs = append(keys, g.Key), append(gs, g)
+		}
+		if err := s.Put(t.Context(), gs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return keys
+}
+
+func TestDamagedFileIsAClearError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "l.db")
+	s := open(t, path)
+	keys := fill(t, s, 3000)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 4096; i < len(raw); i++ {
+		raw[i] ^= 0x5a
+	}
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err = OpenSQLite(t.Context(), path)
+	if err == nil {
+		_, err = s.Get(t.Context(), keys)
+		s.Close()
+	}
+	hint, ok := usererr.Hint(err)
+	if !ok || !strings.Contains(err.Error(), path) || !strings.Contains(hint, "damaged") {
+		t.Errorf("%v (hint %q)", err, hint)
+	}
+}
+
+func TestFullDiskIsAClearErrorAndKeepsWhatWasStored(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "l.db"))
+	s.db.SetMaxOpenConns(1)
+	keys := fill(t, s, 100)
+	if _, err := s.db.Exec("PRAGMA max_page_count = 1"); err != nil { // raised by SQLite to what is in use
+		t.Fatal(err)
+	}
+	var gs []reason.Generation
+	for i := range 200 {
+		gs = append(gs, ledgertest.Full(fmt.Sprint("more", i)))
+	}
+	err := s.Put(t.Context(), gs)
+	hint, ok := usererr.Hint(err)
+	if !ok || !strings.Contains(err.Error(), "full") || !strings.Contains(hint, "disk is full") {
+		t.Fatalf("%v (hint %q)", err, hint)
+	}
+	if got, err := s.Get(t.Context(), append(keys, "more0")); err != nil || len(got) != 100 {
+		t.Errorf("%d of 100 generations, %v", len(got), err)
+	}
+}
+
+func BenchmarkPut50k(b *testing.B) {
+	for b.Loop() {
+		fill(b, open(b, filepath.Join(b.TempDir(), "l.db")), 50_000)
+	}
+}
+
+func BenchmarkGet50k(b *testing.B) {
+	s := open(b, filepath.Join(b.TempDir(), "l.db"))
+	keys := fill(b, s, 50_000)
+	for b.Loop() {
+		if got, err := s.Get(b.Context(), keys); err != nil || len(got) != len(keys) {
+			b.Fatal(len(got), err)
+		}
+	}
+}
+
+func BenchmarkPutOne(b *testing.B) {
+	s := open(b, filepath.Join(b.TempDir(), "l.db"))
+	i := 0
+	for b.Loop() {
+		i++
+		if err := s.Put(b.Context(), []reason.Generation{ledgertest.Full(fmt.Sprint(i))}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,229 @@
+// Package ledgertest is the conformance suite of [reason.Store]: every kind of ledger
+// runs it, so that they cannot differ in what a key, a status or a number means.
+package ledgertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mllmrec/mllmrec/reason"
+)
+
+// Run checks stores. open returns a new, empty store at each call; reopen opens the
+// store of the last call to open once more, beside the first.
+func Run(t *testing.T, open, reopen func(t *testing.T) reason.Store) {
+	for _, c := range []struct {
+		name string
+		run  func(t *testing.T, s reason.Store)
+	}{
+		{"what is put is got", putGet},
+		{"empty calls", empty},
+		{"an answer is never replaced", neverReplaced},
+		{"all or none", allOrNone},
+		{"each and find are ordered", ordered},
+		{"counts", counts},
+		{"cancelled", cancelled},
+		{"concurrent", concurrent},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
+	}
+	t.Run("two at once see each other and what was closed", func(t *testing.T) {
+		a := open(t)
+		put(t, a, Full("k1"))
+		b := reopen(t)
+		put(t, b, Full("k2"))
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := get(t, b, "k1", "k2"); len(got) != 2 {
+			t.Errorf("%d of 2 generations are there", len(got))
+		}
+	})
+}
+
+// Full returns a generation in which every field has a value worth keeping exactly.
+func Full(key string) reason.Generation {
+	return reason.Generation{
+		Key: key, Stage: reason.StageReason, Subject: "user 'ü' \x01", Fold: 3, Model: "gemma3:27b", ModelDigest: "sha256:ab",
+		Params: `{"temperature":0.1}`, PromptHash: "p", ImageHash: "i", SplitHash: "s", Scope: "train",
+		Sources: []int32{0, 7, math.MaxInt32}, Text: "Likes 'socks'; \"hats\"\n日本語 🧦", Status: reason.StatusOK,
+		Class: "c", Error: "e", Finish: "stop", PromptTokens: 1234, AnswerTokens: 99, Seconds: 1.625, Attempt: 2,
+		Created: time.Date(2026, 11, 21, 8, 0, 0, 123456000, time.UTC),
+	}
+}
+
+func put(t *testing.T, s reason.Store, gs ...reason.Generation) {
+	t.Helper()
+	if err := s.Put(t.Context(), gs); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func get(t *testing.T, s reason.Store, keys ...string) map[string]reason.Generation {
+	t.Helper()
+	got, err := s.Get(t.Context(), keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func putGet(t *testing.T, s reason.Store) {
+	full := Full("full")
+	bare := reason.Generation{Key: "bare", Stage: reason.StageDescribe, Fold: reason.FullFold, Status: reason.StatusQuarantined, Sources: []int32{}, Created: time.UnixMicro(0).UTC()}
+	put(t, s, full, bare)
+	want := map[string]reason.Generation{"full": full, "bare": bare}
+	if diff := cmp.Diff(want, get(t, s, "full", "absent", "bare", "full")); diff != "" {
+		t.Error(diff)
+	}
+	var keys []string
+	var many []reason.Generation
+	for i := range 2500 {
+		g := Full(fmt.Sprintf("many%d", i))
+		keys, many = append(keys, g.Key), append(many, g)
+	}
+	put(t, s, many...)
+	if got := get(t, s, keys...); len(got) != len(keys) {
+		t.Errorf("%d of %d generations came back", len(got), len(keys))
+	}
+}
+
+func empty(t *testing.T, s reason.Store) {
+	put(t, s)
+	if got := get(t, s); len(got) != 0 {
+		t.Errorf("no keys gave %v", got)
+	}
+	if err := s.Each(t.Context(), reason.StageReason, func(reason.Generation) error { return errors.New("met one") }); err != nil {
+		t.Error(err)
+	}
+	if c, err := s.Counts(t.Context()); err != nil || len(c) != 0 {
+		t.Errorf("counts %v, %v", c, err)
+	}
+}
+
+func neverReplaced(t *testing.T, s reason.Store) {
+	failed, answer, other := Full("k"), Full("k"), Full("k")
+	failed.Status, failed.Text, failed.Attempt = reason.StatusQuarantined, "", 3
+	other.Text = "another answer"
+	put(t, s, failed)
+	again := failed
+	again.Attempt = 6
+	put(t, s, again)
+	if got := get(t, s, "k")["k"]; got.Attempt != 6 {
+		t.Errorf("a later failure was not kept: %+v", got)
+	}
+	put(t, s, answer)
+	put(t, s, failed)
+	put(t, s, other)
+	if diff := cmp.Diff(answer, get(t, s, "k")["k"]); diff != "" {
+		t.Errorf("the answer was replaced: %s", diff)
+	}
+}
+
+func allOrNone(t *testing.T, s reason.Store) {
+	bad := Full("bad")
+	bad.Status = "unheard of"
+	if err := s.Put(t.Context(), []reason.Generation{Full("good"), bad}); err == nil {
+		t.Error("an unknown status was stored")
+	}
+	if got := get(t, s, "good"); len(got) != 0 {
+		t.Error("half of a failed Put is there")
+	}
+}
+
+func ordered(t *testing.T, s reason.Store) {
+	var want []string
+	var gs []reason.Generation
+	for _, subject := range []string{"a", "b", "c"} {
+		for fold := reason.FullFold; fold < 2; fold++ {
+			for at := range 2 {
+				g := Full(fmt.Sprintf("%s%d%d", subject, fold, at))
+				g.Subject, g.Fold, g.Created = subject, fold, time.UnixMicro(int64(at)).UTC()
+				want = append(want, g.Key)
+				gs = append([]reason.Generation{g}, gs...)
+			}
+		}
+	}
+	put(t, s, gs...)
+	elsewhere := Full("elsewhere")
+	elsewhere.Stage, elsewhere.Subject = reason.StageDescribe, "a"
+	put(t, s, elsewhere)
+	var got []string
+	if err := s.Each(t.Context(), reason.StageReason, func(g reason.Generation) error {
+		got = append(got, g.Key)
+		if len(got) == 1 { // storing while reading must not deadlock
+			put(t, s, Full("written meanwhile"))
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got[:min(len(got), len(want))]); diff != "" {
+		t.Errorf("Each: %s", diff)
+	}
+	found, err := s.Find(t.Context(), reason.StageReason, "b")
+	if err != nil || len(found) != 6 || found[0].Key != "b-10" || found[5].Key != "b11" {
+		t.Errorf("Find: %d generations, %v", len(found), err)
+	}
+	stop := errors.New("enough")
+	if err := s.Each(t.Context(), reason.StageReason, func(reason.Generation) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("Each hides the callback's error: %v", err)
+	}
+}
+
+func counts(t *testing.T, s reason.Store) {
+	a, b, c := Full("a"), Full("b"), Full("c")
+	c.Status = reason.StatusQuarantined
+	put(t, s, a, b, c)
+	got, err := s.Counts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []reason.Count{
+		{Stage: reason.StageReason, Model: "gemma3:27b", Status: reason.StatusOK, Generations: 2, PromptTokens: 2468, AnswerTokens: 198, Seconds: 3.25},
+		{Stage: reason.StageReason, Model: "gemma3:27b", Status: reason.StatusQuarantined, Generations: 1, PromptTokens: 1234, AnswerTokens: 99, Seconds: 1.625},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func cancelled(t *testing.T, s reason.Store) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Put(ctx, []reason.Generation{Full("k")}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Put: %v", err)
+	}
+	if _, err := s.Get(ctx, []string{"k"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Get: %v", err)
+	}
+}
+
+func concurrent(t *testing.T, s reason.Store) {
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for i := range 20 {
+				g := Full(fmt.Sprintf("w%di%d", w, i))
+				if err := s.Put(t.Context(), []reason.Generation{g, Full("shared")}); err != nil {
+					t.Error(err)
+				}
+				if got, err := s.Get(t.Context(), []string{g.Key, "shared"}); err != nil || len(got) != 2 {
+					t.Errorf("%d generations, %v", len(got), err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	n := 0
+	if err := s.Each(t.Context(), reason.StageReason, func(reason.Generation) error { n++; return nil }); err != nil || n != 161 {
+		t.Errorf("%d generations of 161, %v", n, err)
+	}
+}

@@ -1,0 +1,219 @@
+package reason
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/workspace"
+)
+
+// NeutralPreference is the text of a preference from no items: a user without train
+// items, or a blind text of a user whose only item it is blind to. Nobody is asked. Its
+// words are function words only, so that it says nothing to a bag of words either.
+const NeutralPreference = "There is nothing about them yet."
+
+// ByNeutral marks such texts in [workspace.UserText.By].
+const ByNeutral = "neutral"
+
+// maxFolds is what the fold of a train row, a byte, can hold.
+const maxFolds = 256
+
+// ReasonOptions are the options of [ReasonUsers].
+type ReasonOptions struct {
+	Options
+	// Folds is K, the number of parts that each user's items are dealt into; for each a
+	// further text is written that is blind to it. 0: none, as in the paper.
+	Folds int
+	// FoldsFor limits blind texts to users with at least so many items.
+	FoldsFor int
+	Seed     uint64   // of the folds
+	Fallback Reasoner // stands in where Reasoner fails; nil: an empty text does
+}
+
+// Catalogue joins the items with the descriptions of their pictures, in catalogue order:
+// what [ReasonUsers] shows of a history.
+func Catalogue(items []dataset.Item, texts []workspace.ItemText) ([]HistoryItem, error) {
+	if len(items) != len(texts) {
+		return nil, fmt.Errorf("%d item texts for %d items", len(texts), len(items))
+	}
+	out := make([]HistoryItem, len(items))
+	for i, it := range items {
+		if texts[i].Item != it.ID {
+			return nil, fmt.Errorf("item text %d is about %q, the catalogue has %q there", i, texts[i].Item, it.ID)
+		}
+		out[i] = HistoryItem{Item: it, ImageText: texts[i].ImageText}
+	}
+	return out, nil
+}
+
+// ReasonUsers writes every user's preference (Eq. 3–4) from the histories handed over
+// and from nothing else: one full text each, and with Folds up to K blind ones. users
+// are the users' ids in row order, catalogue the items in row order.
+//
+// A blind text is left out where it would equal the full one: for a fold that is empty
+// because the user has fewer items than folds, and for users below FoldsFor. Use
+// [Preferences] to read the result. A text from no items at all is [NeutralPreference].
+// Answers, failures and errors are as in [DescribeItems].
+func ReasonUsers(ctx context.Context, h *dataset.Histories, users []string, catalogue []HistoryItem, reasoner Reasoner, store Store, opt ReasonOptions) ([]workspace.UserText, Report, error) {
+	if len(users) != h.Users() || len(catalogue) != h.NumItems() {
+		return nil, Report{}, fmt.Errorf("reason: %d users and %d items for histories of %d users over %d items", len(users), len(catalogue), h.Users(), h.NumItems())
+	}
+	if opt.Folds < 0 || opt.Folds == 1 || opt.Folds > maxFolds {
+		return nil, Report{}, usererr.New("Use 0 for no cross-fitting.", "%d folds: must be 0 or 2 to %d", opt.Folds, maxFolds)
+	}
+	if opt.FoldsFor > 0 && opt.Folds == 0 {
+		return nil, Report{}, usererr.New("Set the number of folds too.", "a least history for folds has no effect without folds")
+	}
+	w := &preferenceWriter{h: h, users: users, catalogue: catalogue, reasoner: reasoner, id: reasoner.ID(), opt: opt}
+	w.digestItems()
+	w.plan()
+	texts := make([]workspace.UserText, len(w.tasks))
+	report, err := runQuestions(ctx, StageReason, len(texts), store, opt.Options, func(_ context.Context, r *run, i int) (*question, error) {
+		return w.question(r, w.tasks[i], &texts[i]), nil
+	})
+	if err != nil {
+		return nil, report, err
+	}
+	return texts, report, nil
+}
+
+// task is one text to write.
+type task struct {
+	user int32
+	fold int32
+}
+
+type preferenceWriter struct {
+	h         *dataset.Histories
+	users     []string
+	catalogue []HistoryItem
+	digests   [][32]byte // of catalogue
+	reasoner  Reasoner
+	id        string
+	opt       ReasonOptions
+	tasks     []task
+}
+
+func (w *preferenceWriter) digestItems() {
+	w.digests = make([][32]byte, len(w.catalogue))
+	for i, it := range w.catalogue {
+		w.digests[i] = itemDigest(it)
+	}
+}
+
+// plan lists the texts: user by user, the full one first, then the folds that have items.
+func (w *preferenceWriter) plan() {
+	for u := range w.h.Users() {
+		w.tasks = append(w.tasks, task{int32(u), FullFold})
+		n := len(w.h.Items(u))
+		if w.opt.Folds == 0 || n < w.opt.FoldsFor {
+			continue
+		}
+		used := make([]bool, w.opt.Folds)
+		for _, f := range Folds(w.users[u], n, w.opt.Folds, w.opt.Seed) {
+			used[f] = true
+		}
+		for f, any := range used {
+			if any {
+				w.tasks = append(w.tasks, task{int32(u), int32(f)})
+			}
+		}
+	}
+}
+
+// shown returns the positions in the user's history that a task may see.
+func (w *preferenceWriter) shown(t task) []int {
+	n := len(w.h.Items(int(t.user)))
+	at := make([]int, 0, n)
+	var folds []uint8
+	if t.fold != FullFold {
+		folds = Folds(w.users[t.user], n, w.opt.Folds, w.opt.Seed)
+	}
+	for i := range n {
+		if folds == nil || int32(folds[i]) != t.fold {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+func (w *preferenceWriter) question(r *run, t task, text *workspace.UserText) *question {
+	rows, ids := w.h.Items(int(t.user)), w.h.Sources(int(t.user))
+	req := ReasonRequest{User: w.users[t.user], Fold: int(t.fold), Domain: w.opt.Domain}
+	p := provenance{split: w.h.SplitHash(), scope: string(w.h.Scope()), sources: []int32{}}
+	var digests [][32]byte
+	worded := false
+	for _, i := range w.shown(t) {
+		it := w.catalogue[rows[i]]
+		worded = worded || it.Text() != ""
+		req.Items = append(req.Items, it)
+		digests = append(digests, w.digests[rows[i]])
+		p.sources = append(p.sources, ids[i])
+	}
+	*text = workspace.UserText{User: req.User, Fold: t.fold, Sources: p.sources, SplitHash: p.split, Scope: p.scope, Status: workspace.StatusOK}
+	if !worded {
+		text.Text, text.By = NeutralPreference, ByNeutral
+		r.book(func(rep *Report) { rep.Neutral++; rep.Pending-- })
+		return nil
+	}
+	text.Key = reasonKey(w.id, req, digests, p)
+	return &question{
+		about: Generation{Key: text.Key, Stage: StageReason, Subject: req.User, Fold: req.Fold, SplitHash: p.split, Scope: p.scope, Sources: p.sources},
+		ask: func(ctx context.Context, attempt int) (Answer, error) {
+			req.Attempt = attempt
+			return w.reasoner.Reason(ctx, req)
+		},
+		settle: func(g *Generation) {
+			if g != nil {
+				text.Text, text.By = Clean(g.Text), by(g.Model, g.ModelDigest)
+				return
+			}
+			text.Status = workspace.StatusFallback
+			if w.opt.Fallback != nil {
+				if a, err := w.opt.Fallback.Reason(context.Background(), req); err == nil {
+					text.Text, text.By = Clean(a.Text), by(a.Model, a.ModelDigest)
+				}
+			}
+		},
+	}
+}
+
+// Preferences arranges texts for encoding: the full ones in the order of users, and for
+// each fold the blind ones, the full text standing in where there is no blind one
+// because it would be the same.
+func Preferences(texts []workspace.UserText, users []string) (full []string, blind [][]string, err error) {
+	row := make(map[string]int, len(users))
+	for u, id := range users {
+		row[id] = u
+	}
+	full = make([]string, len(users))
+	have := make([]bool, len(users))
+	folds := 0
+	for _, t := range texts {
+		u, known := row[t.User]
+		if !known {
+			return nil, nil, fmt.Errorf("preference text of user %q, who is not in the data set", t.User)
+		}
+		if t.Fold == FullFold {
+			full[u], have[u] = t.Text, true
+		}
+		folds = max(folds, int(t.Fold)+1)
+	}
+	for u, ok := range have {
+		if !ok {
+			return nil, nil, fmt.Errorf("user %q has no preference text", users[u])
+		}
+	}
+	blind = make([][]string, folds)
+	for f := range blind {
+		blind[f] = append([]string(nil), full...)
+	}
+	for _, t := range texts {
+		if t.Fold != FullFold {
+			blind[t.Fold][row[t.User]] = t.Text
+		}
+	}
+	return full, blind, nil
+}

@@ -1,0 +1,68 @@
+package reason
+
+import (
+	"context"
+	"time"
+)
+
+// What a stored generation is worth.
+const (
+	StatusOK          = "ok"          // an answer; it is never asked for again
+	StatusQuarantined = "quarantined" // every attempt so far failed; the next run tries again
+)
+
+// Generation is one entry of the ledger: an answer, or the last failure to get one,
+// with everything that determined it. Tokens, seconds and attempts count all tries so
+// far, the failed ones included.
+type Generation struct {
+	Key          string // SHA-256, hex, of all that determines the answer; see [DescribeKey], [ReasonKey]
+	Stage        string // StageDescribe or StageReason
+	Subject      string // item id or user id
+	Fold         int    // FullFold, or the fold left out; FullFold for pictures
+	Model        string
+	ModelDigest  string
+	Params       string // canonical JSON
+	PromptHash   string
+	ImageHash    string
+	SplitHash    string  // of the split that the history was cut from
+	Scope        string  // "train" or "all"
+	Sources      []int32 // ids of the interactions shown
+	Text         string
+	Status       string // StatusOK or StatusQuarantined
+	Class        string // of the last failure; empty if ok
+	Error        string // the last failure; empty if ok
+	Finish       string // why the model stopped
+	PromptTokens int
+	AnswerTokens int
+	Seconds      float64
+	Attempt      int // requests sent so far
+	Created      time.Time
+}
+
+// Count is how many generations of one kind there are and what they took.
+type Count struct {
+	Stage, Model, Status string
+	Generations          int
+	PromptTokens         int64
+	AnswerTokens         int64
+	Seconds              float64
+}
+
+// Store keeps generations. It is safe for concurrent use, also by several processes.
+// Package reason/ledger implements it and package reason/ledgertest says exactly what
+// is expected.
+type Store interface {
+	// Get returns the generations stored under keys; absent keys are absent.
+	Get(ctx context.Context, keys []string) (map[string]Generation, error)
+	// Put stores generations, all or none. One that is StatusOK is never replaced; a
+	// quarantined one is by any later generation of its key.
+	Put(ctx context.Context, generations []Generation) error
+	// Each calls fn with every generation of a stage, in the order of subject, fold and
+	// creation, until fn fails.
+	Each(ctx context.Context, stage string, fn func(Generation) error) error
+	// Find returns the generations about one subject, by fold and creation.
+	Find(ctx context.Context, stage, subject string) ([]Generation, error)
+	// Counts returns the sums, ordered by stage, model and status.
+	Counts(ctx context.Context) ([]Count, error)
+	Close() error
+}
