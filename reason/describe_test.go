@@ -1,0 +1,180 @@
+package reason_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/mllm"
+	mllmimage "github.com/mllmrec/mllmrec/mllm/image"
+	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/reason/offline"
+	"github.com/mllmrec/mllmrec/workspace"
+)
+
+// shelf is an ImageSource over a map of references.
+type shelf map[string]string
+
+func (s shelf) Load(_ context.Context, ref string) (mllm.Image, error) {
+	data, ok := s[ref]
+	if !ok {
+		return mllm.Image{}, &mllmimage.Error{Kind: mllmimage.Missing, Ref: ref, Err: errors.New("no such picture")}
+	}
+	return mllm.Image{Data: []byte(data), SHA256: "hash of " + data}, nil
+}
+
+// seer describes a picture by its bytes.
+type seer struct {
+	asked int
+	fail  map[string]mllm.Class
+}
+
+func (*seer) ID() string { return "seer/1" }
+
+func (s *seer) Describe(_ context.Context, r reason.DescribeRequest) (reason.Answer, error) {
+	s.asked++
+	if c, bad := s.fail[r.Item.ID]; bad {
+		return reason.Answer{}, failWith(c)
+	}
+	return reason.Answer{Text: "It shows\n" + string(r.Image.Data) + "\x00.", Model: "seer", ImageHash: r.Image.SHA256}, nil
+}
+
+func TestDescribeItems(t *testing.T) {
+	items := []dataset.Item{
+		{ID: "plain", Title: "No picture"},
+		{ID: "good", Title: "Sock", Image: "a.jpg"},
+		{ID: "gone", Title: "Hat", Image: "gone.jpg"},
+		{ID: "bad", Title: "Scarf", Image: "b.jpg"},
+		{ID: "empty"},
+	}
+	images := shelf{"a.jpg": "a red sock", "b.jpg": "no picture at all"}
+	s, d := newLedger(t), &seer{fail: map[string]mllm.Class{"bad": mllm.Refusal}}
+	opt := reason.DescribeOptions{Options: reason.Options{Backoff: 1}, Fallback: offline.Describer{}}
+	texts, report, err := reason.DescribeItems(t.Context(), items, images, d, s, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []workspace.ItemText{
+		{Item: "plain", Text: "No picture", By: "metadata", Status: "ok"},
+		{Item: "good", Text: "Sock It shows a red sock.", ImageText: "It shows a red sock.", By: "seer", Status: "ok"},
+		{Item: "gone", Text: "Hat", By: "metadata", Status: "fallback"},
+		{Item: "bad", Text: "Scarf", By: "metadata", Status: "fallback"}, // the fallback can't read it either
+		{Item: "empty", By: "metadata", Status: "ok"},
+	} {
+		got := texts[i]
+		if (got.Key != "") != (i == 1 || i == 3) {
+			t.Errorf("item %s: key %q", got.Item, got.Key)
+		}
+		got.Key = ""
+		if got != want {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	}
+	if report.Plain != 2 || report.ImageFailed != 1 || report.Quarantined != 1 || report.Answered != 1 || report.Pending != 0 ||
+		report.Classes["image:missing"] != 1 || report.Classes["refusal"] != 3 || len(report.Failures) != 2 {
+		t.Errorf("report %+v", report)
+	}
+
+	asked := d.asked
+	d.fail, images["gone.jpg"] = nil, "a hat"
+	texts, report, err = reason.DescribeItems(t.Context(), items, images, d, s, opt)
+	if err != nil || d.asked-asked != 2 || report.Stored != 1 || texts[2].Text != "Hat It shows a hat." || texts[3].Status != "ok" {
+		t.Errorf("second run: %d asked, %+v, %v", d.asked-asked, report, err)
+	}
+	images["a.jpg"] = "a blue sock"
+	asked = d.asked
+	if _, _, err = reason.DescribeItems(t.Context(), items, images, d, s, opt); err != nil || d.asked-asked != 1 {
+		t.Errorf("after one picture changed %d were asked, %v", d.asked-asked, err)
+	}
+	if _, _, err := reason.DescribeItems(t.Context(), items, nil, d, s, opt); err == nil {
+		t.Error("pictures without a way to read them accepted")
+	} else if _, ok := usererr.Hint(err); !ok {
+		t.Errorf("not the user's mistake: %v", err)
+	}
+}
+
+func TestDescribeManyInBlocks(t *testing.T) {
+	var items []dataset.Item
+	images := shelf{}
+	for i := range 700 {
+		ref := fmt.Sprint("p", i)
+		images[ref] = ref
+		items = append(items, dataset.Item{ID: fmt.Sprint("i", i), Image: ref})
+	}
+	s := newLedger(t)
+	texts, report, err := reason.DescribeItems(t.Context(), items, images, &seer{}, s, reason.DescribeOptions{})
+	if err != nil || report.Answered != 700 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	for i, x := range texts {
+		if !strings.Contains(x.Text, fmt.Sprintf("p%d.", i)) {
+			t.Fatalf("item %d has text %q", i, x.Text)
+		}
+	}
+}
+
+func TestDescribeKeyCoversWhatDetermines(t *testing.T) {
+	base := reason.DescribeRequest{Item: dataset.Item{ID: "i", Title: "t"}, Image: mllm.Image{SHA256: "h"}, Domain: "d", Attempt: 1}
+	keys := map[string]string{reason.DescribeKey("m", base): "base"}
+	for name, change := range map[string]func(r *reason.DescribeRequest) string{
+		"model":   func(*reason.DescribeRequest) string { return "m2" },
+		"item":    func(r *reason.DescribeRequest) string { r.Item.ID = "j"; return "m" },
+		"title":   func(r *reason.DescribeRequest) string { r.Item.Title = "u"; return "m" },
+		"picture": func(r *reason.DescribeRequest) string { r.Image.SHA256 = "k"; return "m" },
+		"domain":  func(r *reason.DescribeRequest) string { r.Domain = "e"; return "m" },
+		"shift":   func(r *reason.DescribeRequest) string { r.Domain = "di"; r.Item.ID = ""; return "m" },
+	} {
+		r := base
+		model := change(&r)
+		key := reason.DescribeKey(model, r)
+		if other, taken := keys[key]; taken {
+			t.Errorf("%s has the key of %s", name, other)
+		}
+		keys[key] = name
+	}
+	base.Attempt, base.Image.Data, base.Item.Image = 5, []byte("x"), "elsewhere"
+	if keys[reason.DescribeKey("m", base)] != "base" {
+		t.Error("attempt, place of the picture or its bytes beside the hash change the key")
+	}
+}
+
+func TestReasonKeyCoversWhatDetermines(t *testing.T) {
+	item := func(id, text string) reason.HistoryItem {
+		return reason.HistoryItem{Item: dataset.Item{ID: id, Title: text}}
+	}
+	base := reason.ReasonRequest{User: "u", Fold: 1, Domain: "d", Items: []reason.HistoryItem{item("a", "x"), item("b", "y")}}
+	type args struct {
+		model, split, scope string
+		r                   reason.ReasonRequest
+		sources             []int32
+	}
+	keys := map[string]string{}
+	for _, c := range []struct {
+		name   string
+		change func(*args)
+	}{
+		{"base", func(*args) {}},
+		{"model", func(a *args) { a.model = "m2" }},
+		{"split", func(a *args) { a.split = "s2" }},
+		{"scope", func(a *args) { a.scope = "all" }},
+		{"sources", func(a *args) { a.sources = []int32{1, 3} }},
+		{"user", func(a *args) { a.r.User = "v" }},
+		{"fold", func(a *args) { a.r.Fold = 0 }},
+		{"domain", func(a *args) { a.r.Domain = "e" }},
+		{"order", func(a *args) { a.r.Items = []reason.HistoryItem{item("b", "y"), item("a", "x")} }},
+		{"text", func(a *args) { a.r.Items = []reason.HistoryItem{item("a", "x"), item("b", "z")} }},
+		{"fewer", func(a *args) { a.r.Items = a.r.Items[:1] }},
+	} {
+		a := args{"m", "s", "train", base, []int32{1, 2}}
+		c.change(&a)
+		key := reason.ReasonKey(a.model, a.r, a.split, a.scope, a.sources)
+		if other, taken := keys[key]; taken {
+			t.Errorf("%s has the key of %s", c.name, other)
+		}
+		keys[key] = c.name
+	}
+}
