@@ -3,6 +3,11 @@
 // Matrices are row-major and contiguous. All kernels run on up to GOMAXPROCS
 // goroutines and give bit-identical results whatever GOMAXPROCS is: the partition
 // of the work and the order of every reduction are fixed by the shapes alone.
+//
+// On amd64 the kernels are assembly for AVX-512 or for AVX2 with FMA, chosen when the
+// program starts; elsewhere they are plain Go. The last bits differ between the three.
+// Functions panic when shapes do not fit. Unless a function says otherwise its results
+// must not share memory with its operands, and NaN and Inf propagate as in IEEE 754.
 package tensor
 
 import "fmt"
