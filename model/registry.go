@@ -13,6 +13,7 @@ type Spec struct {
 	Name     string
 	Doc      string // one sentence: what it is, and where from
 	Settings []Setting
+	Content  bool // learns from item and user features, and so inherits their provenance
 	New      func(in Inputs, v Values) (Model, error)
 }
 

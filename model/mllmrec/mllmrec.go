@@ -37,8 +37,9 @@ const (
 
 func init() {
 	model.Register(model.Spec{
-		Name: name,
-		Doc:  "MLLMRec: MLP towers over user preference texts and graph-propagated item texts",
+		Name:    name,
+		Content: true,
+		Doc:     "MLLMRec: MLP towers over user preference texts and graph-propagated item texts",
 		Settings: []model.Setting{
 			{Name: "variant", Kind: model.Choice, Default: full, Choices: []string{full, noReasoning, noGCN, uiGCN},
 				Doc: "full; no_reasoning: random trainable user vectors in place of preference texts; no_gcn: no item–item propagation; ui_gcn: adds a user–item graph convolution"},

@@ -1,0 +1,136 @@
+package mllmrec
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/arrayfile"
+	"github.com/mllmrec/mllmrec/internal/tensor"
+	"github.com/mllmrec/mllmrec/workspace"
+)
+
+// Reason names what carried a recommendation: an item of the history and how it is
+// tied to the recommended one, or words of the sentence that was given.
+type Reason struct {
+	Item   string  `json:"item,omitempty"`  // an item of the history
+	Title  string  `json:"title,omitempty"` //
+	Via    string  `json:"via"`             // "graph edge", "similar content", "same words"
+	Weight float64 `json:"weight"`          // edge weight of L̂, cosine, or number of words shared
+	Words  string  `json:"words,omitempty"` // the words shared
+}
+
+// The ways a reason reaches an item.
+const (
+	ViaEdge    = "graph edge"      // an edge of the refined item graph (Eq. 6–11)
+	ViaContent = "similar content" // cosine of the two item vectors
+	ViaWords   = "same words"
+)
+
+const (
+	reasonsEach = 2   // shown per recommendation
+	minCosine   = 0.2 // below this a likeness explains nothing
+)
+
+// explainer holds what reasons are read from; graph and features may be missing for
+// models that use none.
+type explainer struct {
+	ds    *dataset.Dataset
+	graph *tensor.CSR
+	x     *tensor.Matrix
+	norm  []float64
+}
+
+func (r *Recommender) loadExplainer() (*explainer, error) {
+	e := &explainer{ds: r.ds}
+	var err error
+	if e.graph, err = arrayfile.ReadCSR(r.pipe.WS.Path(workspace.ItemGraphFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if e.x, err = arrayfile.ReadNPY(r.pipe.WS.Path(workspace.ItemFeaturesFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if e.x != nil {
+		for i := range e.x.Rows {
+			e.norm = append(e.norm, tensor.Norm2(e.x.Row(i)))
+		}
+	}
+	return e, nil
+}
+
+// because lists the strongest ties of item i to the history, edges before likeness,
+// or to the words of a sentence.
+func (e *explainer) because(i int32, history []int32, text []string) []Reason {
+	var reasons []Reason
+	for _, t := range text {
+		if words := sharedWords(t, e.ds.Items[i]); len(words) > 0 {
+			reasons = append(reasons, Reason{Via: ViaWords, Weight: float64(len(words)), Words: strings.Join(words, " ")})
+		}
+	}
+	for _, h := range history {
+		r := Reason{Item: e.ds.Items[h].ID, Title: e.ds.Items[h].Title}
+		if w := e.edge(i, h); w > 0 {
+			r.Via, r.Weight = ViaEdge, w
+			reasons = append(reasons, r)
+		} else if c := e.cosine(i, h); c >= minCosine {
+			r.Via, r.Weight = ViaContent, c
+			reasons = append(reasons, r)
+		}
+	}
+	slices.SortStableFunc(reasons, func(a, b Reason) int {
+		if (a.Via == ViaEdge) != (b.Via == ViaEdge) {
+			if a.Via == ViaEdge {
+				return -1
+			}
+			return 1
+		}
+		switch {
+		case a.Weight > b.Weight:
+			return -1
+		case a.Weight < b.Weight:
+			return 1
+		}
+		return 0
+	})
+	return reasons[:min(len(reasons), reasonsEach)]
+}
+
+func (e *explainer) edge(from, to int32) float64 {
+	if e.graph == nil {
+		return 0
+	}
+	cols, vals := e.graph.Row(int(from))
+	if n, ok := slices.BinarySearch(cols, to); ok {
+		return float64(vals[n])
+	}
+	return 0
+}
+
+func (e *explainer) cosine(i, j int32) float64 {
+	if e.x == nil || e.norm[i] == 0 || e.norm[j] == 0 {
+		return 0
+	}
+	return float64(tensor.Dot(e.x.Row(int(i)), e.x.Row(int(j)))) / (e.norm[i] * e.norm[j])
+}
+
+// sharedWords returns the words of at least four letters that the sentence and the
+// item's own text have in common, in the sentence's order.
+func sharedWords(sentence string, item dataset.Item) []string {
+	split := func(s string) []string {
+		return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	}
+	has := map[string]bool{}
+	for _, w := range split(item.Text()) {
+		has[w] = true
+	}
+	var shared []string
+	for _, w := range split(sentence) {
+		if len([]rune(w)) >= 4 && has[w] && !slices.Contains(shared, w) {
+			shared = append(shared, w)
+		}
+	}
+	return shared
+}

@@ -1,0 +1,152 @@
+// Package cli is the command line: one file a subcommand, flags in, calls to the
+// library, tables and progress out. It holds no logic that a library user would miss.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// Exit codes, part of the interface.
+const (
+	exitOK          = 0
+	exitFailure     = 1   // something broke
+	exitUser        = 2   // the user can mend it
+	// 3 and 4 are audit's verdicts: leaky, and not provable.
+	exitInterrupted = 130 // Ctrl-C or SIGTERM
+)
+
+// app is what every subcommand shares.
+type app struct {
+	stdout, stderr io.Writer
+	json           bool
+	quiet          bool
+	config         string
+	exit           int // set by a command that succeeded with a verdict
+}
+
+// Main runs the command line args (without the program's name) and returns the
+// exit code. It can be called in-process.
+func Main(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return run(ctx, args, stdout, stderr)
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	a := &app{stdout: stdout, stderr: stderr}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return a.exit
+	}
+	return a.report(err)
+}
+
+// report prints err as people or machines want it and picks the exit code.
+func (a *app) report(err error) int {
+	code := exitFailure
+	hint, mine := usererr.Hint(err)
+	switch {
+	case errors.Is(err, context.Canceled):
+		code = exitInterrupted
+		hint = "What was finished is kept; the same command goes on from there."
+	case mine:
+		code = exitUser
+	case strings.HasPrefix(err.Error(), "required flag(s)"): // cobra has no type for it
+		code, hint = exitUser, "See --help."
+	case errors.Is(err, os.ErrPermission), errors.Is(err, os.ErrNotExist):
+		code = exitUser
+	}
+	if a.json {
+		enc := json.NewEncoder(a.stderr)
+		enc.SetEscapeHTML(false)
+		enc.Encode(map[string]any{"error": err.Error(), "hint": hint, "exit_code": code}) //nolint:errcheck // nobody is left to tell
+		return code
+	}
+	fmt.Fprintln(a.stderr, "mllmrec: "+strings.TrimSpace(err.Error()))
+	if hint != "" {
+		fmt.Fprintln(a.stderr, "  "+hint)
+	}
+	return code
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mllmrec",
+		Short: "Recommend items from pictures, text and behaviour (MLLMRec)",
+		Long: `mllmrec recommends items from pictures, text and behaviour, after the paper MLLMRec.
+
+It describes each item's picture, writes each user's preference from the train
+interactions only, turns both into vectors, smooths the item vectors over a refined
+item graph, and trains two small towers that rank the whole catalogue.
+
+  mllmrec demo                                          the whole job on a built-in shop
+  mllmrec import microlens --pairs P.tsv --titles T.csv --out WS
+  mllmrec run WS --mllm offline --encoder lsa           all stages, skipping what is fresh
+  mllmrec recommend WS --user 42 -k 10
+
+Exit codes: 0 done; 1 failure; 2 a mistake you can mend; 3 audit found a leak;
+4 audit could not prove there is none; 130 interrupted (nothing is lost).`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.applyConfig(cmd)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "one JSON object on standard output, errors as JSON on standard error")
+	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
+	root.PersistentFlags().StringVar(&a.config, "config", "", "config file (default: mllmrec.yaml in the workspace, else in the current folder)")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usererr.Wrap(err, fmt.Sprintf("See '%s --help'.", cmd.CommandPath()))
+	})
+	root.AddCommand(
+		a.importCmd(), a.runCmd(), a.describeCmd(), a.reasonCmd(), a.encodeCmd(), a.graphCmd(),
+		a.trainCmd(), a.evaluateCmd(), a.recommendCmd(), a.auditCmd(), a.statusCmd(),
+		a.exportCmd(), a.demoCmd(), a.versionCmd(),
+	)
+	userArgs(root)
+	return root
+}
+
+// userArgs makes wrong positional arguments and unknown commands the user's errors.
+func userArgs(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		userArgs(sub)
+	}
+	check := cmd.Args
+	if check == nil {
+		check = cobra.NoArgs
+	}
+	cmd.Args = func(c *cobra.Command, args []string) error {
+		return usererr.Wrap(check(c, args), fmt.Sprintf("Usage: %s", c.UseLine()))
+	}
+}
+
+// emit prints v as one indented JSON object.
+func (a *app) emit(v any) error {
+	enc := json.NewEncoder(a.stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	return nil
+}

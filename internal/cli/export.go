@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) exportCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "export FORMAT",
+		Short: "Write the workspace for other tools",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.exportMMRecCmd())
+	return cmd
+}
+
+func (a *app) exportMMRecCmd() *cobra.Command {
+	var out, name string
+	cmd := &cobra.Command{
+		Use:   "mmrec WS",
+		Short: "MMRec's .inter file and our vectors as .npy, for the Python tools",
+		Long: `Export mmrec writes NAME.inter with the split as x_label, the id maps, image_text_feat.npy
+(N×d item vectors) and user_preferences_feat.npy (M×d user vectors), so that MMRec and
+the paper's code can train on our features. A workspace without vectors yet exports
+the interactions alone and says so.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			p, err := a.open(args[0])
+			if err != nil {
+				return err
+			}
+			files, err := p.ExportMMRec(out, name)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(map[string]any{"out": out, "files": files})
+			}
+			for _, f := range files {
+				fmt.Fprintln(a.stdout, f)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "folder to write into (required)")
+	cmd.Flags().StringVar(&name, "name", "", "name of the data set in file names (default: the workspace's)")
+	required(cmd, "out")
+	return cmd
+}

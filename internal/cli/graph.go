@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/itemgraph"
+)
+
+// graphFlags adds every knob of the item graph.
+func graphFlags(cmd *cobra.Command) *itemgraph.Options {
+	opt := itemgraph.DefaultOptions()
+	f := cmd.Flags()
+	f.Var(&variantFlag{&opt.Variant}, "graph", "whose graph: reference (the published code) or paper (the text)")
+	f.IntVar(&opt.K, "knn-k", opt.K, "nearest items by content kept for each item")
+	f.Float32Var(&opt.Threshold, "threshold", opt.Threshold, "content edges with a lower cosine are dropped (denoising)")
+	f.IntVar(&opt.JaccardK, "jaccard-k", opt.JaccardK, "items with the most similar audience kept for each item")
+	f.BoolVar(&opt.Denoise, "denoise", true, "drop weak content edges; --denoise=false is the paper's −GD")
+	f.BoolVar(&opt.Topology, "topology", true, "add edges of shared audience; --topology=false is the paper's −TE")
+	f.StringVar((*string)(&opt.Weights), "edge-weights", "", "weights of content edges: binary or cosine (default: what --graph says)")
+	return &opt
+}
+
+type variantFlag struct{ v *itemgraph.Variant }
+
+func (f *variantFlag) String() string {
+	if f.v == nil {
+		return ""
+	}
+	return string(*f.v)
+}
+func (f *variantFlag) Type() string { return "variant" }
+func (f *variantFlag) Set(s string) error {
+	switch itemgraph.Variant(s) {
+	case itemgraph.Reference, itemgraph.Paper:
+		*f.v = itemgraph.Variant(s)
+		return nil
+	}
+	return fmt.Errorf("%q is neither reference nor paper", s)
+}
+
+// graphConflicts refuses knobs that the others switch off.
+func graphConflicts(cmd *cobra.Command, opt *itemgraph.Options) error {
+	f := cmd.Flags()
+	if !opt.Denoise && f.Changed("threshold") {
+		return usererr.New("Leave one of them out.", "--threshold has no effect with --denoise=false")
+	}
+	if !opt.Topology && f.Changed("jaccard-k") {
+		return usererr.New("Leave one of them out.", "--jaccard-k has no effect with --topology=false")
+	}
+	return nil
+}
+
+func (a *app) graphCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "graph",
+		Short: "Build or inspect the refined item–item graph",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.graphBuildCmd(), a.graphStatsCmd())
+	return cmd
+}
+
+func (a *app) graphBuildCmd() *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "build WS",
+		Short: "Build the graph from item vectors and train interactions (Eq. 6–11)",
+		Args:  cobra.ExactArgs(1),
+	}
+	opt := graphFlags(cmd)
+	cmd.Flags().BoolVar(&force, "force", false, "build anew though the graph is fresh")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := graphConflicts(cmd, opt); err != nil {
+			return err
+		}
+		p, release, err := a.openForWriting(args[0], force)
+		if err != nil {
+			return err
+		}
+		defer release()
+		if err := p.Graph(cmd.Context(), *opt); err != nil {
+			return err
+		}
+		return a.emitStage(p, "graph")
+	}
+	return cmd
+}
+

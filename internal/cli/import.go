@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/pipeline"
+	"github.com/mllmrec/mllmrec/workspace"
+)
+
+// importFlags are shared by every import format.
+type importFlags struct {
+	out, name, domain, split, onError, images string
+	kcore                                     int
+	seed                                      uint64
+}
+
+func (a *app) importCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "import FORMAT",
+		Short: "Read a catalogue and interactions into a new workspace",
+		Long: `Import reads a data set in one of the formats below, merges duplicate interactions,
+filters to the k-core, splits into train, valid and test, and writes a workspace.
+
+A bad row stops the import and is named by file, line and column; --on-error skip
+skips such rows, counts and lists them.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.importMMRecCmd(), a.importMicroLensCmd(), a.importAmazonCmd(), a.importTablesCmd())
+	return cmd
+}
+
+// register adds the shared flags. Formats that come filtered and split keep that by
+// default; others start from the 5-core and a random split.
+func (f *importFlags) register(cmd *cobra.Command, split string, kcore int) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.out, "out", "", "folder of the new workspace (required)")
+	fl.StringVar(&f.name, "name", "", "name of the data set (default: from the source)")
+	fl.StringVar(&f.domain, "domain", "", "what is sold, for prompts: \"baby products\", \"short videos\"")
+	fl.StringVar(&f.split, "split", split, allSplits)
+	fl.IntVar(&f.kcore, "k-core", kcore, "drop users and items with fewer interactions, repeatedly; 0 keeps all")
+	fl.Uint64Var(&f.seed, "seed", 999, "of the random split")
+	fl.StringVar(&f.onError, "on-error", "stop", "what a bad row does: stop, or skip (counted and listed)")
+	required(cmd, "out")
+}
+
+func (f *importFlags) registerImages(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.images, "images", "", "folder of item images, named by item id")
+}
+
+// required marks flags without which the command makes no sense.
+func required(cmd *cobra.Command, names ...string) {
+	for _, n := range names {
+		if err := cmd.MarkFlagRequired(n); err != nil {
+			panic(err) // a flag that does not exist: a mistake in the program
+		}
+	}
+}
+
+const allSplits = "labelled, random (8:1:1 a user), leave-latest (last item test, the one before valid) or global-time (8:1:1)"
+
+func (f *importFlags) policy() (*dataset.RowPolicy, error) {
+	switch f.onError {
+	case "stop":
+		return &dataset.RowPolicy{}, nil
+	case "skip":
+		return &dataset.RowPolicy{Skip: true}, nil
+	}
+	return nil, usererr.New("Use --on-error stop or --on-error skip.", "unknown --on-error %q", f.onError)
+}
+
+// importResult is what import prints with --json.
+type importResult struct {
+	Workspace   string               `json:"workspace"`
+	Name        string               `json:"name"`
+	Split       string               `json:"split"`
+	SplitHash   string               `json:"split_hash"`
+	Merged      int                  `json:"duplicates_merged"`
+	Core        dataset.KCoreResult  `json:"k_core"`
+	SkippedRows int                  `json:"skipped_rows"`
+	Skipped     []dataset.RowError   `json:"skipped,omitempty"`
+	Notes       []string             `json:"notes,omitempty"`
+	Files       []dataset.FileReport `json:"files"`
+	Stats       dataset.Stats        `json:"statistics"`
+}
+
+// features are files of vectors made elsewhere that go with an import; either may be
+// empty.
+type features struct{ items, users string }
+
+// finish filters, splits and stores a data set that a format's reader produced.
+func (a *app) finish(f *importFlags, ds *dataset.Dataset, rep *dataset.Report, policy *dataset.RowPolicy, feat features) error {
+	if f.kcore > 0 && feat != (features{}) {
+		return usererr.New("Drop --k-core, or encode features from the filtered workspace.",
+			"--k-core would renumber the rows that the feature files belong to")
+	}
+	prepared, err := dataset.Prepare(ds, f.kcore, dataset.SplitOptions{Name: f.split, Seed: f.seed})
+	if err != nil {
+		return err
+	}
+	vectors, err := pipeline.ReadForeignFeatures(feat.items, feat.users, ds)
+	if err != nil {
+		return err
+	}
+	ws, err := workspace.Create(f.out, ds, f.source(ds, rep, feat))
+	if err != nil {
+		return err
+	}
+	if feat != (features{}) {
+		if err := a.importFeatures(ws, vectors); err != nil {
+			return err
+		}
+	}
+	res := importResult{Workspace: f.out, Name: ds.Name, Split: ds.Split, SplitHash: ds.SplitHash(), Files: rep.Files, Notes: rep.Notes,
+		Merged: rep.Merged + prepared.Merged, Core: prepared.Core, SkippedRows: policy.Count, Skipped: policy.Skipped, Stats: prepared.Stats}
+	if rep.Core != nil {
+		res.Core = *rep.Core
+	}
+	if cut := prepared.Cut; cut != nil && cut.ColdUsers > 0 {
+		res.Notes = append(res.Notes, fmt.Sprintf("left out %d users without a train interaction (%d interactions)", cut.ColdUsers, cut.ColdInteractions))
+	}
+	if a.json {
+		return a.emit(res)
+	}
+	a.printImport(res)
+	return nil
+}
+
+// source records what the workspace is made from.
+func (f *importFlags) source(ds *dataset.Dataset, rep *dataset.Report, feat features) workspace.Source {
+	src := workspace.Source{Kind: rep.Kind, Options: map[string]string{"split": ds.Split, "k_core": strconv.Itoa(f.kcore),
+		"seed": strconv.FormatUint(f.seed, 10), "on_error": f.onError, "images": f.images, "domain": ds.Domain, "name": ds.Name,
+		"item_features": feat.items, "user_features": feat.users}}
+	for _, file := range rep.Files {
+		src.Files = append(src.Files, workspace.SourceFile{Name: filepath.Base(file.Path), SHA256: file.SHA256, Bytes: file.Bytes})
+	}
+	return src
+}
+
+func (a *app) importFeatures(ws *workspace.Workspace, vectors pipeline.ForeignFeatures) error {
+	release, err := ws.Lock()
+	if err != nil {
+		return err
+	}
+	defer release()
+	p := &pipeline.Pipeline{WS: ws, Observe: a.observer()}
+	return p.ImportFeatures(vectors)
+}
+
+func (a *app) printImport(r importResult) {
+	w := a.stdout
+	fmt.Fprintf(w, "%s: %s\n\n", r.Workspace, r.Name)
+	var rows [][]string
+	for _, row := range r.Stats.Rows() {
+		rows = append(rows, row[:])
+	}
+	table(w, []string{"statistic", "value"}, rows)
+	if r.Merged > 0 {
+		fmt.Fprintf(w, "\nmerged %d duplicate interactions\n", r.Merged)
+	}
+	if c := r.Core; c.Interactions > 0 {
+		fmt.Fprintf(w, "%d-core dropped %d users, %d items, %d interactions\n", c.K, c.Users, c.Items, c.Interactions)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintln(w, n)
+	}
+	if r.SkippedRows > 0 {
+		fmt.Fprintf(w, "skipped %d bad rows:\n", r.SkippedRows)
+		for i, e := range r.Skipped {
+			if i == 10 {
+				fmt.Fprintf(w, "  … (--json lists more)\n")
+				break
+			}
+			fmt.Fprintln(w, "  "+strings.TrimSpace(e.Error()))
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mllmrec/mllmrec"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+func (a *app) recommendCmd() *cobra.Command {
+	var user, run, history, text string
+	var k int
+	cmd := &cobra.Command{
+		Use:   "recommend WS",
+		Short: "Rank items for a user, a history or a sentence",
+		Long: `Recommend ranks the whole catalogue for one person: a user of the data set (--user), somebody
+never seen who chose some items (--history id,id,…, oldest first) or who says what they
+like (--text). Nothing is retrained. Each item comes with what carried it.`,
+		Example: `  mllmrec recommend shop.ws --user u42 -k 10
+  mllmrec recommend shop.ws --history mug-7,lamp-3
+  mllmrec recommend shop.ws --text "striped mugs in warm red"`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := exactlyOne(cmd, "user", "history", "text"); err != nil {
+				return err
+			}
+			var opts []mllmrec.Option
+			if run != "" {
+				opts = append(opts, mllmrec.WithRun(run))
+			}
+			rec, err := mllmrec.Open(cmd.Context(), args[0], opts...)
+			if err != nil {
+				return err
+			}
+			var items []mllmrec.Recommendation
+			switch {
+			case cmd.Flags().Changed("user"):
+				items, err = rec.ForUser(cmd.Context(), user, k)
+			case cmd.Flags().Changed("history"):
+				items, err = rec.ForHistory(cmd.Context(), splitIDs(history), k)
+			default:
+				items, err = rec.ForText(cmd.Context(), text, k)
+			}
+			if err != nil {
+				return err
+			}
+			return a.printRecommendations(cmd.Context(), rec, items)
+		},
+	}
+	cmd.Flags().StringVar(&user, "user", "", "id of a user of the data set")
+	cmd.Flags().StringVar(&history, "history", "", "ids of items chosen by somebody never seen, oldest first, separated by commas")
+	cmd.Flags().StringVar(&text, "text", "", "what somebody likes, in a sentence")
+	cmd.Flags().StringVar(&run, "run", "", "id of the run to ask (default: the latest finished)")
+	cmd.Flags().IntVarP(&k, "k", "k", 10, "how many items")
+	return cmd
+}
+
+func splitIDs(list string) []string {
+	var ids []string
+	for id := range strings.SplitSeq(list, ",") {
+		if id = strings.TrimSpace(id); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// exactlyOne fails unless one of the flags was given, and only one.
+func exactlyOne(cmd *cobra.Command, names ...string) error {
+	var given []string
+	for _, n := range names {
+		if cmd.Flags().Changed(n) {
+			given = append(given, "--"+n)
+		}
+	}
+	if len(given) == 1 {
+		return nil
+	}
+	want := "--" + strings.Join(names, ", --")
+	if len(given) == 0 {
+		return usererr.New("", "give one of %s", want)
+	}
+	return usererr.New("", "%s exclude each other; give one", strings.Join(given, " and "))
+}
+
+func (a *app) printRecommendations(_ context.Context, rec *mllmrec.Recommender, items []mllmrec.Recommendation) error {
+	run := rec.Run()
+	if a.json {
+		return a.emit(map[string]any{"run": run.ID, "model": run.Model, "leaky": run.Leaky, "provenance": run.Provenance, "items": items})
+	}
+	if run.Leaky {
+		fmt.Fprintln(a.stdout, "leaky: this run was made with test interactions in sight")
+	}
+	var rows [][]string
+	for _, it := range items {
+		rows = append(rows, []string{fmt.Sprint(it.Rank), it.Item, clip(it.Title, 48), fmt.Sprintf("%.3f", it.Score), because(it.Because)})
+	}
+	table(a.stdout, []string{"#", "item", "title", "score", "because"}, rows)
+	return nil
+}
+
+func because(reasons []mllmrec.Reason) string {
+	var parts []string
+	for _, r := range reasons {
+		if r.Words != "" {
+			parts = append(parts, "you said "+r.Words)
+			continue
+		}
+		name := r.Title
+		if name == "" {
+			name = r.Item
+		}
+		parts = append(parts, fmt.Sprintf("%s (%s %.2f)", clip(name, 28), r.Via, r.Weight))
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,95 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/itemgraph"
+	"github.com/mllmrec/mllmrec/workspace"
+)
+
+// RunOptions are the options of all stages.
+type RunOptions struct {
+	Author     AuthorOptions
+	Preference PreferenceOptions
+	Encode     EncodeOptions
+	Graph      itemgraph.Options
+	Train      TrainOptions
+	Explicit   map[string]bool // flags the user gave; one without effect is an error
+}
+
+// RunResult is what run prints.
+type RunResult struct {
+	Stages     []StageStatus `json:"stages"`
+	Run        *Run          `json:"run"`
+	Evaluation *Evaluation   `json:"evaluation"`
+}
+
+// Run does all stages in order, skipping what is fresh.
+func (p *Pipeline) Run(ctx context.Context, opt RunOptions) (*RunResult, error) {
+	if err := p.prepare(ctx, opt); err != nil {
+		return nil, err
+	}
+	run, err := p.trainOrSkip(ctx, opt.Train)
+	if err != nil {
+		return nil, err
+	}
+	ev, err := p.Evaluate(ctx, run.ID)
+	if err != nil {
+		return nil, err
+	}
+	stages, err := p.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &RunResult{Stages: stages, Run: run, Evaluation: ev}, nil
+}
+
+// prepare brings texts, vectors and graph up to date.
+func (p *Pipeline) prepare(ctx context.Context, opt RunOptions) error {
+	if p.Foreign() {
+		if err := foreignConflicts(opt.Explicit); err != nil {
+			return err
+		}
+		return p.Graph(ctx, opt.Graph)
+	}
+	steps := []func() error{
+		func() error { return p.Describe(ctx, opt.Author) },
+		func() error { return p.Reason(ctx, opt.Author, opt.Preference) },
+		func() error { return p.Encode(ctx, opt.Encode) },
+		func() error { return p.Graph(ctx, opt.Graph) },
+	}
+	for _, step := range steps {
+		if err := errors.Join(ctx.Err(), step()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// foreignConflicts refuses flags about texts where imported vectors stand in for them.
+func foreignConflicts(explicit map[string]bool) error {
+	for _, flag := range []string{"folds", "folds-for", "history", "base-url"} {
+		if explicit[flag] {
+			return usererr.New("Leave it out, or encode the workspace's own texts with 'mllmrec encode --force'.",
+				"--%s has no effect: this workspace uses imported feature vectors", flag)
+		}
+	}
+	return nil
+}
+
+// trainOrSkip returns the finished run of these options and inputs, or trains it.
+func (p *Pipeline) trainOrSkip(ctx context.Context, opt TrainOptions) (*Run, error) {
+	if !p.Force && !opt.Fresh {
+		run, err := p.freshRun(p.inputHash(workspace.StageTrain, opt.record()))
+		if err != nil {
+			return nil, err
+		}
+		if run != nil {
+			p.emit(Event{Stage: workspace.StageTrain, Message: run.ID + " is fresh, skipped", End: true})
+			return run, nil
+		}
+	}
+	return p.Train(ctx, opt)
+}

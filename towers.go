@@ -1,0 +1,75 @@
+package mllmrec
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/encoder"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/model"
+	"github.com/mllmrec/mllmrec/pipeline"
+)
+
+// towers places people never seen: preference text → vector (Eq. 13) → user tower
+// (Eq. 14).
+type towers struct {
+	pipe    *pipeline.Pipeline
+	encoder encoder.Encoder
+	model   model.TextTowers
+	write   pipeline.PreferenceWriter
+}
+
+func (r *Recommender) loadTowers() (*towers, error) {
+	m, err := r.pipe.LoadModel(r.ds, r.run)
+	if err != nil {
+		return nil, err
+	}
+	tt, ok := m.(model.TextTowers)
+	if !ok {
+		return nil, usererr.New("Ask a run of model mllmrec, or a known user with --user.",
+			"model %s of run %s cannot place somebody it was not trained on", r.run.Model, r.run.ID)
+	}
+	enc, err := r.pipe.OpenEncoder()
+	if err != nil {
+		return nil, err
+	}
+	return &towers{pipe: r.pipe, encoder: enc, model: tt}, nil
+}
+
+// preference writes a preference text from items, by the author of the workspace's own.
+func (t *towers) preference(ctx context.Context, ds *dataset.Dataset, items []int32) (string, error) {
+	if t.write == nil {
+		w, err := t.pipe.PreferenceWriter(ds)
+		if err != nil {
+			return "", err
+		}
+		t.write = w
+	}
+	return t.write(ctx, items)
+}
+
+// place turns a preference text into a user vector.
+func (t *towers) place(ctx context.Context, text string) ([]float32, error) {
+	v, err := t.encoder.Encode(ctx, []string{text})
+	if err != nil {
+		return nil, fmt.Errorf("encode the preference: %w", err)
+	}
+	if isZero(v.Row(0)) {
+		return nil, usererr.New("Say it with words that the catalogue uses.", "no word of the text occurs in the catalogue")
+	}
+	u, err := t.model.EmbedUsers(v)
+	if err != nil {
+		return nil, err
+	}
+	return u.Row(0), nil
+}
+
+func isZero(row []float32) bool {
+	for _, x := range row {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
+}
