@@ -1,6 +1,7 @@
 package mllmrec
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"slices"
@@ -18,16 +19,17 @@ import (
 type Reason struct {
 	Item   string  `json:"item,omitempty"`  // an item of the history
 	Title  string  `json:"title,omitempty"` //
-	Via    string  `json:"via"`             // "graph edge", "similar content", "same words"
-	Weight float64 `json:"weight"`          // edge weight of L̂, cosine, or number of words shared
+	Via    string  `json:"via"`             // "chosen together", "similar content", "same words"
+	Weight float64 `json:"weight"`          // users who chose both, cosine, or number of words shared
+	Edge   float64 `json:"edge,omitempty"`  // weight in L̂ of the edge from the recommended item, if there is one
 	Words  string  `json:"words,omitempty"` // the words shared
 }
 
 // The ways a reason reaches an item.
 const (
-	ViaEdge    = "graph edge"      // an edge of the refined item graph (Eq. 6–11)
-	ViaContent = "similar content" // cosine of the two item vectors
-	ViaWords   = "same words"
+	ViaAudience = "chosen together" // users with both items in their train history, and an edge for it (Eq. 8–9)
+	ViaContent  = "similar content" // cosine of the two item vectors (Eq. 6–7)
+	ViaWords    = "same words"
 )
 
 const (
@@ -39,13 +41,14 @@ const (
 // models that use none.
 type explainer struct {
 	ds    *dataset.Dataset
+	users *dataset.Lists // train users of each item, ascending
 	graph *tensor.CSR
 	x     *tensor.Matrix
 	norm  []float64
 }
 
 func (r *Recommender) loadExplainer() (*explainer, error) {
-	e := &explainer{ds: r.ds}
+	e := &explainer{ds: r.ds, users: r.train.Lists().Transpose()}
 	var err error
 	if e.graph, err = arrayfile.ReadCSR(r.pipe.WS.Path(workspace.ItemGraphFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -61,7 +64,7 @@ func (r *Recommender) loadExplainer() (*explainer, error) {
 	return e, nil
 }
 
-// because lists the strongest ties of item i to the history, edges before likeness,
+// because lists the strongest ties of item i to the history, edges of the graph first,
 // or to the words of a sentence.
 func (e *explainer) because(i int32, history []int32, text []string) []Reason {
 	var reasons []Reason
@@ -71,31 +74,38 @@ func (e *explainer) because(i int32, history []int32, text []string) []Reason {
 		}
 	}
 	for _, h := range history {
-		r := Reason{Item: e.ds.Items[h].ID, Title: e.ds.Items[h].Title}
-		if w := e.edge(i, h); w > 0 {
-			r.Via, r.Weight = ViaEdge, w
-			reasons = append(reasons, r)
-		} else if c := e.cosine(i, h); c >= minCosine {
+		r := Reason{Item: e.ds.Items[h].ID, Title: e.ds.Items[h].Title, Edge: e.edge(i, h)}
+		if both := e.together(i, h); r.Edge > 0 && both > 0 {
+			r.Via, r.Weight = ViaAudience, float64(both)
+		} else if c := e.cosine(i, h); r.Edge > 0 || c >= minCosine {
 			r.Via, r.Weight = ViaContent, c
-			reasons = append(reasons, r)
+		} else {
+			continue
 		}
+		reasons = append(reasons, r)
 	}
 	slices.SortStableFunc(reasons, func(a, b Reason) int {
-		if (a.Via == ViaEdge) != (b.Via == ViaEdge) {
-			if a.Via == ViaEdge {
-				return -1
-			}
-			return 1
-		}
-		switch {
-		case a.Weight > b.Weight:
-			return -1
-		case a.Weight < b.Weight:
-			return 1
-		}
-		return 0
+		return cmp.Or(cmp.Compare(b.Edge, a.Edge), cmp.Compare(b.Weight, a.Weight))
 	})
 	return reasons[:min(len(reasons), reasonsEach)]
+}
+
+// together counts the users with both items in their train history.
+func (e *explainer) together(i, j int32) int {
+	a, b := e.users.Of(int(i)), e.users.Of(int(j))
+	n := 0
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] < b[0]:
+			a = a[1:]
+		case a[0] > b[0]:
+			b = b[1:]
+		default:
+			n++
+			a, b = a[1:], b[1:]
+		}
+	}
+	return n
 }
 
 func (e *explainer) edge(from, to int32) float64 {

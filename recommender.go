@@ -137,7 +137,7 @@ func (r *Recommender) ForHistory(ctx context.Context, items []string, k int) ([]
 	if err != nil {
 		return nil, err
 	}
-	text, err := t.preference(ctx, r.ds, rows)
+	text, err := t.preference(ctx, rows)
 	if err != nil {
 		return nil, err
 	}

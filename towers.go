@@ -3,8 +3,8 @@ package mllmrec
 import (
 	"context"
 	"fmt"
+	"sync"
 
-	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/encoder"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/model"
@@ -14,10 +14,9 @@ import (
 // towers places people never seen: preference text → vector (Eq. 13) → user tower
 // (Eq. 14).
 type towers struct {
-	pipe    *pipeline.Pipeline
 	encoder encoder.Encoder
 	model   model.TextTowers
-	write   pipeline.PreferenceWriter
+	write   func() (pipeline.PreferenceWriter, error) // made when first needed
 }
 
 func (r *Recommender) loadTowers() (*towers, error) {
@@ -34,19 +33,18 @@ func (r *Recommender) loadTowers() (*towers, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &towers{pipe: r.pipe, encoder: enc, model: tt}, nil
+	return &towers{encoder: enc, model: tt, write: sync.OnceValues(func() (pipeline.PreferenceWriter, error) {
+		return r.pipe.PreferenceWriter(context.Background(), r.ds)
+	})}, nil
 }
 
 // preference writes a preference text from items, by the author of the workspace's own.
-func (t *towers) preference(ctx context.Context, ds *dataset.Dataset, items []int32) (string, error) {
-	if t.write == nil {
-		w, err := t.pipe.PreferenceWriter(ds)
-		if err != nil {
-			return "", err
-		}
-		t.write = w
+func (t *towers) preference(ctx context.Context, items []int32) (string, error) {
+	write, err := t.write()
+	if err != nil {
+		return "", err
 	}
-	return t.write(ctx, items)
+	return write(ctx, items)
 }
 
 // place turns a preference text into a user vector.

@@ -15,6 +15,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/atomicfile"
 	"github.com/mllmrec/mllmrec/internal/tensor"
 	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/reason"
 	"github.com/mllmrec/mllmrec/workspace"
 )
 
@@ -98,7 +99,7 @@ func (p *Pipeline) Encode(ctx context.Context, opt EncodeOptions) error {
 	if err != nil {
 		return err
 	}
-	p.done(workspace.StageEncode, start, "%d item and %d preference texts to %d dimensions by %s", len(items), len(users)*len(users[0]), enc.Dim(), enc.ID())
+	p.done(workspace.StageEncode, start, "%d item and %d preference texts to %d dimensions by %s", len(items), len(users)*len(users[0]), enc.Dim(), nameOf(enc.ID()))
 	return nil
 }
 
@@ -115,19 +116,15 @@ func (p *Pipeline) texts() (items []string, users [][]string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, t := range uts {
-		fold := int(t.Fold) + 1
-		for len(users) <= fold {
-			users = append(users, nil)
-		}
-		users[fold] = append(users[fold], t.Text)
+	ds, err := p.WS.Dataset()
+	if err != nil {
+		return nil, nil, err
 	}
-	for fold := range users {
-		if len(users[fold]) != len(users[0]) {
-			return nil, nil, fmt.Errorf("texts/users.parquet: %d texts in fold %d, %d full ones", len(users[fold]), fold-1, len(users[0]))
-		}
+	full, blind, err := reason.Preferences(uts, ds.UserIDs)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", workspace.UserTextsFile, err)
 	}
-	return items, users, nil
+	return items, append([][]string{full}, blind...), nil
 }
 
 // fitEncoder makes the encoder and lists the files it was stored in.

@@ -179,3 +179,9 @@ func (p *Pipeline) fileFor(file string) (string, error) {
 	}
 	return path, nil
 }
+
+// nameOf shortens an id, a name with digests behind it, for people.
+func nameOf(id string) string {
+	name, _, _ := strings.Cut(id, " ")
+	return name
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/itemgraph"
 	"github.com/mllmrec/mllmrec/workspace"
@@ -92,4 +93,15 @@ func (p *Pipeline) trainOrSkip(ctx context.Context, opt TrainOptions) (*Run, err
 		}
 	}
 	return p.Train(ctx, opt)
+}
+
+// DefaultRunOptions are those of the command line: the reference graph of the
+// published code, LSA vectors, texts from a local model server.
+func DefaultRunOptions() RunOptions {
+	return RunOptions{
+		Preference: PreferenceOptions{History: string(dataset.ScopeTrain)},
+		Encode:     EncodeOptions{Encoder: "lsa", Dim: 384, Seed: 1},
+		Graph:      itemgraph.DefaultOptions(),
+		Train:      TrainOptions{Model: "mllmrec", Settings: map[string]string{}, Seed: 999},
+	}
 }

@@ -20,9 +20,9 @@ import (
 
 // Exit codes, part of the interface.
 const (
-	exitOK          = 0
-	exitFailure     = 1   // something broke
-	exitUser        = 2   // the user can mend it
+	exitOK      = 0
+	exitFailure = 1 // something broke
+	exitUser    = 2 // the user can mend it
 	// 3 and 4 are audit's verdicts: leaky, and not provable.
 	exitInterrupted = 130 // Ctrl-C or SIGTERM
 )

@@ -2,11 +2,14 @@ package cli
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/itemgraph"
+	"github.com/mllmrec/mllmrec/itemgraph/graphplot"
+	"github.com/mllmrec/mllmrec/workspace"
 )
 
 // graphFlags adds every knob of the item graph.
@@ -85,8 +88,70 @@ func (a *app) graphBuildCmd() *cobra.Command {
 		if err := p.Graph(cmd.Context(), *opt); err != nil {
 			return err
 		}
-		return a.emitStage(p, "graph")
+		return a.printStage(p, workspace.StageGraph)
 	}
 	return cmd
 }
 
+func (a *app) graphStatsCmd() *cobra.Command {
+	var plotPath string
+	cmd := &cobra.Command{
+		Use:   "stats WS",
+		Short: "Degrees, similarities, and the share of edges below each similarity",
+		Long: `Stats prints the degree histogram of the graph, the histogram of cosines among each item's
+nearest neighbours, and the share of those edges below each similarity (the paper's
+Figure 1b): where the threshold cuts, and what it costs. --plot writes a picture.`,
+		Args: cobra.ExactArgs(1),
+	}
+	opt := graphFlags(cmd)
+	cmd.Flags().StringVar(&plotPath, "plot", "", "write the histograms to this .svg or .png file")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := graphConflicts(cmd, opt); err != nil {
+			return err
+		}
+		p, err := a.open(args[0])
+		if err != nil {
+			return err
+		}
+		g, err := p.BuildGraph(cmd.Context(), *opt)
+		if err != nil {
+			return err
+		}
+		stats := g.Stats()
+		if plotPath != "" {
+			if err := graphplot.Save(plotPath, stats); err != nil {
+				return err
+			}
+		}
+		if a.json {
+			return a.emit(stats)
+		}
+		a.printGraphStats(stats)
+		if plotPath != "" {
+			fmt.Fprintf(a.stdout, "\nplot: %s\n", plotPath)
+		}
+		return nil
+	}
+	return cmd
+}
+
+func (a *app) printGraphStats(s itemgraph.Stats) {
+	w := a.stdout
+	fmt.Fprintf(w, "%s graph of %d items: %d edges (%d content, %d shared audience, %d both, %d self), %d isolated items\n",
+		s.Options.Variant, s.Items, s.Edges, s.Semantic, s.CoOccur, s.Shared, s.Self, s.Isolated)
+	fmt.Fprintf(w, "degree mean %.1f, max %d; in-degree max %d; the threshold keeps %s of the top-K edges\n\n",
+		s.Degree.Mean, s.Degree.Max, s.InDegree.Max, percent(s.Similarity.Kept))
+	var rows [][]string
+	for _, b := range s.Degree.Histogram {
+		rows = append(rows, []string{fmt.Sprintf("%g to %g", b.Low, b.High), strconv.Itoa(b.Count)})
+	}
+	table(w, []string{"degree", "items"}, rows)
+	fmt.Fprintln(w)
+	rows = nil
+	for _, c := range s.Similarity.Below {
+		rows = append(rows, []string{strconv.FormatFloat(c.Similarity, 'f', 2, 64), percent(c.Share)})
+	}
+	table(w, []string{"similarity", "top-K edges below"}, rows)
+}
+
+func percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 1, 64) + " %" }

@@ -114,7 +114,11 @@ func because(reasons []mllmrec.Reason) string {
 		if name == "" {
 			name = r.Item
 		}
-		parts = append(parts, fmt.Sprintf("%s (%s %.2f)", clip(name, 28), r.Via, r.Weight))
+		how := fmt.Sprintf("alike %.2f", r.Weight)
+		if r.Via == mllmrec.ViaAudience {
+			how = fmt.Sprintf("%.0f chose both", r.Weight)
+		}
+		parts = append(parts, fmt.Sprintf("%s (%s)", clip(name, 28), how))
 	}
 	return strings.Join(parts, "; ")
 }

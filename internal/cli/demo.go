@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mllmrec/mllmrec/tour"
+)
+
+func (a *app) demoCmd() *cobra.Command {
+	var out string
+	var seed uint64
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "The whole job, offline, on a built-in shop with pictures",
+		Long: `Demo draws a small shop (several hundred product pictures with texts, a few thousand
+simulated shoppers whose taste follows looks and words), runs every stage offline, and
+shows the result against popularity and random, with some shoppers' histories,
+preferences and recommendations. The workspace and a page to look at stay in --out.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			res, err := tour.Run(cmd.Context(), tour.Options{Dir: out, Seed: seed, Observe: a.observer()})
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(res)
+			}
+			a.printTour(res)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "mllmrec-demo", "folder for the shop, its workspace and the page")
+	cmd.Flags().Uint64Var(&seed, "seed", 1, "of the shop and the training")
+	return cmd
+}
+
+func (a *app) printTour(r *tour.Result) {
+	w := a.stdout
+	fmt.Fprintf(w, "\nA shop of %d items and %d shoppers, %d interactions; %s in all.\n\n",
+		r.Statistics.Items, r.Statistics.Users, r.Statistics.Interactions, time.Duration(r.Seconds*float64(time.Second)).Round(100*time.Millisecond))
+	rows := [][]string{metricRow("MLLMRec", r.Evaluation.Test)}
+	for _, b := range r.Evaluation.Baselines {
+		rows = append(rows, metricRow(b.Name, b.Test))
+	}
+	table(w, []string{"test, full ranking", "R@10", "R@20", "N@10", "N@20"}, rows)
+	for _, u := range r.Users {
+		fmt.Fprintf(w, "\n%s chose %s\n", u.User, strings.Join(titles(u.History), "; "))
+		fmt.Fprintf(w, "  preference (extractive, no model): %s\n", clip(u.Preference, 220))
+		for _, rec := range u.Recommendations {
+			fmt.Fprintf(w, "  %d. %s — %s\n", rec.Rank, rec.Title, because(rec.Because))
+		}
+	}
+	fmt.Fprintf(w, "\nLook at it: %s\n", filepath.Join(r.Out, tour.PageFile))
+	fmt.Fprintf(w, "Ask it:     mllmrec recommend %s --text \"%s\"\n", r.Workspace, r.Sentence)
+	fmt.Fprintf(w, "Check it:   mllmrec audit %s\n", r.Workspace)
+}
+
+func titles(items []tour.Item) []string {
+	var t []string
+	for _, i := range items {
+		t = append(t, i.Title)
+	}
+	return t
+}
