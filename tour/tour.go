@@ -3,10 +3,12 @@
 package tour
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/mllmrec/mllmrec"
@@ -20,12 +22,15 @@ import (
 // PageFile is the page to look at, in the output folder.
 const PageFile = "index.html"
 
+// Epochs is the default limit: the curve still rises slowly there, but a demo has a
+// minute.
+const Epochs = 60
+
 // Sentence is what the tour says to the cold-start recommender.
 const Sentence = "something red with stripes for the kitchen"
 
 const (
-	epochs        = "60" // the curve is still rising slowly; a minute is a minute
-	threshold     = 0.4  // LSA's cosines between short texts are lower than a sentence encoder's
+	threshold     = 0.4 // LSA's cosines between short texts are lower than a sentence encoder's
 	shoppersShown = 4
 	itemsShown    = 5
 )
@@ -34,6 +39,7 @@ const (
 type Options struct {
 	Dir     string // made if absent; an earlier tour in it is gone on with
 	Seed    uint64
+	Epochs  int // at most; 0 = Epochs
 	Observe pipeline.Observer
 }
 
@@ -80,7 +86,7 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	ropt := pipeline.DefaultRunOptions()
 	ropt.Author.MLLM, ropt.Train.Seed = pipeline.Offline, opt.Seed
 	ropt.Graph.Threshold = threshold
-	ropt.Train.Settings = map[string]string{"epochs": epochs}
+	ropt.Train.Settings = map[string]string{"epochs": strconv.Itoa(cmp.Or(opt.Epochs, Epochs))}
 	done, err := p.Run(ctx, ropt)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 func (a *app) demoCmd() *cobra.Command {
 	var out string
 	var seed uint64
+	var epochs int
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "The whole job, offline, on a built-in shop with pictures",
@@ -23,7 +24,7 @@ shows the result against popularity and random, with some shoppers' histories,
 preferences and recommendations. The workspace and a page to look at stay in --out.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			res, err := tour.Run(cmd.Context(), tour.Options{Dir: out, Seed: seed, Observe: a.observer()})
+			res, err := tour.Run(cmd.Context(), tour.Options{Dir: out, Seed: seed, Epochs: epochs, Observe: a.observer()})
 			if err != nil {
 				return err
 			}
@@ -36,6 +37,7 @@ preferences and recommendations. The workspace and a page to look at stay in --o
 	}
 	cmd.Flags().StringVar(&out, "out", "mllmrec-demo", "folder for the shop, its workspace and the page")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "of the shop and the training")
+	cmd.Flags().IntVar(&epochs, "epochs", tour.Epochs, "largest number of training epochs")
 	return cmd
 }
 
