@@ -129,6 +129,9 @@ func (c *config) readModules() error {
 func (c *config) readPooling(path string) error {
 	var raw map[string]json.RawMessage
 	if err := readJSON(path, &raw); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return usererr.New("pull the model again", "the model folder is incomplete: modules.json names %s, which is missing", path)
+		}
 		return err
 	}
 	mode := ""

@@ -3,6 +3,7 @@ package bert
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"runtime"
 	"slices"
@@ -121,7 +122,15 @@ func (m *Model) run(ctx context.Context, windows []window, vectors *tensor.Matri
 		wg.Go(work)
 	}
 	wg.Wait()
-	return ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for i, v := range vectors.Data {
+		if v-v != 0 { // NaN or infinite
+			return fmt.Errorf("text %d: the model %s gives %v: its weights are damaged", windows[i/vectors.Cols].text, m.name, v)
+		}
+	}
+	return nil
 }
 
 // batch cuts order into consecutive runs of about batchTokens tokens.

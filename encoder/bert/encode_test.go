@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mllmrec/mllmrec/internal/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/tensor"
 )
 
@@ -95,6 +96,15 @@ func TestCancelledEncoding(t *testing.T) {
 	cancel()
 	m := mustLoad(t, tiny(t), Options{})
 	if _, err := m.Encode(ctx, []string{"film"}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+func TestDamagedWeightsAreNoticed(t *testing.T) {
+	m := mustLoad(t, tiny(t, weights(t, func(m map[string]arrayfile.Tensor) {
+		m["encoder.layer.0.output.dense.bias"].Data[3] = float32(math.NaN())
+	})), Options{})
+	if _, err := m.Encode(t.Context(), []string{"film"}); err == nil || !strings.Contains(err.Error(), "text 0") {
 		t.Error(err)
 	}
 }

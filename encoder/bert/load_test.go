@@ -51,6 +51,7 @@ func TestLoadNamesWhatIsWrong(t *testing.T) {
 		"module path":  {"leaves the model folder", Options{}, replace(t, "modules.json", `"1_Pooling"`, `"../x"`)},
 		"pooling":      {`pooling mode "max"`, Options{}, replace(t, "1_Pooling/config.json", `"pooling_mode_mean_tokens": true`, `"pooling_mode_max_tokens": true`, `"pooling_mode_max_tokens": false,`, ``)},
 		"two poolings": {"several pooling modes", Options{}, replace(t, "1_Pooling/config.json", `"pooling_mode_cls_token": false`, `"pooling_mode_cls_token": true`)},
+		"no pooling":   {"incomplete", Options{}, remove(t, "1_Pooling/config.json")},
 		"torn config":  {"config.json", Options{}, replace(t, "config.json", "}", "")},
 		"no config":    {"no config.json", Options{}, remove(t, "config.json")},
 		"no weights":   {"no model.safetensors", Options{}, remove(t, "model.safetensors")},

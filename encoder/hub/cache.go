@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mllmrec/mllmrec/internal/atomicfile"
@@ -29,11 +30,56 @@ func Locate(nameOrPath string, opt Options) (string, error) {
 	if opt, err = opt.withEnv(); err != nil {
 		return "", err
 	}
-	dir, err := repoCache{opt.CacheDir, repo}.snapshot(opt.Revision)
+	cache := repoCache{opt.CacheDir, repo}
+	dir, err := cache.snapshot(opt.Revision)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", usererr.New(absentHint(repo), "the model %s (revision %s) is not in the cache %s", repo, opt.Revision, opt.CacheDir)
 	}
-	return dir, err
+	if err != nil {
+		return "", err
+	}
+	if missing := cache.unsettled(dir); missing != "" {
+		return "", usererr.New(absentHint(repo), "the model %s is in the cache in part only: whether it has %s is not known", repo, missing)
+	}
+	return dir, nil
+}
+
+// settings are files that a model may lack, and that change its vectors where it has
+// them. Other programs fetch only the files they use: a snapshot without one of these
+// is to be trusted only if the cache says that the model has none.
+var settings = []string{"modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"}
+
+// unsettled returns the first of the settings that a snapshot neither has nor is known
+// to lack.
+func (c repoCache) unsettled(snapshot string) string {
+	for _, name := range settings {
+		_, have := os.Stat(filepath.Join(snapshot, name))
+		_, lacks := os.Stat(c.absence(filepath.Base(snapshot), name))
+		if have != nil && lacks != nil {
+			return name
+		}
+	}
+	return ""
+}
+
+// absence is where the cache notes that a commit has no file of this name.
+func (c repoCache) absence(commit, name string) string { return c.dir(".no_exist", commit, name) }
+
+// noteAbsent records which of the settings are not among a commit's files.
+func (c repoCache) noteAbsent(commit string, files []string) error {
+	for _, name := range settings {
+		if slices.Contains(files, name) {
+			continue
+		}
+		path := c.absence(commit, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func absentHint(repo string) string {

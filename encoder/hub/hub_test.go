@@ -377,6 +377,15 @@ func TestLocate(t *testing.T) {
 	os.MkdirAll(snapshot, 0o755)
 	os.MkdirAll(filepath.Join(cache, "models--sentence-transformers--m", "refs"), 0o755)
 	os.WriteFile(filepath.Join(cache, "models--sentence-transformers--m", "refs", "main"), []byte(commit), 0o644)
+	if _, err := Locate("m", Options{}); err == nil || !strings.Contains(err.Error(), "in part only: whether it has modules.json") {
+		t.Errorf("a snapshot as other programs leave it: %v", err)
+	}
+	absent := filepath.Join(cache, "models--sentence-transformers--m", ".no_exist", commit)
+	os.MkdirAll(absent, 0o755)
+	for _, name := range []string{"modules.json", "sentence_bert_config.json"} {
+		os.WriteFile(filepath.Join(absent, name), nil, 0o644)
+	}
+	os.WriteFile(filepath.Join(snapshot, "config_sentence_transformers.json"), nil, 0o644)
 	for _, opt := range []Options{{}, {Revision: commit}} {
 		if got, err := Locate("m", opt); err != nil || got != snapshot {
 			t.Errorf("%s, %v", got, err)

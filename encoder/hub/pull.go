@@ -33,7 +33,7 @@ func Pull(ctx context.Context, name string, opt Options) (string, error) {
 	}
 	cache := repoCache{opt.CacheDir, repo}
 	if opt.Offline {
-		if dir, err := cache.snapshot(opt.Revision); err == nil {
+		if dir, err := cache.snapshot(opt.Revision); err == nil && cache.unsettled(dir) == "" {
 			return dir, nil
 		}
 		return "", usererr.New(absentHint(repo), "offline (HF_HUB_OFFLINE), and the model %s is not in the cache %s", repo, opt.CacheDir)
@@ -64,6 +64,9 @@ func (p *puller) pull(ctx context.Context) (string, error) {
 		if err := p.file(ctx, commit, file); err != nil {
 			return "", fmt.Errorf("%s: %w", file, err)
 		}
+	}
+	if err := p.cache.noteAbsent(commit, files); err != nil {
+		return "", err
 	}
 	if err := p.cache.setRef(p.opt.Revision, commit); err != nil {
 		return "", err
