@@ -34,20 +34,25 @@ type DescribeOptions struct {
 // the next run. On an error (cancelled, store broken, server unusable) the texts are nil
 // and what was answered is in the store.
 func DescribeItems(ctx context.Context, items []dataset.Item, images ImageSource, d Describer, store Store, opt DescribeOptions) ([]workspace.ItemText, Report, error) {
-	if images == nil {
-		for _, it := range items {
-			if it.Image != "" {
-				return nil, Report{}, usererr.New("", "item %q has a picture, but nothing to read it with was given", it.ID)
-			}
-		}
-	}
 	texts := make([]workspace.ItemText, len(items))
-	report, err := runQuestions(ctx, StageDescribe, len(items), store, opt.Options, func(ctx context.Context, r *run, i int) (*question, error) {
+	report, err := runQuestions(ctx, StageDescribe, len(items), store, opt.Options, describeQuestions(items, images, d, opt, texts))
+	if err != nil {
+		return nil, report, err
+	}
+	return texts, report, nil
+}
+
+// describeQuestions makes the question of an item; what needs none goes into texts.
+func describeQuestions(items []dataset.Item, images ImageSource, d Describer, opt DescribeOptions, texts []workspace.ItemText) func(context.Context, *run, int) (*question, error) {
+	return func(ctx context.Context, r *run, i int) (*question, error) {
 		item := items[i]
 		texts[i] = workspace.ItemText{Item: item.ID, Text: ItemText(item, ""), By: ByMetadata, Status: workspace.StatusOK}
 		if item.Image == "" {
 			r.book(func(rep *Report) { rep.Plain++; rep.Pending-- })
 			return nil, nil
+		}
+		if images == nil {
+			return nil, usererr.New("", "item %q has a picture, but nothing to read it with was given", item.ID)
 		}
 		img, err := images.Load(ctx, item.Image)
 		if err != nil {
@@ -59,22 +64,19 @@ func DescribeItems(ctx context.Context, items []dataset.Item, images ImageSource
 			return nil, nil
 		}
 		return describeQuestion(d, opt, item, img, &texts[i]), nil
-	})
-	if err != nil {
-		return nil, report, err
 	}
-	return texts, report, nil
 }
 
 // describeQuestion asks d about one picture; the answer goes into text.
 func describeQuestion(d Describer, opt DescribeOptions, item dataset.Item, img mllm.Image, text *workspace.ItemText) *question {
-	req := DescribeRequest{Item: item, Image: img, Domain: opt.Domain, Attempt: 1}
-	key := DescribeKey(d.ID(), req)
+	req := &DescribeRequest{Item: item, Image: img, Domain: opt.Domain, Attempt: 1}
+	key := DescribeKey(d.ID(), *req)
 	return &question{
-		about: Generation{Key: key, Stage: StageDescribe, Subject: item.ID, Fold: FullFold, ImageHash: img.SHA256},
+		describe: req,
+		about:    Generation{Key: key, Stage: StageDescribe, Subject: item.ID, Fold: FullFold, ImageHash: img.SHA256},
 		ask: func(ctx context.Context, attempt int) (Answer, error) {
 			req.Attempt = attempt
-			return d.Describe(ctx, req)
+			return d.Describe(ctx, *req)
 		},
 		settle: func(g *Generation) {
 			text.Key = key
@@ -83,7 +85,7 @@ func describeQuestion(d Describer, opt DescribeOptions, item dataset.Item, img m
 			} else {
 				text.Status = workspace.StatusFallback
 				if opt.Fallback != nil {
-					if a, err := opt.Fallback.Describe(context.Background(), req); err == nil {
+					if a, err := opt.Fallback.Describe(context.Background(), *req); err == nil {
 						text.ImageText, text.By = Clean(a.Text), by(a.Model, a.ModelDigest)
 					}
 				}

@@ -57,26 +57,38 @@ func Catalogue(items []dataset.Item, texts []workspace.ItemText) ([]HistoryItem,
 // [Preferences] to read the result. A text from no items at all is [NeutralPreference].
 // Answers, failures and errors are as in [DescribeItems].
 func ReasonUsers(ctx context.Context, h *dataset.Histories, users []string, catalogue []HistoryItem, reasoner Reasoner, store Store, opt ReasonOptions) ([]workspace.UserText, Report, error) {
-	if len(users) != h.Users() || len(catalogue) != h.NumItems() {
-		return nil, Report{}, fmt.Errorf("reason: %d users and %d items for histories of %d users over %d items", len(users), len(catalogue), h.Users(), h.NumItems())
+	w, err := newPreferenceWriter(h, users, catalogue, reasoner, opt)
+	if err != nil {
+		return nil, Report{}, err
 	}
-	if opt.Folds < 0 || opt.Folds == 1 || opt.Folds > maxFolds {
-		return nil, Report{}, usererr.New("Use 0 for no cross-fitting.", "%d folds: must be 0 or 2 to %d", opt.Folds, maxFolds)
-	}
-	if opt.FoldsFor > 0 && opt.Folds == 0 {
-		return nil, Report{}, usererr.New("Set the number of folds too.", "a least history for folds has no effect without folds")
-	}
-	w := &preferenceWriter{h: h, users: users, catalogue: catalogue, reasoner: reasoner, id: reasoner.ID(), opt: opt}
-	w.digestItems()
-	w.plan()
 	texts := make([]workspace.UserText, len(w.tasks))
-	report, err := runQuestions(ctx, StageReason, len(texts), store, opt.Options, func(_ context.Context, r *run, i int) (*question, error) {
-		return w.question(r, w.tasks[i], &texts[i]), nil
-	})
+	report, err := runQuestions(ctx, StageReason, len(texts), store, opt.Options, w.prepare(texts))
 	if err != nil {
 		return nil, report, err
 	}
 	return texts, report, nil
+}
+
+func newPreferenceWriter(h *dataset.Histories, users []string, catalogue []HistoryItem, reasoner Reasoner, opt ReasonOptions) (*preferenceWriter, error) {
+	if len(users) != h.Users() || len(catalogue) != h.NumItems() {
+		return nil, fmt.Errorf("reason: %d users and %d items for histories of %d users over %d items", len(users), len(catalogue), h.Users(), h.NumItems())
+	}
+	if opt.Folds < 0 || opt.Folds == 1 || opt.Folds > maxFolds {
+		return nil, usererr.New("Use 0 for no cross-fitting.", "%d folds: must be 0 or 2 to %d", opt.Folds, maxFolds)
+	}
+	if opt.FoldsFor > 0 && opt.Folds == 0 {
+		return nil, usererr.New("Set the number of folds too.", "a least history for folds has no effect without folds")
+	}
+	w := &preferenceWriter{h: h, users: users, catalogue: catalogue, reasoner: reasoner, id: reasoner.ID(), opt: opt}
+	w.digestItems()
+	w.plan()
+	return w, nil
+}
+
+func (w *preferenceWriter) prepare(texts []workspace.UserText) func(context.Context, *run, int) (*question, error) {
+	return func(_ context.Context, r *run, i int) (*question, error) {
+		return w.question(r, w.tasks[i], &texts[i]), nil
+	}
 }
 
 // task is one text to write.
@@ -158,9 +170,19 @@ func (w *preferenceWriter) question(r *run, t task, text *workspace.UserText) *q
 		r.book(func(rep *Report) { rep.Neutral++; rep.Pending-- })
 		return nil
 	}
-	text.Key = reasonKey(w.id, req, digests, p)
+	all := p.sources
+	id := w.id
+	if precise, ok := w.reasoner.(PreciseID); ok {
+		id = precise.RequestID(req)
+	}
+	text.Key = reasonKey(id, req, digests, p)
+	if partial, ok := w.reasoner.(PartialReader); ok {
+		p.sources = p.sources[min(max(partial.FirstShown(req), 0), len(p.sources)):]
+		text.Sources = p.sources
+	}
 	return &question{
-		about: Generation{Key: text.Key, Stage: StageReason, Subject: req.User, Fold: req.Fold, SplitHash: p.split, Scope: p.scope, Sources: p.sources},
+		reason: &req,
+		about:  Generation{Key: text.Key, Stage: StageReason, Subject: req.User, Fold: req.Fold, SplitHash: p.split, Scope: p.scope, Sources: p.sources},
 		ask: func(ctx context.Context, attempt int) (Answer, error) {
 			req.Attempt = attempt
 			return w.reasoner.Reason(ctx, req)
@@ -171,6 +193,7 @@ func (w *preferenceWriter) question(r *run, t task, text *workspace.UserText) *q
 				return
 			}
 			text.Status = workspace.StatusFallback
+			text.Sources = all
 			if w.opt.Fallback != nil {
 				if a, err := w.opt.Fallback.Reason(context.Background(), req); err == nil {
 					text.Text, text.By = Clean(a.Text), by(a.Model, a.ModelDigest)

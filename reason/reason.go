@@ -83,3 +83,16 @@ type Reasoner interface {
 	// ID is as in [Describer].
 	ID() string
 }
+
+// PreciseID is implemented by reasoners whose answer to one request depends on less than
+// ID names: a history that fits the window does not depend on how longer ones are cut.
+// Keys are made from RequestID where there is one.
+type PreciseID interface {
+	RequestID(r ReasonRequest) string
+}
+
+// PartialReader is implemented by reasoners that may leave out the beginning of a long
+// history. Items before FirstShown are no sources of the answer.
+type PartialReader interface {
+	FirstShown(r ReasonRequest) int
+}

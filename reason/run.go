@@ -17,6 +17,9 @@ type question struct {
 	about  Generation // key, stage, subject, fold and provenance
 	ask    func(ctx context.Context, attempt int) (Answer, error)
 	settle func(g *Generation) // called once: with the answer, or nil where there is none
+
+	describe *DescribeRequest // what is asked: one of the two
+	reason   *ReasonRequest
 }
 
 // outcome is a question after its last try in this run.
@@ -46,6 +49,11 @@ type run struct {
 // blockSize is how many subjects are looked up in the store at a time.
 const blockSize = 256
 
+func newRun(stage string, n int, store Store, opt Options, stop context.CancelCauseFunc) *run {
+	return &run{stage: stage, store: store, opt: opt.withDefaults(), started: time.Now(), stop: stop,
+		report: Report{Total: n, Pending: n, Classes: map[string]int{}, Failures: []Failure{}}}
+}
+
 // runQuestions settles n subjects. prepare returns the i-th one's question, or nil if it
 // settled that itself; it is called concurrently within a block.
 func runQuestions(ctx context.Context, stage string, n int, store Store, opt Options,
@@ -53,9 +61,7 @@ func runQuestions(ctx context.Context, stage string, n int, store Store, opt Opt
 	parent := ctx
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	r := &run{stage: stage, store: store, opt: opt.withDefaults(), started: time.Now(), stop: stop}
-	r.report = Report{Total: n, Pending: n, Classes: map[string]int{}, Failures: []Failure{}}
-
+	r := newRun(stage, n, store, opt, stop)
 	asks := make(chan *question, blockSize)
 	outcomes := make(chan outcome, 2*blockSize)
 	var feeder sync.WaitGroup
@@ -88,28 +94,11 @@ func runQuestions(ctx context.Context, stage string, n int, store Store, opt Opt
 func (r *run) feed(ctx context.Context, n int, prepare func(context.Context, *run, int) (*question, error), asks chan<- *question) error {
 	sent := 0
 	for lo := 0; lo < n; lo += blockSize {
-		block, err := r.prepareBlock(ctx, lo, min(lo+blockSize, n), prepare)
+		open, err := r.open(ctx, lo, min(lo+blockSize, n), prepare)
 		if err != nil {
 			return err
 		}
-		keys := make([]string, len(block))
-		for i, q := range block {
-			keys[i] = q.about.Key
-		}
-		stored, err := r.store.Get(ctx, keys)
-		if err != nil {
-			return fmt.Errorf("look up stored answers: %w", err)
-		}
-		for _, q := range block {
-			g, known := stored[q.about.Key]
-			switch {
-			case known && g.Status == StatusOK:
-				r.settle(q, &g, func(rep *Report) { rep.Stored++ })
-				continue
-			case known:
-				q.about.Attempt, q.about.Seconds = g.Attempt, g.Seconds
-				q.about.PromptTokens, q.about.AnswerTokens = g.PromptTokens, g.AnswerTokens
-			}
+		for _, q := range open {
 			if r.opt.Limit > 0 && sent >= r.opt.Limit {
 				q.settle(nil)
 				continue
@@ -123,6 +112,37 @@ func (r *run) feed(ctx context.Context, n int, prepare func(context.Context, *ru
 		}
 	}
 	return nil
+}
+
+// open makes the questions of subjects lo to hi, settles those that are answered, and
+// returns the others.
+func (r *run) open(ctx context.Context, lo, hi int, prepare func(context.Context, *run, int) (*question, error)) ([]*question, error) {
+	block, err := r.prepareBlock(ctx, lo, hi, prepare)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]string, len(block))
+	for i, q := range block {
+		keys[i] = q.about.Key
+	}
+	stored, err := r.store.Get(ctx, keys)
+	if err != nil {
+		return nil, fmt.Errorf("look up stored answers: %w", err)
+	}
+	open := block[:0]
+	for _, q := range block {
+		g, known := stored[q.about.Key]
+		if known && g.Status == StatusOK {
+			r.settle(q, &g, func(rep *Report) { rep.Stored++ })
+			continue
+		}
+		if known { // what failed attempts took stays on the bill
+			q.about.Attempt, q.about.Seconds = g.Attempt, g.Seconds
+			q.about.PromptTokens, q.about.AnswerTokens = g.PromptTokens, g.AnswerTokens
+		}
+		open = append(open, q)
+	}
+	return open, nil
 }
 
 // prepareBlock makes the questions of subjects lo to hi, several at a time: pictures

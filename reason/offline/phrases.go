@@ -23,6 +23,7 @@ type occurrence struct {
 	text        string
 	start, end  int // bytes in the item's text
 	weight      float64
+	rank        float64 // what it is chosen by
 }
 
 // phrases writes the most telling words of the items' titles and descriptions, at most
@@ -35,25 +36,33 @@ func (r *Reasoner) phrases(items []reason.HistoryItem, ages []float64, limit int
 	texts := make([]string, len(items))
 	total := map[string]float64{}
 	for i, it := range items {
-		texts[i] = reason.Clean(it.Item.Title + " " + it.Item.Description)
-		occ := r.occurrences(i, texts[i], len(reason.Clean(it.Item.Title)), ages[i])
+		title := reason.Clean(it.Item.Title)
+		texts[i] = title
+		if it.Item.Description != "" {
+			texts[i] = reason.Clean(title + " " + it.Item.Description)
+		}
+		occ := r.occurrences(i, texts[i], len(title), ages[i])
 		for _, o := range occ {
 			total[o.text] += o.weight
 		}
 		all = append(all, occ...)
 	}
-	slices.SortStableFunc(all, func(a, b occurrence) int {
-		return cmp.Or(
-			cmp.Compare(b.weight+total[b.text], a.weight+total[a.text]),
-			cmp.Compare(b.weight, a.weight),
-			cmp.Compare(b.item, a.item),
-			cmp.Compare(a.order, b.order))
-	})
-	all = all[:min(len(all), max(limit, 0))]
-	slices.SortFunc(all, func(a, b occurrence) int {
+	inOrder := func(a, b *occurrence) int {
 		return cmp.Or(cmp.Compare(b.item, a.item), cmp.Compare(a.order, b.order))
-	})
-	return join(all, texts)
+	}
+	chosen := make([]*occurrence, len(all))
+	for i := range all {
+		all[i].rank = all[i].weight + total[all[i].text]
+		chosen[i] = &all[i]
+	}
+	if limit = max(limit, 0); len(chosen) > limit {
+		slices.SortFunc(chosen, func(a, b *occurrence) int {
+			return cmp.Or(cmp.Compare(b.rank, a.rank), cmp.Compare(b.weight, a.weight), inOrder(a, b))
+		})
+		chosen = chosen[:limit]
+	}
+	slices.SortFunc(chosen, inOrder)
+	return join(chosen, texts)
 }
 
 func (r *Reasoner) occurrences(item int, text string, title int, age float64) []occurrence {
@@ -91,7 +100,7 @@ func (r *Reasoner) occurrences(item int, text string, title int, age float64) []
 
 // join writes the occurrences as they are spelt in their texts; overlapping ones
 // (bigrams of scripts without blanks) become one stretch.
-func join(occ []occurrence, texts []string) string {
+func join(occ []*occurrence, texts []string) string {
 	var b strings.Builder
 	item := -1
 	for i := 0; i < len(occ); i++ {

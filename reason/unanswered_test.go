@@ -1,0 +1,125 @@
+package reason_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/mllm"
+	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/reason/served"
+)
+
+var _ served.StepStore = reason.Steps{}
+
+// What was answered by another way than a run (a batch file) must be what a run finds.
+func TestUnansweredPreferencesSettledOutsideARun(t *testing.T) {
+	d, catalogue := shop(400, 40, 4)
+	h, s := d.TrainHistories(), newLedger(t)
+	opt := reason.ReasonOptions{Options: quick, Folds: 2}
+	collect := func() (qs []reason.Question) {
+		if err := reason.UnansweredPreferences(t.Context(), h, d.UserIDs, catalogue, &echo{id: "e"}, s, opt, func(q reason.Question) error {
+			qs = append(qs, q)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return qs
+	}
+	questions := collect()
+	var gs []reason.Generation
+	for i, q := range questions {
+		if i%3 == 0 {
+			gs = append(gs, q.Settle(reason.Answer{PromptTokens: 7}, failWith(mllm.CutOff)))
+			continue
+		}
+		gs = append(gs, q.Settle(reason.Answer{Text: shownText(*q.Reason), Model: "echo", ModelDigest: "d1"}, nil))
+	}
+	if err := s.Put(t.Context(), gs); err != nil {
+		t.Fatal(err)
+	}
+	left := collect()
+	if len(left) != (len(questions)+2)/3 || left[0].About.Attempt != 1 || left[0].About.PromptTokens != 7 {
+		t.Errorf("%d of %d left, the first is %+v", len(left), len(questions), left[0].About)
+	}
+	e := &echo{id: "e"}
+	texts, report, err := reason.ReasonUsers(t.Context(), h, d.UserIDs, catalogue, e, s, opt)
+	if err != nil || e.total() != len(left) || report.Stored != len(questions)-len(left) {
+		t.Errorf("%d asked, %+v, %v", e.total(), report, err)
+	}
+	want, _, err := reason.ReasonUsers(t.Context(), h, d.UserIDs, catalogue, &echo{id: "e"}, newLedger(t), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, texts); diff != "" {
+		t.Error(diff)
+	}
+	stop := errors.New("enough")
+	err = reason.UnansweredPreferences(t.Context(), h, d.UserIDs, catalogue, &echo{id: "other"}, s, opt, func(reason.Question) error { return stop })
+	if !errors.Is(err, stop) {
+		t.Errorf("the callback's error is hidden: %v", err)
+	}
+}
+
+func TestUnansweredDescriptions(t *testing.T) {
+	items := []dataset.Item{{ID: "a", Image: "a"}, {ID: "b"}, {ID: "c", Image: "gone"}, {ID: "d", Image: "d"}}
+	images := shelf{"a": "x", "d": "y"}
+	s := newLedger(t)
+	var got []string
+	each := func(q reason.Question) error {
+		got = append(got, q.Describe.Item.ID)
+		return s.Put(t.Context(), []reason.Generation{q.Settle(reason.Answer{Text: "It shows\n" + string(q.Describe.Image.Data) + "\x00.", Model: "seer"}, nil)})
+	}
+	failures, err := reason.UnansweredDescriptions(t.Context(), items, images, &seer{}, s, reason.DescribeOptions{}, each)
+	if err != nil || len(failures) != 1 || failures[0].Subject != "c" || !cmp.Equal(got, []string{"a", "d"}) {
+		t.Errorf("asked %v, failures %v, %v", got, failures, err)
+	}
+	d := &seer{}
+	if _, report, err := reason.DescribeItems(t.Context(), items, images, d, s, reason.DescribeOptions{}); err != nil || d.asked != 0 || report.Stored != 2 {
+		t.Errorf("%d asked, %+v, %v", d.asked, report, err)
+	}
+}
+
+func TestSteps(t *testing.T) {
+	steps := reason.Steps{Store: newLedger(t)}
+	if _, known, err := steps.Step(t.Context(), "k"); known || err != nil {
+		t.Fatal(known, err)
+	}
+	a := reason.Answer{Text: "so far: socks", Model: "m", ModelDigest: "d", PromptHash: "p", PromptTokens: 3, AnswerTokens: 4, Seconds: 1, Attempt: 2, Finish: "stop"}
+	if err := steps.PutStep(t.Context(), "k", reason.ReasonRequest{User: "u", Fold: 1}, a); err != nil {
+		t.Fatal(err)
+	}
+	got, known, err := steps.Step(t.Context(), "k")
+	if diff := cmp.Diff(a, got); diff != "" || !known || err != nil {
+		t.Error(known, err, diff)
+	}
+}
+
+// latest reads the last two items only, and says so.
+type latest struct{ echo }
+
+func (*latest) RequestID(r reason.ReasonRequest) string {
+	if len(r.Items) <= 2 {
+		return "whole"
+	}
+	return "cut"
+}
+func (*latest) FirstShown(r reason.ReasonRequest) int { return max(0, len(r.Items)-2) }
+
+func TestPartialReadersSourcesAndIDs(t *testing.T) {
+	d, catalogue := shop(10, 40, 4)
+	h, s := d.TrainHistories(), newLedger(t)
+	for i, want := range []int{8, 0} {
+		e := &latest{echo{id: []string{"window=1", "window=2"}[i]}}
+		texts, _, err := reason.ReasonUsers(t.Context(), h, d.UserIDs, catalogue, e, s, reason.ReasonOptions{})
+		if err != nil || e.total() != want {
+			t.Errorf("%d asked, want %d; %v", e.total(), want, err)
+		}
+		all := h.Sources(4)
+		if !cmp.Equal(texts[4].Sources, all[len(all)-2:]) || len(texts[1].Sources) != 1 {
+			t.Errorf("sources %v of %v", texts[4].Sources, all)
+		}
+	}
+}
