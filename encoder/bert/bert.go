@@ -207,7 +207,7 @@ func hashFile(w io.Writer, path string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	if _, err := io.Copy(w, f); err != nil {
 		return fmt.Errorf("reading %s: %w", path, err)
 	}

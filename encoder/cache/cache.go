@@ -88,8 +88,7 @@ func Open(dir string, enc encoder.Encoder, opt Options) (*Cache, error) {
 		return nil, usererr.New("wait for it to end", "another process is encoding into %s", path)
 	}
 	if err := c.open(path); err != nil {
-		c.lock.Unlock()
-		return nil, fmt.Errorf("opening the vector cache: %w", err)
+		return nil, fmt.Errorf("opening the vector cache: %w", errors.Join(err, c.lock.Unlock()))
 	}
 	return c, nil
 }

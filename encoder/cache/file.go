@@ -53,8 +53,7 @@ func (c *Cache) open(path string) error {
 	}
 	c.file = f
 	if err := c.load(); err != nil {
-		f.Close()
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, errors.Join(err, f.Close()))
 	}
 	return nil
 }

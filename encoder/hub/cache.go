@@ -131,7 +131,9 @@ func (c repoCache) link(commit, file, etag string) error {
 		return nil
 	}
 	fresh := path + ".new"
-	os.Remove(fresh)
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if err := os.Symlink(target, fresh); err != nil {
 		return copyFile(path, c.blob(etag))
 	}
@@ -143,7 +145,7 @@ func copyFile(to, from string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	return atomicfile.Write(to, func(w io.Writer) error {
 		_, err := io.Copy(w, f)
 		return err

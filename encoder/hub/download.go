@@ -52,7 +52,7 @@ func (p *puller) lock(ctx context.Context, etag string) (func(), error) {
 	if ok, err := l.TryLockContext(ctx, lockPoll); err != nil || !ok {
 		return nil, fmt.Errorf("waiting for another pull of the same file: %w", err)
 	}
-	return func() { l.Unlock() }, nil
+	return func() { _ = l.Unlock() }, nil // the process's end unlocks it too
 }
 
 // download fetches a file to <blob>.incomplete, going on where an earlier try stopped,
@@ -66,7 +66,7 @@ func (p *puller) download(ctx context.Context, address, name string, r remote) e
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // a second time where all went well
 	err = p.retry(ctx, func() error {
 		have, err := f.Seek(0, io.SeekEnd)
 		if err != nil {
@@ -87,9 +87,9 @@ func (p *puller) download(ctx context.Context, address, name string, r remote) e
 		return err
 	}
 	if err := verify(f, r); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		return errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
-	if err := f.Sync(); err != nil {
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), blob)
@@ -107,7 +107,7 @@ func (p *puller) transfer(ctx context.Context, f *os.File, have int64, address, 
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	start, from := have, res.Header.Get("Content-Range")
 	switch {
 	case have > 0 && (res.StatusCode == http.StatusOK || res.StatusCode == http.StatusRequestedRangeNotSatisfiable ||

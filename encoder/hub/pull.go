@@ -88,7 +88,7 @@ func (p *puller) list(ctx context.Context) (commit string, files []string, err e
 		if err != nil {
 			return err
 		}
-		defer res.Body.Close()
+		defer func() { _ = res.Body.Close() }()
 		if err := p.status(res, http.StatusOK); err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (p *puller) stat(ctx context.Context, address string) (r remote, err error)
 		if err != nil {
 			return err
 		}
-		res.Body.Close()
+		_ = res.Body.Close() // a HEAD has none
 		if res.StatusCode < 300 || res.StatusCode >= 400 {
 			if err := p.status(res, http.StatusOK); err != nil {
 				return err

@@ -86,7 +86,7 @@ func (c caller) do(parent context.Context, method, path string, body []byte, out
 	if err != nil {
 		return c.broken(parent, ctx, "no answer", err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
 		return c.status(res)
 	}

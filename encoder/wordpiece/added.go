@@ -22,7 +22,8 @@ func (m *matcher) add(content string, id int32) {
 	if m.byFirst == nil {
 		m.byFirst = map[byte][]addedToken{}
 	}
-	list := append(m.byFirst[content[0]], addedToken{content, id})
+	list := m.byFirst[content[0]]
+	list = append(list, addedToken{content, id})
 	slices.SortStableFunc(list, func(a, b addedToken) int { return cmp.Compare(len(b.content), len(a.content)) })
 	m.byFirst[content[0]] = list
 }
