@@ -1,0 +1,128 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// Schema is the PostgreSQL schema that all tables are in.
+const Schema = "mllmrec"
+
+// migrationLock is the advisory lock that one process at a time migrates under.
+const migrationLock = 0x6d6c6c6d72656331 // "mllmrec1"
+
+// Locked calls f in a transaction that holds the lock on migrations.
+func Locked(ctx context.Context, pool *pgxpool.Pool, f func(ctx context.Context, tx pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
+			return err
+		}
+		return f(ctx, tx)
+	})
+}
+
+// Migrate brings a component's tables to the version that steps lead to, the i-th of
+// which makes version i+1 of the one before. Any number of processes may call it at
+// once. A database that a newer program has migrated further is an error.
+func Migrate(ctx context.Context, pool *pgxpool.Pool, component string, steps []string) error {
+	if v, err := version(ctx, pool, component); err == nil && v == len(steps) {
+		return nil
+	}
+	err := Locked(ctx, pool, func(ctx context.Context, tx pgx.Tx) error {
+		if err := prepare(ctx, tx); err != nil {
+			return err
+		}
+		v, err := version(ctx, tx, component)
+		if err != nil {
+			return err
+		}
+		if v > len(steps) {
+			return usererr.New("Use a newer version of this program.", "the database's %s tables have version %d, this program knows versions up to %d", component, v, len(steps))
+		}
+		for ; v < len(steps); v++ {
+			if _, err := tx.Exec(ctx, steps[v]); err != nil {
+				return fmt.Errorf("step to version %d: %w", v+1, err)
+			}
+			if _, err := tx.Exec(ctx, "INSERT INTO mllmrec.migration (component, version) VALUES ($1, $2)", component, v+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("prepare the %s tables: %w", component, err)
+		var e *pgconn.PgError
+		if errors.As(err, &e) && e.Code == "42501" {
+			return usererr.Wrap(err, "Let the user create a schema (GRANT CREATE ON DATABASE … TO …), or create a schema mllmrec that the user owns.")
+		}
+	}
+	return err
+}
+
+// prepare makes the schema and the table of versions. A schema made beforehand, for a
+// user who may not make one, is used as it is.
+func prepare(ctx context.Context, tx pgx.Tx) error {
+	var there bool
+	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", Schema).Scan(&there); err != nil {
+		return err
+	}
+	if !there {
+		if _, err := tx.Exec(ctx, "CREATE SCHEMA mllmrec"); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, `CREATE TABLE IF NOT EXISTS mllmrec.migration (
+		component text NOT NULL,
+		version   int NOT NULL,
+		applied   timestamptz NOT NULL DEFAULT now(),
+		PRIMARY KEY (component, version))`)
+	return err
+}
+
+type querier interface {
+	QueryRow(ctx context.Context, query string, args ...any) pgx.Row
+}
+
+func version(ctx context.Context, q querier, component string) (v int, err error) {
+	err = q.QueryRow(ctx, "SELECT coalesce(max(version), 0) FROM mllmrec.migration WHERE component = $1", component).Scan(&v)
+	return v, err
+}
+
+// steps are the versions of the ledger's own table. A step that has been released is
+// never changed.
+var steps = []string{`
+CREATE TABLE mllmrec.generation (
+	id            bigint GENERATED ALWAYS AS IDENTITY,
+	key           text COLLATE "C" PRIMARY KEY,
+	stage         text COLLATE "C" NOT NULL,
+	subject       text COLLATE "C" NOT NULL,
+	fold          int NOT NULL,
+	status        text COLLATE "C" NOT NULL CHECK (status IN ('ok', 'quarantined')),
+	text          text NOT NULL,
+	model         text COLLATE "C" NOT NULL,
+	model_digest  text NOT NULL,
+	params        text NOT NULL,
+	prompt_hash   text NOT NULL,
+	image_hash    text NOT NULL,
+	split_hash    text NOT NULL,
+	scope         text NOT NULL,
+	sources       int[] NOT NULL,
+	class         text NOT NULL,
+	error         text NOT NULL,
+	finish        text NOT NULL,
+	prompt_tokens bigint NOT NULL,
+	answer_tokens bigint NOT NULL,
+	seconds       double precision NOT NULL,
+	attempt       int NOT NULL,
+	created       timestamptz NOT NULL
+);
+CREATE INDEX generation_subject ON mllmrec.generation (stage, subject, fold, created, id);
+CREATE INDEX generation_status ON mllmrec.generation (stage, model, status);
+`}

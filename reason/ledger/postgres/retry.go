@@ -1,0 +1,87 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// How long an operation goes on trying while the database is away. Answers that wait to
+// be stored have been paid for, so they wait longer than questions about them.
+const (
+	readPatience  = 2 * time.Minute
+	writePatience = 10 * time.Minute
+)
+
+// tryTimeout bounds one try, so that a connection that hangs does not hang the caller.
+const tryTimeout = time.Minute
+
+const (
+	firstPause = 50 * time.Millisecond
+	maxPause   = 3 * time.Second
+)
+
+// Retry calls f, which must be idempotent, again after failures that come from a
+// database that is restarting, not reachable, or refuses for the moment, until patience
+// or ctx ends.
+func Retry(ctx context.Context, patience time.Duration, f func(ctx context.Context) error) error {
+	return retry(ctx, patience, Transient, f)
+}
+
+func retry(ctx context.Context, patience time.Duration, again func(error) bool, f func(ctx context.Context) error) error {
+	deadline := time.Now().Add(patience)
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		try, cancel := context.WithTimeout(ctx, tryTimeout)
+		err := f(try)
+		timedOut := try.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err == nil || ctx.Err() != nil || !(timedOut || again(err)) || time.Now().Add(pause).After(deadline) {
+			return err
+		}
+		t := time.NewTimer(pause/2 + rand.N(pause)) // jitter: nothing that is computed depends on it
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return err
+		}
+	}
+}
+
+// Transient reports whether a failure may pass without anybody's doing.
+func Transient(err error) bool {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		switch e.Code {
+		case "57P01", "57P02", "57P03", // shutting down, crashed, starting
+			"53300",          // too many connections
+			"40001", "40P01", // serialization, deadlock
+			"25006": // read-only: a standby that is being promoted
+			return true
+		}
+		return strings.HasPrefix(e.Code, "08") // connection
+	}
+	var c *pgconn.ConnectError
+	var n net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return false
+	case errors.As(err, &c), errors.As(err, &n), errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return true
+	}
+	return pgconn.SafeToRetry(err) || strings.Contains(err.Error(), "conn closed")
+}
+
+func startingUp(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "57P03"
+}
