@@ -168,19 +168,6 @@ func ellipse(cx, cy, rx, ry float64) shape {
 	return shape{clockwise(arc(cx, cy, rx, ry, 0, 2*math.Pi))}
 }
 
-// hole turns a shape inside out, to cut it from another.
-func hole(s shape) shape {
-	var out shape
-	for _, part := range s {
-		rev := make([]point, len(part))
-		for i, p := range part {
-			rev[len(part)-1-i] = p
-		}
-		out = append(out, rev)
-	}
-	return out
-}
-
 // arc samples an ellipse from angle a to b, 0 to the right, growing downwards.
 func arc(cx, cy, rx, ry, a, b float64) []point {
 	pts := make([]point, arcSteps+1)

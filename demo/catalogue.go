@@ -58,7 +58,7 @@ var brands = []struct {
 	name  string
 	style style
 }{
-	{"Nordlys", 0}, {"Plainfield", 0}, {"Studio Ore", 0}, {"Maison Calder", 1}, {"Juniper & Sons", 1}, {"Bellweather", 1},
+	{"Nordlys", 0}, {"Plainfield", 0}, {"Studio Ore", 0}, {"Maison Calder", 1}, {"Juniper & Sons", 1}, {"Bellflower", 1},
 	{"Pomelo", 2}, {"Wobble", 2}, {"Kite Club", 2}, {"Hearth & Hollow", 3}, {"Oakmoss", 3}, {"Fieldgate", 3},
 }
 

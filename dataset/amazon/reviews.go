@@ -190,9 +190,8 @@ func parseTime(b []byte, to *int64) bool {
 func floorDiv(a, b int64) int64 {
 	if q := a / b; a%b >= 0 {
 		return q
-	} else {
-		return q - 1
 	}
+	return a/b - 1
 }
 
 func parseRating(b []byte, to *float32) bool {

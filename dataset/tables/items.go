@@ -93,10 +93,7 @@ func (r *itemReader) item(cells []cell) error {
 	if known && r.described[row] || r.unseen[string(id.text)] {
 		return source.Bad(id.at, "item %s stands twice", quote(id.text))
 	}
-	it, err := r.decode(cells)
-	if err != nil {
-		return err
-	}
+	it := r.decode(cells)
 	for i, c := range cells {
 		r.seenFields[i] = r.seenFields[i] || c.kind != absent
 	}
@@ -105,6 +102,7 @@ func (r *itemReader) item(cells []cell) error {
 			r.unseen[string(id.text)] = true
 			return nil
 		}
+		var err error
 		if row, err = r.reader.items.Row(id.text); err != nil {
 			return err
 		}
@@ -122,7 +120,7 @@ func (r *itemReader) item(cells []cell) error {
 	return nil
 }
 
-func (r *itemReader) decode(cells []cell) (dataset.Item, error) {
+func (r *itemReader) decode(cells []cell) dataset.Item {
 	r.dirty = false
 	it := dataset.Item{Title: r.text(cells[1]), Brand: r.text(cells[2]), Description: r.text(cells[4])}
 	for _, c := range r.categories(cells[3]) {
@@ -134,7 +132,7 @@ func (r *itemReader) decode(cells []cell) (dataset.Item, error) {
 		cells[5] = cell{text: []byte(cells[5].list[0]), kind: single, at: cells[5].at}
 	}
 	it.Image = r.image(r.text(cells[5]))
-	return it, nil
+	return it
 }
 
 func (r *itemReader) clean(s string) string {

@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -76,7 +77,7 @@ func (r *columnReader) peek() (*parquet.Value, error) {
 		}
 		n, err := r.values.ReadValues(r.buf[:])
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				return nil, err
 			}
 			r.values = nil
@@ -90,7 +91,7 @@ func (r *columnReader) peek() (*parquet.Value, error) {
 // next returns the next row's cell.
 func (r *columnReader) next() (cell, error) {
 	v, err := r.peek()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return cell{}, fmt.Errorf("the column ends early: %w", io.ErrUnexpectedEOF)
 	} else if err != nil {
 		return cell{}, err
@@ -112,7 +113,7 @@ func (r *columnReader) next() (cell, error) {
 			c.list = append(c.list, string(text))
 		}
 		r.at++
-		if v, err = r.peek(); err == io.EOF {
+		if v, err = r.peek(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return c, err

@@ -62,7 +62,10 @@ func (l *Loader) keep(e *entry) error {
 		return nil
 	}
 	head, err := json.Marshal(e)
-	if err != nil || len(head) > maxEntryHeader {
+	if err != nil {
+		return err
+	}
+	if len(head) > maxEntryHeader {
 		return nil // an absurd URL or ETag is not worth keeping
 	}
 	return writeAtomic(l.cachePath(e.URL), append(append(head, '\n'), e.data...))

@@ -2,6 +2,7 @@ package literal
 
 import (
 	"bytes"
+	"errors"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -78,7 +79,8 @@ func (s *Scanner) String() ([]byte, error) {
 		}
 	}
 	s.buf = d.out
-	if bad, ok := err.(*SyntaxError); ok {
+	var bad *SyntaxError
+	if errors.As(err, &bad) {
 		bad.Offset += from
 		return nil, bad
 	}

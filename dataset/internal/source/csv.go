@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -144,7 +145,7 @@ func (c *CSV) more() error {
 	}
 	line, err := c.lines.Next()
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return open("never closes")
 	case err != nil && isRow(err), len(c.buf)+1+len(line) > MaxLine:
 		return open(fmt.Sprintf("is still open after %d MiB", MaxLine>>20))
@@ -159,7 +160,7 @@ func (c *CSV) more() error {
 func (c *CSV) Header(path string) ([][]byte, error) {
 	cells, err := c.Next()
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil, usererr.New("a header line names the columns", "%s is empty", path)
 	case err != nil && isRow(err):
 		return nil, usererr.Wrap((&Pass{Path: path}).fill(err, c.Line()), "mend the header line")
@@ -174,7 +175,7 @@ func EachRecord(ctx context.Context, p *Pass, c *CSV, fn func([][]byte) error) e
 			return fmt.Errorf("reading %s: %w", p.Path, context.Cause(ctx))
 		}
 		cells, err := c.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err == nil {

@@ -88,7 +88,7 @@ func (f *File) Gzip() bool { return f.gzip }
 // Read reads decompressed bytes, without a byte order mark.
 func (f *File) Read(p []byte) (int, error) {
 	n, err := f.data.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = f.explain(err)
 	}
 	return n, err

@@ -37,9 +37,9 @@ func (l *Lines) Next() ([]byte, error) {
 		line, err = l.nextLong(line)
 	}
 	switch {
-	case err == io.EOF && len(line) == 0:
+	case errors.Is(err, io.EOF) && len(line) == 0:
 		return nil, io.EOF
-	case err != nil && err != io.EOF:
+	case err != nil && !errors.Is(err, io.EOF):
 		if isRow(err) {
 			return nil, err
 		}
@@ -65,7 +65,7 @@ func (l *Lines) nextLong(start []byte) ([]byte, error) {
 		if err == bufio.ErrBufferFull {
 			continue
 		}
-		if tooLong && (err == nil || err == io.EOF) {
+		if tooLong && (err == nil || errors.Is(err, io.EOF)) {
 			l.n++
 			return nil, dataset.RowError{File: l.f.path, Line: l.n, Reason: fmt.Sprintf("line longer than %d MiB", MaxLine>>20)}
 		}
@@ -146,7 +146,7 @@ func EachLineOf(ctx context.Context, f *File, p *Pass, fn func(line []byte, numb
 			return fmt.Errorf("reading %s: %w", f.path, context.Cause(ctx))
 		}
 		line, err := l.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err == nil {

@@ -44,7 +44,7 @@ func TestLines(t *testing.T) {
 			t.Errorf("line %d: %.20q, %v", l.Number(), got, err)
 		}
 	}
-	if _, err := l.Next(); err != io.EOF {
+	if _, err := l.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("after the last line: %v", err)
 	}
 	if cap(l.long) > 2*MaxLine {
@@ -87,7 +87,7 @@ func TestCSVPositions(t *testing.T) {
 			t.Errorf("got %+v, %v; want %+v", got, err, want)
 		}
 	}
-	if _, err := c.Next(); err != io.EOF {
+	if _, err := c.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("after the last record: %v", err)
 	}
 }
@@ -110,7 +110,7 @@ func FuzzCSV(f *testing.F) {
 		var problem error
 		for c := NewCSV(file, ','); ; {
 			cells, err := c.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
