@@ -161,11 +161,9 @@ func TestHostileTextsStayInside(t *testing.T) {
 			}
 		}
 	}
-	// A text that holds its own mark: not to be met with, since it would have to hold part
-	// of its own hash, but the mark changes all the same.
-	first := mark("data")
-	if second := mark("data", first); strings.Contains(first, second) {
-		t.Error("the mark stands in the data")
+	// A text that holds its own mark is not to be met with twelve digits; with one it is.
+	if m := markOf(1, []string{"0123456", "789ABDEF"}); m != "c" {
+		t.Errorf("mark %s", m)
 	}
 	// Template syntax stays text.
 	if p := prompts(t, s, hostile, "")[Describe]; !strings.Contains(p.User, `{{.Words}} {{template "system"}}`) {

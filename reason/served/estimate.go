@@ -123,6 +123,7 @@ func EstimateReason(opt Options, requests iter.Seq[reason.ReasonRequest], rates 
 type count struct {
 	Estimate
 	opt       Options
+	over      overheads
 	rates     Rates
 	perImage  int
 	perAnswer int64
@@ -146,10 +147,11 @@ func newCount(opt Options, rates Rates) (*count, error) {
 }
 
 func (c *count) history(r reason.ReasonRequest) error {
-	f, err := newFitter(c.opt, r)
+	over, err := c.over.of(c.opt, r.Domain)
 	if err != nil {
 		return err
 	}
+	f := newFitter(c.opt, r, over)
 	from, err := f.from()
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package served
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/mllm"
@@ -26,24 +27,61 @@ type fitter struct {
 // conclusionTokens is the room planned for a conclusion, for each word asked for.
 const conclusionTokens = 3
 
-func newFitter(opt Options, r reason.ReasonRequest) (*fitter, error) {
-	f := &fitter{opt: opt, r: r, costs: make([]int, len(r.Items)), ratio: 1}
+func newFitter(opt Options, r reason.ReasonRequest, o overhead) *fitter {
+	f := &fitter{opt: opt, r: r, costs: make([]int, len(r.Items)), first: o.first, next: o.next, ratio: 1}
 	for i, it := range r.Items {
 		f.costs[i] = mllm.EstimateTokens(prompt.HistoryLine(it, i+1, opt.Limits)) + 1
 	}
+	return f
+}
+
+// overhead is what prompts cost in estimated tokens without their data.
+type overhead struct {
+	first int // a preference prompt, without items
+	next  int // a continue prompt, without items and conclusion
+}
+
+// overheads measures and remembers it by domain, the only thing that it depends on
+// beside the options. It is safe for concurrent use.
+type overheads struct{ byDomain sync.Map }
+
+func (c *overheads) of(opt Options, domain string) (overhead, error) {
+	if known, ok := c.byDomain.Load(domain); ok {
+		return known.(overhead), nil
+	}
 	// Two items, not one: templates may word them differently, and longer.
-	empty := reason.ReasonRequest{User: r.User, Domain: r.Domain, Items: make([]reason.HistoryItem, 3)}
+	empty := reason.ReasonRequest{Domain: domain, Items: make([]reason.HistoryItem, 3)}
 	p, err := opt.Prompts.Preference(empty, 2, opt.Limits)
 	if err != nil {
-		return nil, err
+		return overhead{}, err
 	}
-	c, err := opt.Prompts.Continue(empty, "", 1, 3, opt.Limits)
+	next, err := opt.Prompts.Continue(empty, "", 1, 3, opt.Limits)
 	if err != nil {
-		return nil, err
+		return overhead{}, err
 	}
 	const digits = 40 // room for the numbers of a longer history
-	f.first, f.next = messageTokens(p)+digits, messageTokens(c)+digits
-	return f, nil
+	o := overhead{messageTokens(p) + digits, messageTokens(next) + digits}
+	c.byDomain.Store(domain, o)
+	return o, nil
+}
+
+// surelyWhole reports whether a history fits one prompt even if each of its bytes, or
+// each character that is shown, were a token. It saves the counting for most histories.
+func surelyWhole(opt Options, r reason.ReasonRequest, o overhead) bool {
+	const lineTokens = 20 // number, "Picture:", line ends
+	f := fitter{opt: opt, ratio: 1}
+	room := f.room(o.first)
+	for _, it := range r.Items {
+		text := len(it.Item.Title) + len(it.Item.Brand) + len(it.Item.Description) + 3
+		for _, c := range it.Item.Categories {
+			text += len(c) + 1
+		}
+		room -= min(text, opt.Limits.ItemRunes) + min(len(it.ImageText), opt.Limits.ImageRunes) + lineTokens
+		if room < 0 {
+			return false
+		}
+	}
+	return opt.LatestN == 0 || len(r.Items) <= opt.LatestN
 }
 
 func messageTokens(p prompt.Prompt) int {
@@ -139,10 +177,11 @@ func (f *fitter) cut() bool {
 
 // check fails if the window can't even hold the longest item there may be.
 func (o Options) checkWindow() error {
-	f, err := newFitter(o, reason.ReasonRequest{})
+	over, err := new(overheads).of(o, "")
 	if err != nil {
 		return err
 	}
+	f := newFitter(o, reason.ReasonRequest{}, over)
 	longest := o.Limits.ItemRunes + o.Limits.ImageRunes + 20 // a token a character, at most
 	if need := longest + f.next + conclusionTokens*o.Limits.Words; f.room(0) < need {
 		return usererr.New(fmt.Sprintf("use a window of at least %d, or fewer characters of each item", ceil(1.125*float64(need))+o.MaxTokens+wrapper),

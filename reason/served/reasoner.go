@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 
+	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/mllm"
 	"github.com/mllmrec/mllmrec/reason"
 	"github.com/mllmrec/mllmrec/reason/prompt"
@@ -23,9 +24,15 @@ type StepStore interface {
 type Reasoner struct {
 	*server
 	base, id string
+	over     overheads
 }
 
-var _ reason.Reasoner = (*Reasoner)(nil)
+var (
+	_ reason.Reasoner      = (*Reasoner)(nil)
+	_ reason.PreciseID     = (*Reasoner)(nil)
+	_ reason.PartialReader = (*Reasoner)(nil)
+	_ StepStore            = reason.Steps{}
+)
 
 // NewReasoner asks the server about the model and returns a Reasoner.
 func NewReasoner(ctx context.Context, client mllm.Client, opt Options) (*Reasoner, error) {
@@ -54,34 +61,49 @@ func (r *Reasoner) ID() string { return r.id }
 // what ID names, without what has no influence on a history that fits the window. A key
 // made from it survives a change of the window or of the continue template.
 func (r *Reasoner) RequestID(req reason.ReasonRequest) string {
-	f, err := newFitter(r.opt, req)
+	over, err := r.over.of(r.opt, req.Domain)
 	if err != nil || len(req.Items) == 0 {
 		return r.id
 	}
-	from, err := f.from()
-	if err != nil || from > 0 {
+	whole := r.base + " history=whole"
+	if surelyWhole(r.opt, req, over) {
+		return whole
+	}
+	f := newFitter(r.opt, req, over)
+	if from, err := f.from(); err != nil || from > 0 {
 		return r.id
 	}
 	if sizes, err := f.parts(0, ""); err != nil || len(sizes) > 1 {
 		return r.id
 	}
-	return r.base + " history=whole"
+	return whole
 }
 
 // FirstShown returns the position of the first item of the history that the model gets
 // to see; the ones before it are no sources of the answer. It is above 0 with [Latest]
-// only. An answer's parameter first_shown is the same number, unless the server found
-// the prompt too long for the model: then more items were left out.
+// only. An answer's parameter first_shown is the same number.
 func (r *Reasoner) FirstShown(req reason.ReasonRequest) int {
-	f, err := newFitter(r.opt, req)
-	if err != nil {
+	if r.opt.History != Latest {
 		return 0
 	}
-	from, err := f.from()
+	over, err := r.over.of(r.opt, req.Domain)
+	if err != nil || surelyWhole(r.opt, req, over) {
+		return 0
+	}
+	from, err := newFitter(r.opt, req, over).from()
 	if err != nil {
 		return 0
 	}
 	return from
+}
+
+// fitter returns a fitter for one history.
+func (r *Reasoner) fitter(req reason.ReasonRequest) (*fitter, error) {
+	over, err := r.over.of(r.opt, req.Domain)
+	if err != nil {
+		return nil, err
+	}
+	return newFitter(r.opt, req, over), nil
 }
 
 // Reason asks for the preference of one user: in one request if the history fits the
@@ -96,7 +118,7 @@ func (r *Reasoner) Reason(ctx context.Context, req reason.ReasonRequest) (reason
 	if len(req.Items) == 0 {
 		return reason.Answer{}, fmt.Errorf("preference of user %q: no items", req.User)
 	}
-	f, err := newFitter(r.opt, req)
+	f, err := r.fitter(req)
 	if err != nil {
 		return reason.Answer{}, err
 	}
@@ -154,28 +176,29 @@ func (d *reading) read(ctx context.Context) error {
 	return nil
 }
 
-// latest asks once, about the latest items.
+// latest asks once, about the latest items. A prompt that the server finds too long is
+// not asked again with fewer: the items shown are the sources that the answer is stored
+// with, and those were settled before.
 func (d *reading) latest(ctx context.Context) error {
-	for {
-		from, err := d.f.from()
-		if err != nil {
-			return err
-		}
-		p, err := d.r.opt.Prompts.Latest(d.req, from, d.r.opt.Limits)
-		if err != nil {
-			return err
-		}
-		d.steps = 1
-		err = d.step(ctx, p, true, false)
-		mode := string(Latest)
-		if from == 0 {
-			mode = "whole"
-		}
-		d.tell(mode, from)
-		if mllm.ClassOf(err) != mllm.PromptCut || len(d.req.Items)-from < 2 || !d.f.cut() {
-			return err
-		}
+	from, err := d.f.from()
+	if err != nil {
+		return err
 	}
+	p, err := d.r.opt.Prompts.Latest(d.req, from, d.r.opt.Limits)
+	if err != nil {
+		return err
+	}
+	d.steps = 1
+	err = d.step(ctx, p, true, false)
+	mode := string(Latest)
+	if from == 0 {
+		mode = "whole"
+	}
+	d.tell(mode, from)
+	if mllm.ClassOf(err) == mllm.PromptCut {
+		err = usererr.Wrap(err, "name the window that the model really has, or a smaller one, or show fewer items")
+	}
+	return err
 }
 
 // tell puts into the answer how the history was read.
@@ -268,7 +291,7 @@ func (r *Reasoner) bothHash() string {
 // Prompts returns what is sent for the request, as far as it is known beforehand: the
 // one prompt, or the first of a recurrent reading, and the number of prompts planned.
 func (r *Reasoner) Prompts(req reason.ReasonRequest) (first prompt.Prompt, steps int, err error) {
-	f, err := newFitter(r.opt, req)
+	f, err := r.fitter(req)
 	if err != nil {
 		return prompt.Prompt{}, 0, err
 	}
