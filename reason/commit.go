@@ -70,11 +70,15 @@ func (r *run) flush(batch []outcome) {
 		if batch[i].keep {
 			batch[i].g.Created = now
 			keep = append(keep, batch[i].g)
+			if memo := batch[i].q.memo; memo != nil && batch[i].g.Status == StatusOK {
+				memo.Created = now
+				keep = append(keep, *memo)
+			}
 		}
 	}
 	if len(keep) > 0 {
 		if err := r.store.Put(context.Background(), keep); err != nil {
-			r.stop(fmt.Errorf("store %d answers: %w", len(keep), err))
+			r.stop(fmt.Errorf("store answers: %w", err))
 			for i := range batch {
 				batch[i].keep = false
 			}

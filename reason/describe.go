@@ -17,6 +17,14 @@ type ImageSource interface {
 	Load(ctx context.Context, ref string) (mllm.Image, error)
 }
 
+// Stamper is implemented by sources that can tell, without reading a picture, whether it
+// is the one of last time: equal stamps mean equal bytes from Load. With it, a picture
+// whose description is stored is not read again, and a run of many pictures resumes in
+// seconds. *image.Loader is one.
+type Stamper interface {
+	Stamp(ref string) (stamp string, ok bool)
+}
+
 // ByMetadata is what [workspace.ItemText.By] holds for texts without a description.
 const ByMetadata = "metadata"
 
@@ -54,7 +62,7 @@ func describeQuestions(items []dataset.Item, images ImageSource, d Describer, op
 		if images == nil {
 			return nil, usererr.New("", "item %q has a picture, but nothing to read it with was given", item.ID)
 		}
-		img, err := images.Load(ctx, item.Image)
+		img, memo, err := loadOrRecall(ctx, images, d, opt.Domain, item, r.store)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -63,7 +71,9 @@ func describeQuestions(items []dataset.Item, images ImageSource, d Describer, op
 			r.imageFailed(item.ID, err)
 			return nil, nil
 		}
-		return describeQuestion(d, opt, item, img, &texts[i]), nil
+		q := describeQuestion(d, opt, item, img, &texts[i])
+		q.memo = memo
+		return q, nil
 	}
 }
 

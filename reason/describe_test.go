@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/mllmrec/mllmrec/dataset"
@@ -177,4 +178,48 @@ func TestReasonKeyCoversWhatDetermines(t *testing.T) {
 		}
 		keys[key] = c.name
 	}
+}
+
+// stamped is a shelf whose pictures have stamps, and counts what it reads.
+type stamped struct {
+	shelf
+	stamp map[string]string
+	read  *atomic.Int32
+}
+
+func (s stamped) Load(ctx context.Context, ref string) (mllm.Image, error) {
+	s.read.Add(1)
+	return s.shelf.Load(ctx, ref)
+}
+
+func (s stamped) Stamp(ref string) (string, bool) {
+	stamp, ok := s.stamp[ref]
+	return stamp, ok
+}
+
+func TestKnownPicturesAreNotReadAgain(t *testing.T) {
+	items := []dataset.Item{{ID: "a", Image: "a"}, {ID: "b", Image: "b"}, {ID: "c", Image: "c"}}
+	source := stamped{shelf{"a": "x", "b": "y", "c": "z"}, map[string]string{"a": "1", "b": "2"}, new(atomic.Int32)}
+	s := newLedger(t)
+	pass := func(d reason.Describer, read int32) []workspace.ItemText {
+		t.Helper()
+		source.read.Store(0)
+		texts, report, err := reason.DescribeItems(t.Context(), items, source, d, s, reason.DescribeOptions{Options: reason.Options{Backoff: 1}})
+		if err != nil || report.Pending != 0 || source.read.Load() != read {
+			t.Fatalf("%d pictures read, want %d; %+v, %v", source.read.Load(), read, report, err)
+		}
+		return texts
+	}
+	pass(&seer{fail: map[string]mllm.Class{"b": mllm.Empty}}, 3)
+	pass(&seer{}, 2) // b, which failed, and c, which has no stamp
+	texts := pass(&seer{}, 1)
+	if texts[0].ImageText != "It shows x." || texts[1].ImageText != "It shows y." {
+		t.Errorf("texts %+v", texts)
+	}
+	source.shelf["a"], source.stamp["a"] = "new", "1b"
+	if texts := pass(&seer{}, 2); texts[0].ImageText != "It shows new." {
+		t.Errorf("after a change: %+v", texts[0])
+	}
+	items[1].Title = "renamed"
+	pass(&seer{}, 2)
 }

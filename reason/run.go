@@ -20,6 +20,8 @@ type question struct {
 
 	describe *DescribeRequest // what is asked: one of the two
 	reason   *ReasonRequest
+
+	memo *Generation // to be stored with the answer
 }
 
 // outcome is a question after its last try in this run.

@@ -38,7 +38,7 @@ CREATE TABLE generations (
 	attempt       INTEGER NOT NULL,
 	created       INTEGER NOT NULL -- microseconds since 1970, UTC
 );
-CREATE INDEX generations_status ON generations (stage, model, status);
+CREATE INDEX generations_status ON generations (stage, model, status, prompt_tokens, answer_tokens, seconds); -- covers Counts
 CREATE INDEX generations_subject ON generations (stage, subject, fold, created);
 `
 
