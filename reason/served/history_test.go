@@ -260,7 +260,7 @@ func TestLatestShowsTheEndOfAHistory(t *testing.T) {
 		t.Errorf("from %d, shown %v, %v", from, shown, a.Params)
 	}
 	// One more would not fit.
-	if _, err := f2parts(r, req, from-1); err == nil {
+	if err := fitsOne(r, req, from-1); err == nil {
 		t.Error("an item was dropped that fits")
 	}
 	// Whoever drops those items beforehand gets the same prompt.
@@ -280,21 +280,21 @@ func TestLatestShowsTheEndOfAHistory(t *testing.T) {
 	}
 }
 
-// f2parts fails if the items from begin on do not fit one prompt.
-func f2parts(r *Reasoner, req reason.ReasonRequest, begin int) ([]int, error) {
+// fitsOne fails if the items from begin on do not fit one prompt.
+func fitsOne(r *Reasoner, req reason.ReasonRequest, begin int) error {
 	req.Items = req.Items[begin:]
 	f, err := r.fitter(req)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	load := 0
 	for _, c := range f.costs {
 		load += c
 	}
 	if load > f.room(f.first) {
-		return nil, errors.New("does not fit")
+		return errors.New("does not fit")
 	}
-	return nil, nil
+	return nil
 }
 
 func TestABadStepIsTriedAgainAndGoodOnesAreKept(t *testing.T) {
