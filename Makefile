@@ -1,8 +1,10 @@
 GO ?= go
 LINT_VERSION ?= v2.15.0
+OLLAMA_VERSION ?= v0.9.6
+FUZZTIME ?= 10s
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test race lint bench demo fuzz test-ollama test-postgres
+.PHONY: help build test race lint bench bench-peers demo fuzz test-ollama test-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,11 +15,35 @@ build: ## one static binary in bin/
 test: ## all tests; those that need data, weights or a server skip and say why
 	$(GO) test ./...
 
+test-data: ## tests on real data: make test-data MLLMREC_DATA_DIR=...
+	$(GO) test -run 'Real|Baby|MicroLens|Popularity' ./dataset/... ./eval/... ./audit/...
+
+test-ollama: ## build a real Ollama server from its Go module and talk to it (needs cgo; minutes)
+	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	CGO_ENABLED=1 GOBIN="$$tmp" $(GO) install github.com/ollama/ollama@$(OLLAMA_VERSION) && \
+	MLLMREC_OLLAMA_BIN="$$tmp/ollama" $(GO) test -count=1 -run RealOllama -v ./mllm/ollama
+
 race: ## all tests under the race detector (needs cgo)
 	CGO_ENABLED=1 $(GO) test -race -short ./...
 
 lint: ## the linter with the architecture's import rules
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION) run ./...
+
+fuzz: ## every fuzz target for FUZZTIME
+	@for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz'); do \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg || exit 1; \
+	  done; \
+	done
+
+bench: ## kernels beside OpenBLAS (libopenblas-dev, cgo), training epoch, ranking, encoder
+	CGO_ENABLED=1 $(GO) run -tags openblas ./internal/tensor/gemmbench
+	$(GO) test -run '^$$' -bench 'Epoch|Evaluation' -benchtime 5x ./train
+	$(GO) test -run '^$$' -bench . -benchtime 3x ./eval ./itemgraph ./encoder/bert ./encoder/lsa
+
+bench-peers: ## the same mathematics in PyTorch, and Sentence-Transformers (python3 with torch)
+	python3 bench/peer_mllmrec.py
+	python3 bench/peer_minilm.py
 
 demo: ## the main job on the built-in shop
 	$(GO) run ./cmd/mllmrec demo
