@@ -8,6 +8,7 @@ import (
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/eval"
 	"github.com/mllmrec/mllmrec/internal/arrayfile"
+	"github.com/mllmrec/mllmrec/workspace"
 )
 
 // Evaluation is what evaluate prints.
@@ -59,13 +60,11 @@ func (p *Pipeline) Evaluate(ctx context.Context, runID string) (*Evaluation, err
 	ev.Valid, ev.Test = Metrics(ranking, ds)
 	train := ds.TrainHistories().Lists()
 	ev.Slices = eval.Slices(ranking, ds.HeldOut(dataset.Test), train, eval.Options{}.WithTrain(train))
-	for _, b := range []struct {
-		name   string
-		scorer eval.Scorer
-	}{
-		{"popularity", eval.Popularity(ds.TrainHistories())},
-		{"random", eval.Random(randomSeed, ds.Users(), ds.NumItems())},
-	} {
+	baselines, err := p.baselines(ds)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range baselines {
 		r, err := RankAll(ctx, ds, b.scorer)
 		if err != nil {
 			return nil, fmt.Errorf("evaluate %s: %w", b.name, err)
@@ -74,6 +73,32 @@ func (p *Pipeline) Evaluate(ctx context.Context, runID string) (*Evaluation, err
 		ev.Baselines = append(ev.Baselines, Baseline{Name: b.name, Test: test, Valid: valid})
 	}
 	return ev, nil
+}
+
+// scored is a named scorer.
+type scored struct {
+	name   string
+	scorer eval.Scorer
+}
+
+// baselines are the rankings that need no training: popularity, random, and the plain
+// dot product of the text vectors, which a trained model must beat to be worth it.
+func (p *Pipeline) baselines(ds *dataset.Dataset) ([]scored, error) {
+	list := []scored{
+		{"popularity", eval.Popularity(ds.TrainHistories())},
+		{"random", eval.Random(randomSeed, ds.Users(), ds.NumItems())},
+	}
+	if _, ok := p.WS.Manifest().Stages[workspace.StageEncode]; !ok {
+		return list, nil
+	}
+	items, users, _, err := p.Features()
+	if err != nil {
+		return nil, err
+	}
+	if items != nil && users != nil && items.Cols == users.Cols {
+		list = append(list, scored{"untrained vectors", eval.DotScorer(users, items)})
+	}
+	return list, nil
 }
 
 // maxCutoff is the depth every ranking is kept to.
