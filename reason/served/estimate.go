@@ -123,7 +123,7 @@ func EstimateReason(opt Options, requests iter.Seq[reason.ReasonRequest], rates 
 type count struct {
 	Estimate
 	opt       Options
-	over      overheads
+	known     measures
 	rates     Rates
 	perImage  int
 	perAnswer int64
@@ -147,11 +147,10 @@ func newCount(opt Options, rates Rates) (*count, error) {
 }
 
 func (c *count) history(r reason.ReasonRequest) error {
-	over, err := c.over.of(c.opt, r.Domain)
+	f, err := newFitter(c.opt, r, &c.known)
 	if err != nil {
 		return err
 	}
-	f := newFitter(c.opt, r, over)
 	from, err := f.from()
 	if err != nil {
 		return err

@@ -155,13 +155,13 @@ func TestShortHistoriesAreKnownToFitWithoutCounting(t *testing.T) {
 	sure := 0
 	for _, o := range []Options{{}, {Window: 4096}, {Window: 4096, History: Latest}, {History: Latest, LatestN: 6}} {
 		r := mustReasoner(t, newFake(nil), o)
-		over, err := r.over.of(r.opt, "baby products")
+		over, err := r.known.overhead(r.opt, "baby products")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for n := 1; n < 60; n++ {
 			req := longHistory(n)
-			f, err := r.fitter(req)
+			f, err := newFitter(r.opt, req, &r.known)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -283,7 +283,7 @@ func TestLatestShowsTheEndOfAHistory(t *testing.T) {
 // fitsOne fails if the items from begin on do not fit one prompt.
 func fitsOne(r *Reasoner, req reason.ReasonRequest, begin int) error {
 	req.Items = req.Items[begin:]
-	f, err := r.fitter(req)
+	f, err := newFitter(r.opt, req, &r.known)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package served
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -27,12 +29,37 @@ type fitter struct {
 // conclusionTokens is the room planned for a conclusion, for each word asked for.
 const conclusionTokens = 3
 
-func newFitter(opt Options, r reason.ReasonRequest, o overhead) *fitter {
+func newFitter(opt Options, r reason.ReasonRequest, m *measures) (*fitter, error) {
+	o, err := m.overhead(opt, r.Domain)
+	if err != nil {
+		return nil, err
+	}
 	f := &fitter{opt: opt, r: r, costs: make([]int, len(r.Items)), first: o.first, next: o.next, ratio: 1}
 	for i, it := range r.Items {
-		f.costs[i] = mllm.EstimateTokens(prompt.HistoryLine(it, i+1, opt.Limits)) + 1
+		f.costs[i] = m.item(opt, it) + len(strconv.Itoa(i+1))
 	}
-	return f
+	return f, nil
+}
+
+// measures remembers estimated tokens under one set of options: of prompts without data
+// by domain, and of items, which are in many histories. It is safe for concurrent use.
+type measures struct {
+	domains sync.Map // string to overhead
+	items   sync.Map // itemText to int
+}
+
+// itemText is all of an item that a prompt shows.
+type itemText struct{ title, brand, categories, description, picture string }
+
+// item is the estimate of an item's line; its number, 0 here, stands for the line's end.
+func (m *measures) item(opt Options, it reason.HistoryItem) int {
+	key := itemText{it.Item.Title, it.Item.Brand, strings.Join(it.Item.Categories, "\x00"), it.Item.Description, it.ImageText}
+	if known, ok := m.items.Load(key); ok {
+		return known.(int)
+	}
+	cost := mllm.EstimateTokens(prompt.HistoryLine(it, 0, opt.Limits))
+	m.items.Store(key, cost)
+	return cost
 }
 
 // overhead is what prompts cost in estimated tokens without their data.
@@ -41,12 +68,8 @@ type overhead struct {
 	next  int // a continue prompt, without items and conclusion
 }
 
-// overheads measures and remembers it by domain, the only thing that it depends on
-// beside the options. It is safe for concurrent use.
-type overheads struct{ byDomain sync.Map }
-
-func (c *overheads) of(opt Options, domain string) (overhead, error) {
-	if known, ok := c.byDomain.Load(domain); ok {
+func (m *measures) overhead(opt Options, domain string) (overhead, error) {
+	if known, ok := m.domains.Load(domain); ok {
 		return known.(overhead), nil
 	}
 	// Two items, not one: templates may word them differently, and longer.
@@ -61,7 +84,7 @@ func (c *overheads) of(opt Options, domain string) (overhead, error) {
 	}
 	const digits = 40 // room for the numbers of a longer history
 	o := overhead{messageTokens(p) + digits, messageTokens(next) + digits}
-	c.byDomain.Store(domain, o)
+	m.domains.Store(domain, o)
 	return o, nil
 }
 
@@ -177,11 +200,10 @@ func (f *fitter) cut() bool {
 
 // check fails if the window can't even hold the longest item there may be.
 func (o Options) checkWindow() error {
-	over, err := new(overheads).of(o, "")
+	f, err := newFitter(o, reason.ReasonRequest{}, new(measures))
 	if err != nil {
 		return err
 	}
-	f := newFitter(o, reason.ReasonRequest{}, over)
 	longest := o.Limits.ItemRunes + o.Limits.ImageRunes + 20 // a token a character, at most
 	if need := longest + f.next + conclusionTokens*o.Limits.Words; f.room(0) < need {
 		return usererr.New(fmt.Sprintf("use a window of at least %d, or fewer characters of each item", ceil(1.125*float64(need))+o.MaxTokens+wrapper),

@@ -24,7 +24,7 @@ type StepStore interface {
 type Reasoner struct {
 	*server
 	base, id string
-	over     overheads
+	known    measures
 }
 
 var (
@@ -61,7 +61,7 @@ func (r *Reasoner) ID() string { return r.id }
 // what ID names, without what has no influence on a history that fits the window. A key
 // made from it survives a change of the window or of the continue template.
 func (r *Reasoner) RequestID(req reason.ReasonRequest) string {
-	over, err := r.over.of(r.opt, req.Domain)
+	over, err := r.known.overhead(r.opt, req.Domain)
 	if err != nil || len(req.Items) == 0 {
 		return r.id
 	}
@@ -69,7 +69,10 @@ func (r *Reasoner) RequestID(req reason.ReasonRequest) string {
 	if surelyWhole(r.opt, req, over) {
 		return whole
 	}
-	f := newFitter(r.opt, req, over)
+	f, err := newFitter(r.opt, req, &r.known)
+	if err != nil {
+		return r.id
+	}
 	if from, err := f.from(); err != nil || from > 0 {
 		return r.id
 	}
@@ -86,24 +89,19 @@ func (r *Reasoner) FirstShown(req reason.ReasonRequest) int {
 	if r.opt.History != Latest {
 		return 0
 	}
-	over, err := r.over.of(r.opt, req.Domain)
+	over, err := r.known.overhead(r.opt, req.Domain)
 	if err != nil || surelyWhole(r.opt, req, over) {
 		return 0
 	}
-	from, err := newFitter(r.opt, req, over).from()
+	f, err := newFitter(r.opt, req, &r.known)
+	if err != nil {
+		return 0
+	}
+	from, err := f.from()
 	if err != nil {
 		return 0
 	}
 	return from
-}
-
-// fitter returns a fitter for one history.
-func (r *Reasoner) fitter(req reason.ReasonRequest) (*fitter, error) {
-	over, err := r.over.of(r.opt, req.Domain)
-	if err != nil {
-		return nil, err
-	}
-	return newFitter(r.opt, req, over), nil
 }
 
 // Reason asks for the preference of one user: in one request if the history fits the
@@ -118,7 +116,7 @@ func (r *Reasoner) Reason(ctx context.Context, req reason.ReasonRequest) (reason
 	if len(req.Items) == 0 {
 		return reason.Answer{}, fmt.Errorf("preference of user %q: no items", req.User)
 	}
-	f, err := r.fitter(req)
+	f, err := newFitter(r.opt, req, &r.known)
 	if err != nil {
 		return reason.Answer{}, err
 	}
@@ -291,7 +289,7 @@ func (r *Reasoner) bothHash() string {
 // Prompts returns what is sent for the request, as far as it is known beforehand: the
 // one prompt, or the first of a recurrent reading, and the number of prompts planned.
 func (r *Reasoner) Prompts(req reason.ReasonRequest) (first prompt.Prompt, steps int, err error) {
-	f, err := r.fitter(req)
+	f, err := newFitter(r.opt, req, &r.known)
 	if err != nil {
 		return prompt.Prompt{}, 0, err
 	}
