@@ -1,0 +1,156 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mllmrec/mllmrec/mllm"
+	"github.com/mllmrec/mllmrec/reason"
+)
+
+// assembly is the store, and the writer, as the engine sees them while it assembles
+// texts after the workers: nothing is stored, nothing is asked, and what failed fails
+// again in the words that the worker left.
+type assembly struct {
+	reason.Store
+	givenUp string // why questions have neither answer nor failure; empty: they were beyond the limit
+
+	mu     sync.Mutex
+	failed map[subject]reason.Generation
+}
+
+type subject struct {
+	name string
+	fold int
+}
+
+func (c *collector) assembly() *assembly {
+	a := &assembly{Store: c.f.store, failed: map[subject]reason.Generation{}}
+	switch n := len(c.result.GivenUp); {
+	case n > 0:
+		a.givenUp = fmt.Sprintf("%d chunks were given up, the last one because: %s", n, c.result.GivenUp[n-1])
+	case c.opt.Limit == 0:
+		a.givenUp = "the workers left no answer"
+	}
+	return a
+}
+
+// options are those of the assembling run.
+func (a *assembly) options(opt reason.Options) reason.Options {
+	opt.Concurrency, opt.Attempts, opt.Limit, opt.Progress = 1, 1, 0, nil
+	return opt
+}
+
+// Get implements reason.Store.
+func (a *assembly) Get(ctx context.Context, keys []string) (map[string]reason.Generation, error) {
+	found, err := a.Store.Get(ctx, keys)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for key, g := range found {
+		if g.Status != reason.StatusOK {
+			a.failed[subject{g.Subject, g.Fold}] = g
+			g.Attempt-- // the engine counts the try that absent makes
+			found[key] = g
+		}
+	}
+	return found, err
+}
+
+// Put implements reason.Store.
+func (a *assembly) Put(context.Context, []reason.Generation) error { return nil }
+
+// classNotAsked marks questions beyond the limit.
+const classNotAsked = "not-asked"
+
+func (a *assembly) fail(s subject) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	g, known := a.failed[s]
+	switch {
+	case !known && a.givenUp == "":
+		return failure("", classNotAsked)
+	case !known:
+		return failure(a.givenUp, ClassGivenUp)
+	}
+	return failure(g.Error, g.Class)
+}
+
+// failure is an error with words and class of one that was stored.
+func failure(text, class string) error {
+	if class == reason.ClassOther {
+		return errors.New(text)
+	}
+	return &storedFailure{text, &mllm.Error{Class: mllm.Class(class), Err: errors.New(text)}}
+}
+
+type storedFailure struct {
+	text string
+	err  *mllm.Error
+}
+
+func (f *storedFailure) Error() string { return f.text }
+func (f *storedFailure) Unwrap() error { return f.err }
+
+type absentDescriber struct {
+	reason.Describer
+	a *assembly
+}
+
+func (d absentDescriber) Describe(_ context.Context, r reason.DescribeRequest) (reason.Answer, error) {
+	return reason.Answer{}, d.a.fail(subject{r.Item.ID, reason.FullFold})
+}
+
+type absentReasoner struct {
+	reason.Reasoner
+	a *assembly
+}
+
+func (w absentReasoner) Reason(_ context.Context, r reason.ReasonRequest) (reason.Answer, error) {
+	return reason.Answer{}, w.a.fail(subject{r.User, r.Fold})
+}
+
+// RequestID implements reason.PreciseID: keys must be those of the reasoner behind.
+func (w absentReasoner) RequestID(r reason.ReasonRequest) string {
+	return writer{reasoner: w.Reasoner}.idFor(r)
+}
+
+// FirstShown implements reason.PartialReader.
+func (w absentReasoner) FirstShown(r reason.ReasonRequest) int {
+	if p, ok := w.Reasoner.(reason.PartialReader); ok {
+		return p.FirstShown(r)
+	}
+	return 0
+}
+
+// merge makes of the report on assembling, which found or missed answers, and the sums
+// of the workers', which tell what was asked, one as of a run.
+func (c *collector) merge(assembled reason.Report) reason.Report {
+	r, did := assembled, c.result.Report
+	r.Seconds = time.Since(c.started).Seconds()
+	r.Answered = min(did.Answered, r.Stored)
+	r.Stored -= r.Answered
+	r.Asked, r.PromptTokens, r.AnswerTokens = did.Asked, did.PromptTokens, did.AnswerTokens
+	missed := r.Classes[classNotAsked]
+	r.Quarantined -= missed
+	r.Pending += missed
+	r.Classes = map[string]int{}
+	for class, n := range did.Classes {
+		r.Classes[class] += n
+	}
+	for class, n := range assembled.Classes {
+		if strings.HasPrefix(class, "image") || class == ClassGivenUp {
+			r.Classes[class] += n
+		}
+	}
+	r.Failures = []reason.Failure{}
+	for _, f := range assembled.Failures {
+		if f.Class != classNotAsked {
+			r.Failures = append(r.Failures, f)
+		}
+	}
+	return r
+}

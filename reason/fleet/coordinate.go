@@ -1,0 +1,130 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/workspace"
+)
+
+// Order says what workers are to do with the questions of a stage.
+type Order struct {
+	Spec     json.RawMessage // see [Job]
+	Chunk    int             // see [Job]
+	Progress func(Progress)  // while workers work; may be nil
+}
+
+// ClassGivenUp is the class of questions that no worker settled.
+const ClassGivenUp = "given-up"
+
+// DescribeItems is [reason.DescribeItems] with workers that ask in place of d. Of d only
+// ID is called, so it need not reach its model from here.
+func (f *Fleet) DescribeItems(ctx context.Context, items []dataset.Item, images reason.ImageSource, d reason.Describer, opt reason.DescribeOptions, order Order) ([]workspace.ItemText, reason.Report, error) {
+	c := f.newCollector(reason.StageDescribe, d.ID(), opt.Options, order)
+	_, err := reason.UnansweredDescriptions(ctx, items, images, d, f.store, opt, func(q reason.Question) error { return c.collect(ctx, q) })
+	if err = c.wait(ctx, err); err != nil {
+		return nil, c.result.Report, fmt.Errorf("describe: %w", err)
+	}
+	a := c.assembly()
+	opt.Options = a.options(opt.Options)
+	texts, report, err := reason.DescribeItems(ctx, items, images, absentDescriber{d, a}, a, opt)
+	return texts, c.merge(report), err
+}
+
+// ReasonUsers is [reason.ReasonUsers] with workers that ask in place of reasoner.
+func (f *Fleet) ReasonUsers(ctx context.Context, h *dataset.Histories, users []string, catalogue []reason.HistoryItem, reasoner reason.Reasoner, opt reason.ReasonOptions, order Order) ([]workspace.UserText, reason.Report, error) {
+	c := f.newCollector(reason.StageReason, reasoner.ID(), opt.Options, order)
+	err := reason.UnansweredPreferences(ctx, h, users, catalogue, reasoner, f.store, opt, func(q reason.Question) error { return c.collect(ctx, q) })
+	if err = c.wait(ctx, err); err != nil {
+		return nil, c.result.Report, fmt.Errorf("reason: %w", err)
+	}
+	a := c.assembly()
+	opt.Options = a.options(opt.Options)
+	texts, report, err := reason.ReasonUsers(ctx, h, users, catalogue, absentReasoner{reasoner, a}, a, opt)
+	return texts, c.merge(report), err
+}
+
+// collector queues the questions of a stage as they are found.
+type collector struct {
+	f       *Fleet
+	job     Job
+	opt     reason.Options
+	order   Order
+	started time.Time
+	batch   Batch
+	pending []reason.Question
+	bytes   int
+	result  Result
+}
+
+func (f *Fleet) newCollector(stage, id string, opt reason.Options, order Order) *collector {
+	return &collector{f: f, opt: opt, order: order, started: time.Now(),
+		job: Job{Stage: stage, Domain: opt.Domain, Writer: id, Spec: order.Spec, Attempts: opt.Attempts, Chunk: order.Chunk}}
+}
+
+// errLimit ends the search for questions.
+var errLimit = errors.New("enough questions")
+
+// How many questions, and how many bytes of pictures, are queued at a time.
+const (
+	collectSize  = 1024
+	collectBytes = 32 << 20
+)
+
+func (c *collector) collect(ctx context.Context, q reason.Question) error {
+	if c.opt.Limit > 0 && c.batch.Questions+len(c.pending) >= c.opt.Limit {
+		return errLimit
+	}
+	c.pending = append(c.pending, q)
+	if q.Describe != nil {
+		c.bytes += len(q.Describe.Image.Data)
+	}
+	if len(c.pending) < collectSize && c.bytes < collectBytes {
+		return nil
+	}
+	return c.flush(ctx)
+}
+
+func (c *collector) flush(ctx context.Context) error {
+	if len(c.pending) == 0 {
+		return nil
+	}
+	err := c.f.Enqueue(ctx, &c.batch, c.job, c.pending)
+	c.pending, c.bytes = nil, 0
+	return err
+}
+
+// wait queues the rest, if the search went well, and waits for the workers.
+func (c *collector) wait(ctx context.Context, err error) error {
+	if err != nil && !errors.Is(err, errLimit) {
+		return err
+	}
+	if err := c.flush(ctx); err != nil {
+		return err
+	}
+	c.result.Report.Classes = map[string]int{}
+	if c.batch.Questions == 0 {
+		return nil
+	}
+	c.result, err = c.f.Wait(ctx, &c.batch, c.progress)
+	return err
+}
+
+// progress tells both who asked for the fleet's progress and who asked for the engine's.
+func (c *collector) progress(p Progress) {
+	if c.order.Progress != nil {
+		c.order.Progress(p)
+	}
+	if c.opt.Progress != nil {
+		c.opt.Progress(reason.Progress{
+			Stage: c.job.Stage, Done: p.Settled, Total: p.Questions, Stored: p.Report.Stored, Answered: p.Report.Answered,
+			Quarantined: p.Report.Quarantined, PromptTokens: p.Report.PromptTokens, AnswerTokens: p.Report.AnswerTokens,
+			Classes: p.Report.Classes, Elapsed: p.Elapsed,
+		})
+	}
+}

@@ -1,0 +1,222 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/reason/ledger/postgres"
+)
+
+// Options are a worker's.
+type Options struct {
+	// Describer and Reasoner make, from a job's Spec, a writer whose ID is the job's
+	// Writer. Each is called once a Spec. Store is the ledger, for writers that keep
+	// steps in it. A stage without factory is not worked on: its jobs fail.
+	Describer func(ctx context.Context, spec json.RawMessage, store reason.Store) (reason.Describer, error)
+	Reasoner  func(ctx context.Context, spec json.RawMessage, store reason.Store) (reason.Reasoner, error)
+
+	Concurrency int           // questions in flight, over all chunks; 0 = 1
+	Backoff     time.Duration // as in [reason.Options]
+	Grace       time.Duration // as in [reason.Options]
+	// Lease is how long after its last heartbeat a worker is taken for dead and its
+	// chunks for free; 0 = 15 s.
+	Lease time.Duration
+	// Slice is how long a chunk is worked on before it is handed back and taken again, so
+	// that a slow model does not outlast the limit that River sets to jobs; 0 = 15 min.
+	Slice time.Duration
+	// UntilEmpty makes the worker return when no job is left in the queue, running ones
+	// of other workers included.
+	UntilEmpty bool
+	Log        *slog.Logger        // nil = slog.Default()
+	Progress   func(reason.Report) // called after each chunk with the sums so far, never concurrently
+}
+
+func (o Options) withDefaults() Options {
+	o.Concurrency = max(o.Concurrency, 1)
+	o.Lease = cmp.Or(o.Lease, 15*time.Second)
+	o.Slice = cmp.Or(o.Slice, 15*time.Minute)
+	if o.Grace == 0 {
+		o.Grace = 30 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return o
+}
+
+// hardLimit bounds one question at the end of a chunk's slice: River cancels a job that
+// outlasts slice, grace and it.
+const hardLimit = 30 * time.Minute
+
+// RunWorker works on chunks until ctx is cancelled; then it finishes the questions in
+// flight, hands the rest of its chunks back and returns nil. The error of a worker whose
+// own budget is used up is mllm's. The report sums what it did.
+func RunWorker(ctx context.Context, address string, opt Options) (reason.Report, error) {
+	opt = opt.withDefaults()
+	store, err := postgres.Open(ctx, address)
+	if err != nil {
+		return reason.Report{}, err
+	}
+	defer store.Close()
+	if err := prepare(ctx, store.Pool(), opt.Log); err != nil {
+		return reason.Report{}, err
+	}
+	w := newWorker(store, opt)
+	stopping, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	w.stopping, w.stop = stopping, stop
+
+	client, err := w.client()
+	if err != nil {
+		return w.sum, fmt.Errorf("open job queue: %w", err)
+	}
+	if err := w.beat(ctx); err != nil { // before the first lease
+		return w.sum, err
+	}
+	// River is stopped by hand below: cancelling ctx must not cut off what is in flight.
+	apart := context.WithoutCancel(ctx)
+	if err := client.Start(apart); err != nil {
+		return w.sum, fmt.Errorf("open job queue: %w", err)
+	}
+	var keeper sync.WaitGroup
+	quit := make(chan struct{})
+	keeper.Go(func() { w.keep(apart, quit) })
+	<-stopping.Done()
+	end, cancel := context.WithTimeout(apart, max(opt.Grace, 0)+30*time.Second)
+	defer cancel()
+	if err := client.Stop(end); err != nil {
+		opt.Log.Warn("chunks do not end, their leases will run out", "error", err)
+		hard, cancel := context.WithTimeout(apart, 10*time.Second)
+		defer cancel()
+		client.StopAndCancel(hard)
+	}
+	close(quit)
+	keeper.Wait()
+	w.leave(apart)
+	if err := context.Cause(stopping); err != nil && !errors.Is(err, errEmpty) && ctx.Err() == nil {
+		return w.sum, err
+	}
+	return w.sum, nil
+}
+
+// errEmpty ends a worker that was to stop at the end of the queue.
+var errEmpty = errors.New("the queue is empty")
+
+// worker is a process's side of the queue.
+type worker struct {
+	river.WorkerDefaults[chunkArgs]
+	id    string
+	host  string
+	store *postgres.Store
+	opt   Options
+	log   *slog.Logger
+	gate  chan struct{} // holds a token for each question in flight
+
+	stopping context.Context
+	stop     context.CancelCauseFunc
+
+	mu      sync.Mutex
+	leases  map[int64]*lease
+	writers map[string]*factory
+	sum     reason.Report
+	note    string
+	noted   time.Time
+}
+
+func newWorker(store *postgres.Store, opt Options) *worker {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	var tag [4]byte
+	rand.Read(tag[:]) // never fails; tells processes apart, nothing is computed from it
+	return &worker{
+		id: fmt.Sprintf("%.60s-%d-%s", host, os.Getpid(), hex.EncodeToString(tag[:])), host: host,
+		store: store, opt: opt, log: opt.Log, gate: make(chan struct{}, opt.Concurrency),
+		leases: map[int64]*lease{}, writers: map[string]*factory{},
+		sum: reason.Report{Classes: map[string]int{}, Failures: []reason.Failure{}},
+	}
+}
+
+// client sets River up. Leases are ours (see lease.go); River's own rescue of stuck jobs,
+// which counts from the beginning of a job, is a second net far below.
+func (w *worker) client() (*river.Client[pgx.Tx], error) {
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, w); err != nil {
+		return nil, err
+	}
+	limit := w.opt.Slice + max(w.opt.Grace, 0) + hardLimit
+	return river.NewClient(riverpgxv5.New(w.store.Pool()), &river.Config{
+		ID: w.id, Schema: postgres.Schema, Logger: w.log, Workers: workers,
+		// One chunk more than can be in flight, so that the end of one does not idle.
+		Queues:               map[string]river.QueueConfig{queueName: {MaxWorkers: (w.opt.Concurrency+chunkSize-1)/chunkSize + 1}},
+		FetchCooldown:        20 * time.Millisecond,
+		FetchPollInterval:    time.Second,
+		JobTimeout:           limit,
+		RescueStuckJobsAfter: limit + time.Minute,
+	})
+}
+
+// factory makes one writer, once it succeeds.
+type factory struct {
+	mu    sync.Mutex
+	w     writer
+	made  bool
+	err   error // of the last try
+	tried time.Time
+}
+
+// againAfter is how long a failure to make a writer is believed.
+const againAfter = 5 * time.Second
+
+// writer returns the describer or reasoner for a chunk.
+func (w *worker) writer(ctx context.Context, p *payload) (writer, error) {
+	key := p.Stage + "\n" + string(p.Spec)
+	w.mu.Lock()
+	f := w.writers[key]
+	if f == nil {
+		f = &factory{}
+		w.writers[key] = f
+	}
+	w.mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.made || time.Since(f.tried) < againAfter {
+		return f.w, f.err
+	}
+	f.w, f.err = w.make(ctx, p)
+	f.made, f.tried = f.err == nil, time.Now()
+	return f.w, f.err
+}
+
+func (w *worker) make(ctx context.Context, p *payload) (made writer, err error) {
+	switch {
+	case p.Stage == reason.StageDescribe && w.opt.Describer != nil:
+		made.describer, err = w.opt.Describer(ctx, p.Spec, w.store)
+	case p.Stage == reason.StageReason && w.opt.Reasoner != nil:
+		made.reasoner, err = w.opt.Reasoner(ctx, p.Spec, w.store)
+	default:
+		return made, fmt.Errorf("this worker does not work on stage %q", p.Stage)
+	}
+	if err != nil {
+		return made, err
+	}
+	if id := made.id(); id != p.Writer {
+		return made, fmt.Errorf("this worker's model is not the one asked for: it is %s, wanted is %s", id, p.Writer)
+	}
+	return made, nil
+}
