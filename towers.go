@@ -29,7 +29,7 @@ func (r *Recommender) loadTowers() (*towers, error) {
 		return nil, usererr.New("Ask a run of model mllmrec, or a known user with --user.",
 			"model %s of run %s cannot place somebody it was not trained on", r.run.Model, r.run.ID)
 	}
-	enc, err := r.pipe.OpenEncoder()
+	enc, err := r.pipe.OpenEncoder(context.Background())
 	if err != nil {
 		return nil, err
 	}

@@ -3,13 +3,14 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/mllmrec/mllmrec/encoder"
+	"github.com/mllmrec/mllmrec/encoder/cache"
 	"github.com/mllmrec/mllmrec/encoder/lsa"
 	"github.com/mllmrec/mllmrec/internal/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/atomicfile"
@@ -19,87 +20,70 @@ import (
 	"github.com/mllmrec/mllmrec/workspace"
 )
 
-const lsaFile = "features/lsa.safetensors"
+const (
+	lsaFile        = "features/lsa.safetensors"
+	vectorCacheDir = "features/cache"
+	cacheBlock     = 256 // texts encoded between two writes: what a kill can lose
+)
 
-// EncodeOptions says which encoder turns texts into vectors.
-type EncodeOptions struct {
-	Encoder string // "lsa"
-	Dim     int    // LSA: number of dimensions, 384 by default
-	Seed    uint64 // LSA: of the randomized SVD
-}
+// itemFields are what an item's text is joined from.
+var itemFields = []string{"title", "brand", "categories", "description", "image description"}
 
-func (o EncodeOptions) record() map[string]string {
-	return map[string]string{"encoder": o.Encoder, "dim": strconv.Itoa(o.Dim), "seed": strconv.FormatUint(o.Seed, 10)}
-}
-
-// EncoderInfo is features/encoder.json: what made the vectors.
+// EncoderInfo is features/encoder.json: what made the vectors, and how to open it
+// again. Equal vectors have equal files: times and cache counts are in the manifest.
 type EncoderInfo struct {
-	Encoder string `json:"encoder"`
-	ID      string `json:"id"`
-	Dim     int    `json:"dim"`
-	Fields  string `json:"fields"` // what was joined into an item's text
-	Folds   int    `json:"folds"`
+	Encoder     string         `json:"encoder"`
+	ID          string         `json:"id"`                // of the encoder of item texts
+	UserID      string         `json:"user_id,omitempty"` // of that of preferences
+	Dim         int            `json:"dim"`
+	Folds       int            `json:"folds"`
+	Options     EncodeOptions  `json:"options"`
+	Items       cache.Manifest `json:"items"`
+	Preferences cache.Manifest `json:"preferences"`
 }
 
 // Encode turns item and preference texts into vectors (Eq. 5, 13).
 func (p *Pipeline) Encode(ctx context.Context, opt EncodeOptions) error {
-	if err := p.refuseForeign("encode"); err != nil {
+	if err := errors.Join(p.refuseForeign("encode"), opt.Check()); err != nil {
 		return err
 	}
 	reasoned, err := p.require(workspace.StageReason, "reason")
 	if err != nil {
 		return err
 	}
-	if p.fresh(workspace.StageEncode, opt.record()) {
+	opt, enc, err := opt.settle()
+	if err != nil {
+		return err
+	}
+	id := ""
+	if enc != nil {
+		id = enc.ID()
+	}
+	options := opt.record(id)
+	if p.fresh(workspace.StageEncode, options) {
 		return p.skipped(workspace.StageEncode)
 	}
-	start := time.Now()
+	e := &encoding{p: p, opt: opt, start: time.Now(), info: EncoderInfo{Encoder: opt.Encoder, Options: opt}}
 	items, users, err := p.texts()
 	if err != nil {
 		return err
 	}
-	p.emit(Event{Stage: workspace.StageEncode, Message: fmt.Sprintf("fitting %s on %d item texts", opt.Encoder, len(items))})
-	enc, files, err := p.fitEncoder(ctx, opt, items)
+	if err := e.run(ctx, enc, items, users); err != nil {
+		return err
+	}
+	if err := writeJSON(p.WS.Path(workspace.EncoderFile), e.info); err != nil {
+		return err
+	}
+	err = p.record(workspace.StageEncode, options, e.start, append(e.files, workspace.EncoderFile), workspace.Stage{
+		Leaky: reasoned.Leaky, Provenance: reasoned.Provenance, Info: e.report()})
 	if err != nil {
 		return err
 	}
-	x, err := enc.Encode(ctx, items)
-	if err != nil {
-		return fmt.Errorf("encode item texts: %w", err)
+	if w := e.warning(); w != "" {
+		p.emit(Event{Stage: workspace.StageEncode, Message: "warning: " + w, End: true})
 	}
-	if err := p.writeMatrix(workspace.ItemFeaturesFile, x); err != nil {
-		return err
-	}
-	files = append(files, workspace.ItemFeaturesFile)
-	folds := 0
-	for fold, texts := range users {
-		p.emit(Event{Stage: workspace.StageEncode, Message: fmt.Sprintf("%d preference texts", len(texts)), Done: fold, Total: len(users), Elapsed: time.Since(start)})
-		v, err := enc.Encode(ctx, texts)
-		if err != nil {
-			return fmt.Errorf("encode preference texts: %w", err)
-		}
-		name := workspace.UserFeaturesFile
-		if fold > 0 {
-			name, folds = workspace.FoldFeaturesFile(fold-1), fold
-		}
-		if err := p.writeMatrix(name, v); err != nil {
-			return err
-		}
-		files = append(files, name)
-	}
-	info := EncoderInfo{Encoder: opt.Encoder, ID: enc.ID(), Dim: enc.Dim(), Folds: folds,
-		Fields: "title, brand, categories, description, image description"}
-	if err := writeJSON(p.WS.Path(workspace.EncoderFile), info); err != nil {
-		return err
-	}
-	err = p.record(workspace.StageEncode, opt.record(), start, append(files, workspace.EncoderFile), workspace.Stage{
-		Leaky: reasoned.Leaky, Provenance: reasoned.Provenance,
-		Info: map[string]any{"encoder": enc.ID(), "dim": enc.Dim(), "folds": folds},
-	})
-	if err != nil {
-		return err
-	}
-	p.done(workspace.StageEncode, start, "%d item and %d preference texts to %d dimensions by %s", len(items), len(users)*len(users[0]), enc.Dim(), nameOf(enc.ID()))
+	p.done(workspace.StageEncode, e.start, "%d item and %d preference texts to %d dimensions by %s%s",
+		len(items), len(users)*len(users[0]), e.info.Dim, nameOf(e.info.ID), e.reused())
 	return nil
 }
 
@@ -127,29 +111,10 @@ func (p *Pipeline) texts() (items []string, users [][]string, err error) {
 	return items, append([][]string{full}, blind...), nil
 }
 
-// fitEncoder makes the encoder and lists the files it was stored in.
-func (p *Pipeline) fitEncoder(ctx context.Context, opt EncodeOptions, items []string) (encoder.Encoder, []string, error) {
-	switch opt.Encoder {
-	case "lsa":
-		m, err := lsa.Fit(ctx, items, lsa.Options{Dim: opt.Dim, Seed: opt.Seed})
-		if err != nil {
-			return nil, nil, fmt.Errorf("fit LSA: %w", err)
-		}
-		path, err := p.fileFor(lsaFile)
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := m.Save(path); err != nil {
-			return nil, nil, err
-		}
-		return m, []string{lsaFile}, nil
-	}
-	return nil, nil, usererr.New("Known encoders: lsa.", "unknown encoder %q", opt.Encoder)
-}
-
-// OpenEncoder returns the encoder that made the workspace's vectors, for a sentence
-// at request time.
-func (p *Pipeline) OpenEncoder() (encoder.Encoder, error) {
+// OpenEncoder returns the encoder that made the workspace's preference vectors, for a
+// sentence at request time. A model or server that has changed since is an error: its
+// vectors would be compared with those of another.
+func (p *Pipeline) OpenEncoder(ctx context.Context) (encoder.Encoder, error) {
 	raw, err := os.ReadFile(p.WS.Path(workspace.EncoderFile))
 	if err != nil {
 		return nil, usererr.Wrap(fmt.Errorf("the workspace's vectors have no encoder of ours: %w", err),
@@ -159,11 +124,30 @@ func (p *Pipeline) OpenEncoder() (encoder.Encoder, error) {
 	if err := json.Unmarshal(raw, &info); err != nil {
 		return nil, fmt.Errorf("read %s: %w", workspace.EncoderFile, err)
 	}
-	switch info.Encoder {
-	case "lsa":
+	enc, err := p.reopen(ctx, info)
+	if err != nil {
+		return nil, fmt.Errorf("open the workspace's encoder: %w", err)
+	}
+	want := info.UserID
+	if want == "" {
+		want = info.ID
+	}
+	if enc.ID() != want {
+		return nil, usererr.New("Bring back the encoder of before, or encode again: mllmrec encode "+p.WS.Dir()+" --force",
+			"the encoder has changed since the workspace's vectors were made: it is now %s, they are by %s", enc.ID(), want)
+	}
+	return enc, nil
+}
+
+func (p *Pipeline) reopen(ctx context.Context, info EncoderInfo) (encoder.Encoder, error) {
+	if info.Encoder == LSA {
 		return lsa.Load(p.WS.Path(lsaFile))
 	}
-	return nil, fmt.Errorf("%s names an unknown encoder %q", workspace.EncoderFile, info.Encoder)
+	info.Options.Encoder = info.Encoder
+	if err := info.Options.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", workspace.EncoderFile, err)
+	}
+	return info.Options.open(ctx, info.Options.UserPrefix)
 }
 
 // Features loads the vectors: items, users, and the users' blind ones by fold.

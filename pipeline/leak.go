@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/mllmrec/mllmrec/dataset"
@@ -87,9 +88,10 @@ func (p *Pipeline) vectorsFrom(ctx context.Context, ds *dataset.Dataset, scope d
 		}
 		texts[u] = answer.Text
 	}
-	enc, err := p.OpenEncoder()
+	enc, done, err := p.cachedEncoder(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return enc.Encode(ctx, texts)
+	vectors, err := enc.Encode(ctx, texts)
+	return vectors, errors.Join(err, done())
 }

@@ -71,7 +71,8 @@ func (p *Pipeline) prepare(ctx context.Context, opt RunOptions) error {
 
 // foreignConflicts refuses flags about texts where imported vectors stand in for them.
 func foreignConflicts(explicit map[string]bool) error {
-	for _, flag := range []string{"folds", "folds-for", "history", "base-url"} {
+	for _, flag := range []string{"folds", "folds-for", "history", "base-url", "dim", "encoder-seed", "encoder-model", "encoder-base-url",
+		"encoder-long", "encoder-item-prefix", "encoder-user-prefix", "encoder-batch", "encoder-concurrency", "encoder-api-key-env"} {
 		if explicit[flag] {
 			return usererr.New("Leave it out, or encode the workspace's own texts with 'mllmrec encode --force'.",
 				"--%s has no effect: this workspace uses imported feature vectors", flag)

@@ -169,6 +169,9 @@ func (m *Model) LongMode() string { return string(m.long) }
 // Prompts returns the prefixes that the model defines, by name.
 func (m *Model) Prompts() map[string]string { return maps.Clone(m.prompts) }
 
+// Prefix is what is put before each text.
+func (m *Model) Prefix() string { return m.prefix }
+
 // modelName is "org/name" for a snapshot in the hub's cache, else the folder's name.
 func modelName(dir string) string {
 	abs, err := filepath.Abs(dir)

@@ -23,8 +23,8 @@ type Manifest struct {
 	MaxTokens int       `json:"max_tokens,omitempty"` // what the model reads of a text; 0: not known
 	Long      int       `json:"long"`                 // texts with more
 	LongMode  string    `json:"long_mode,omitempty"`  // what became of those: truncate, mean
-	Created   time.Time `json:"created"`
-	Stats     Stats     `json:"stats"`
+	Created   time.Time `json:"created,omitzero"`
+	Stats     Stats     `json:"stats,omitzero"`
 }
 
 // limited is what an encoder that reads a limited number of tokens can tell.

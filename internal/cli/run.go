@@ -22,17 +22,21 @@ Without --mllm offline the texts come from a model server, Ollama on localhost u
 	}
 	author := authorFlags(cmd)
 	preference := preferenceFlags(cmd)
-	enc := encodeFlags(cmd)
+	enc := encodeFlags(cmd, "encoder-")
 	graph := graphFlags(cmd)
 	tr := trainFlags(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "redo stages that are fresh")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		encode, err := enc.options()
+		if err != nil {
+			return err
+		}
 		p, release, err := a.openForWriting(args[0], force)
 		if err != nil {
 			return err
 		}
 		defer release()
-		opt.Author, opt.Preference, opt.Encode, opt.Graph = *author, *preference, *enc, *graph
+		opt.Author, opt.Preference, opt.Encode, opt.Graph = *author, *preference, encode, *graph
 		if opt.Train, err = tr.options(); err != nil {
 			return err
 		}

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+const (
+	tinyModel = "../../encoder/bert/testdata/tiny" // a random BERT of 36 dimensions that reads 48 tokens
+	tinyHash  = "0123456789abcdef0123456789abcdef01234567"
+	apiKey    = "key-of-the-test"
+)
+
+// setupEncoders gives each script a copy of the tiny model ($TINY), an embedding server
+// ($SERVER) and a hub that has the model as org/tiny ($HUB), and keeps it away from the
+// caches of whoever runs the tests.
+func setupEncoders(env *testscript.Env) error {
+	tiny := filepath.Join(env.WorkDir, "models", "tiny")
+	if err := os.CopyFS(tiny, os.DirFS(tinyModel)); err != nil {
+		return err
+	}
+	server := httptest.NewServer(http.HandlerFunc(serveVectors))
+	env.Defer(server.Close)
+	hub := httptest.NewServer(serveHub(tinyModel))
+	env.Defer(hub.Close)
+	for name, value := range map[string]string{"TINY": tiny, "SERVER": server.URL, "HUB": hub.URL, "TEST_KEY": apiKey,
+		"HF_HOME": filepath.Join(env.WorkDir, "hf"), "HF_ENDPOINT": "http://127.0.0.1:1", "HF_TOKEN": "", "HF_HUB_CACHE": ""} {
+		env.Setenv(name, value)
+	}
+	return nil
+}
+
+// serveVectors speaks the dialects of OpenAI, which wants the key, Ollama and TEI, with
+// vectors of eight numbers. TEI has a twin under /new whose weights differ; a text with
+// the word overlong is refused unless it may be cut.
+func serveVectors(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Input, Inputs []string
+		Truncate      bool
+	}
+	switch r.URL.Path {
+	case "/api/tags":
+		fmt.Fprint(w, `{"models":[{"name":"m:latest","model":"m:latest","digest":"d1"}]}`)
+		return
+	case "/info":
+		sha := "d1"
+		if _, err := os.Stat(r.Header.Get("X-None")); err == nil {
+			sha = "d2"
+		}
+		fmt.Fprintf(w, `{"model_id":"m","model_sha":%q,"max_client_batch_size":7}`, sha)
+		return
+	case "/v1/embeddings":
+		if r.Header.Get("Authorization") != "Bearer "+apiKey {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+	}
+	if json.NewDecoder(r.Body).Decode(&in) != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	texts := slices.Concat(in.Input, in.Inputs)
+	var vectors [][]float64
+	var data []any
+	for i, text := range texts {
+		if strings.Contains(text, "overlong") && !in.Truncate {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			fmt.Fprint(w, `{"error":"input too long"}`)
+			return
+		}
+		sum := sha256.Sum256([]byte(text))
+		v := make([]float64, 8)
+		for j := range v {
+			v[j] = float64(int8(sum[j])) / 128
+		}
+		vectors = append(vectors, v)
+		data = append(data, map[string]any{"index": i, "embedding": v})
+	}
+	var answer any = vectors
+	switch r.URL.Path {
+	case "/v1/embeddings":
+		answer = map[string]any{"data": data}
+	case "/api/embed":
+		answer = map[string]any{"embeddings": vectors}
+	}
+	json.NewEncoder(w).Encode(answer) //nolint:errcheck // the client notices
+}
+
+// serveHub serves the files of a folder as the model org/tiny.
+func serveHub(dir string) http.Handler {
+	names := []string{"config.json", "modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "tokenizer.json",
+		"tokenizer_config.json", "vocab.txt", "model.safetensors"}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/models/org/tiny/revision/main" {
+			var list []map[string]string
+			for _, name := range names {
+				list = append(list, map[string]string{"rfilename": name})
+			}
+			json.NewEncoder(w).Encode(map[string]any{"sha": tinyHash, "siblings": list}) //nolint:errcheck // the client notices
+			return
+		}
+		name, ok := strings.CutPrefix(r.URL.Path, "/org/tiny/resolve/"+tinyHash+"/")
+		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		if !ok || err != nil {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		w.Header().Set("ETag", fmt.Sprintf("\"%x\"", sha256.Sum256(data)))
+		w.Header().Set("X-Repo-Commit", tinyHash)
+		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
+		if r.Method != http.MethodHead {
+			w.Write(data) //nolint:errcheck // the client notices
+		}
+	})
+}
