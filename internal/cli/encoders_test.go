@@ -28,7 +28,7 @@ func setupEncoders(env *testscript.Env) error {
 	if err := os.CopyFS(tiny, os.DirFS(tinyModel)); err != nil {
 		return err
 	}
-	server := httptest.NewServer(http.HandlerFunc(serveVectors))
+	server := httptest.NewServer(serveVectors(filepath.Join(env.WorkDir, "new-weights")))
 	env.Defer(server.Close)
 	hub := httptest.NewServer(serveHub(tinyModel))
 	env.Defer(hub.Close)
@@ -40,29 +40,35 @@ func setupEncoders(env *testscript.Env) error {
 }
 
 // serveVectors speaks the dialects of OpenAI, which wants the key, Ollama and TEI, with
-// vectors of eight numbers. TEI has a twin under /new whose weights differ; a text with
-// the word overlong is refused unless it may be cut.
-func serveVectors(w http.ResponseWriter, r *http.Request) {
+// vectors of eight numbers. The server has other weights once the file changed exists. A
+// text with the word overlong is refused unless it may be cut.
+func serveVectors(changed string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		digest := "d1"
+		if _, err := os.Stat(changed); err == nil {
+			digest = "d2"
+		}
+		switch r.URL.Path {
+		case "/api/tags":
+			fmt.Fprintf(w, `{"models":[{"name":"m:latest","model":"m:latest","digest":%q}]}`, digest)
+		case "/info":
+			fmt.Fprintf(w, `{"model_id":"m","model_sha":%q,"max_client_batch_size":7}`, digest)
+		case "/v1/embeddings":
+			if r.Header.Get("Authorization") != "Bearer "+apiKey {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			embedTexts(w, r)
+		default:
+			embedTexts(w, r)
+		}
+	}
+}
+
+func embedTexts(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Input, Inputs []string
 		Truncate      bool
-	}
-	switch r.URL.Path {
-	case "/api/tags":
-		fmt.Fprint(w, `{"models":[{"name":"m:latest","model":"m:latest","digest":"d1"}]}`)
-		return
-	case "/info":
-		sha := "d1"
-		if _, err := os.Stat(r.Header.Get("X-None")); err == nil {
-			sha = "d2"
-		}
-		fmt.Fprintf(w, `{"model_id":"m","model_sha":%q,"max_client_batch_size":7}`, sha)
-		return
-	case "/v1/embeddings":
-		if r.Header.Get("Authorization") != "Bearer "+apiKey {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
 	}
 	if json.NewDecoder(r.Body).Decode(&in) != nil {
 		w.WriteHeader(http.StatusBadRequest)
