@@ -6,11 +6,11 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/tensor"
+	"github.com/mllmrec/mllmrec/internal/words"
 	"github.com/mllmrec/mllmrec/workspace"
 )
 
@@ -45,6 +45,7 @@ type explainer struct {
 	graph *tensor.CSR
 	x     *tensor.Matrix
 	norm  []float64
+	texts []workspace.ItemText // nil where the workspace has none
 }
 
 func (r *Recommender) loadExplainer() (*explainer, error) {
@@ -61,7 +62,20 @@ func (r *Recommender) loadExplainer() (*explainer, error) {
 			e.norm = append(e.norm, tensor.Norm2(e.x.Row(i)))
 		}
 	}
+	if _, ok := r.pipe.WS.Manifest().Stages[workspace.StageDescribe]; ok {
+		if e.texts, err = r.pipe.WS.ItemTexts(); err != nil {
+			return nil, err
+		}
+	}
 	return e, nil
+}
+
+// text is an item's whole text, the description of its picture included.
+func (e *explainer) text(i int32) string {
+	if e.texts != nil {
+		return e.texts[i].Text
+	}
+	return e.ds.Items[i].Text()
 }
 
 // because lists the strongest ties of item i to the history, edges of the graph first,
@@ -69,7 +83,7 @@ func (r *Recommender) loadExplainer() (*explainer, error) {
 func (e *explainer) because(i int32, history []int32, text []string) []Reason {
 	var reasons []Reason
 	for _, t := range text {
-		if words := sharedWords(t, e.ds.Items[i]); len(words) > 0 {
+		if words := sharedWords(t, e.text(i)); len(words) > 0 {
 			reasons = append(reasons, Reason{Via: ViaWords, Weight: float64(len(words)), Words: strings.Join(words, " ")})
 		}
 	}
@@ -126,21 +140,16 @@ func (e *explainer) cosine(i, j int32) float64 {
 	return float64(tensor.Dot(e.x.Row(int(i)), e.x.Row(int(j)))) / (e.norm[i] * e.norm[j])
 }
 
-// sharedWords returns the words of at least four letters that the sentence and the
-// item's own text have in common, in the sentence's order.
-func sharedWords(sentence string, item dataset.Item) []string {
-	split := func(s string) []string {
-		return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-	}
+// sharedWords returns the content words that the sentence and an item's text have in
+// common, in the sentence's order.
+func sharedWords(sentence, text string) []string {
 	has := map[string]bool{}
-	for _, w := range split(item.Text()) {
-		has[w] = true
-	}
+	words.Terms(text, func(t words.Term) { has[t.Text] = true })
 	var shared []string
-	for _, w := range split(sentence) {
-		if len([]rune(w)) >= 4 && has[w] && !slices.Contains(shared, w) {
-			shared = append(shared, w)
+	words.Terms(sentence, func(t words.Term) {
+		if !words.IsStop(t.Text) && has[t.Text] && !slices.Contains(shared, t.Text) {
+			shared = append(shared, t.Text)
 		}
-	}
+	})
 	return shared
 }

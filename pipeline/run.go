@@ -53,7 +53,11 @@ func (p *Pipeline) prepare(ctx context.Context, opt RunOptions) error {
 		if err := foreignConflicts(opt.Explicit); err != nil {
 			return err
 		}
+		p.emit(Event{Stage: workspace.StageEncode, Message: "imported vectors stand in for describe, reason and encode", End: true})
 		return p.Graph(ctx, opt.Graph)
+	}
+	if err := p.refuseWordless(); err != nil {
+		return err
 	}
 	steps := []func() error{
 		func() error { return p.Describe(ctx, opt.Author) },
@@ -67,6 +71,21 @@ func (p *Pipeline) prepare(ctx context.Context, opt RunOptions) error {
 		}
 	}
 	return nil
+}
+
+// refuseWordless fails where there is nothing to write texts from.
+func (p *Pipeline) refuseWordless() error {
+	ds, err := p.WS.Dataset()
+	if err != nil {
+		return err
+	}
+	for _, item := range ds.Items {
+		if item.Text() != "" || item.Image != "" {
+			return nil
+		}
+	}
+	return usererr.New("Import with texts, pictures or --item-features and --user-features; models bpr and lightgcn need none: mllmrec train "+p.WS.Dir()+" --model lightgcn.",
+		"none of the %d items has a text or a picture: MLLMRec has nothing to read", len(ds.Items))
 }
 
 // foreignConflicts refuses flags about texts where imported vectors stand in for them.

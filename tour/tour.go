@@ -22,9 +22,8 @@ import (
 // PageFile is the page to look at, in the output folder.
 const PageFile = "index.html"
 
-// Epochs is the default limit: the curve still rises slowly there, but a demo has a
-// minute.
-const Epochs = 60
+// Epochs is the default limit. Training mostly stops itself before; a demo has a minute.
+const Epochs = 150
 
 // Sentence is what the tour says to the cold-start recommender.
 const Sentence = "something red with stripes for the kitchen"
