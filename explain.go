@@ -27,7 +27,7 @@ type Reason struct {
 
 // The ways a reason reaches an item.
 const (
-	ViaAudience = "chosen together" // users with both items in their train history, and an edge for it (Eq. 8–9)
+	ViaAudience = "chosen together" // users with both items in their train history (Eq. 8–9)
 	ViaContent  = "similar content" // cosine of the two item vectors (Eq. 6–7)
 	ViaWords    = "same words"
 )
@@ -87,21 +87,41 @@ func (e *explainer) because(i int32, history []int32, text []string) []Reason {
 			reasons = append(reasons, Reason{Via: ViaWords, Weight: float64(len(words)), Words: strings.Join(words, " ")})
 		}
 	}
+	var nearest Reason // stands in where no tie is strong enough: the likeliest of weak ones
 	for _, h := range history {
 		r := Reason{Item: e.ds.Items[h].ID, Title: e.ds.Items[h].Title, Edge: e.edge(i, h)}
-		if both := e.together(i, h); r.Edge > 0 && both > 0 {
+		both, alike := e.together(i, h), e.cosine(i, h)
+		switch {
+		case r.Edge > 0 && both > 0:
 			r.Via, r.Weight = ViaAudience, float64(both)
-		} else if c := e.cosine(i, h); r.Edge > 0 || c >= minCosine {
-			r.Via, r.Weight = ViaContent, c
-		} else {
+		case r.Edge > 0, alike >= minCosine:
+			r.Via, r.Weight = ViaContent, alike
+		default:
+			nearest = nearer(nearest, r, both, alike)
 			continue
 		}
 		reasons = append(reasons, r)
+	}
+	if len(reasons) == 0 && nearest.Via != "" {
+		reasons = append(reasons, nearest)
 	}
 	slices.SortStableFunc(reasons, func(a, b Reason) int {
 		return cmp.Or(cmp.Compare(b.Edge, a.Edge), cmp.Compare(b.Weight, a.Weight))
 	})
 	return reasons[:min(len(reasons), reasonsEach)]
+}
+
+// nearer returns the stronger of two weak ties: a shared audience before likeness.
+func nearer(best, r Reason, both int, alike float64) Reason {
+	switch {
+	case both > 0 && (best.Via != ViaAudience || float64(both) > best.Weight):
+		r.Via, r.Weight = ViaAudience, float64(both)
+		return r
+	case best.Via != ViaAudience && alike > best.Weight:
+		r.Via, r.Weight = ViaContent, alike
+		return r
+	}
+	return best
 }
 
 // together counts the users with both items in their train history.

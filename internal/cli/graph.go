@@ -143,7 +143,7 @@ func (a *app) printGraphStats(s itemgraph.Stats) {
 		s.Degree.Mean, s.Degree.Max, s.InDegree.Max, percent(s.Similarity.Kept))
 	var rows [][]string
 	for _, b := range s.Degree.Histogram {
-		rows = append(rows, []string{fmt.Sprintf("%g to %g", b.Low, b.High), strconv.Itoa(b.Count)})
+		rows = append(rows, []string{degreeRange(b), strconv.Itoa(b.Count)})
 	}
 	table(w, []string{"degree", "items"}, rows)
 	fmt.Fprintln(w)
@@ -152,6 +152,13 @@ func (a *app) printGraphStats(s itemgraph.Stats) {
 		rows = append(rows, []string{strconv.FormatFloat(c.Similarity, 'f', 2, 64), percent(c.Share)})
 	}
 	table(w, []string{"similarity", "top-K edges below"}, rows)
+}
+
+func degreeRange(b itemgraph.Bin) string {
+	if b.High <= b.Low+1 {
+		return fmt.Sprintf("%g", b.Low)
+	}
+	return fmt.Sprintf("%g to %g", b.Low, b.High-1)
 }
 
 func percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 1, 64) + " %" }
