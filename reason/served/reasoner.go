@@ -111,7 +111,7 @@ func (r *Reasoner) FirstShown(req reason.ReasonRequest) int {
 //
 // Answer.Params tells how the history was read: history (whole, recurrent or latest),
 // shown, dropped, first_shown, steps. Tokens, seconds and attempts are of all steps and
-// tries.
+// tries but those that Options.Steps keeps: theirs are kept with them.
 func (r *Reasoner) Reason(ctx context.Context, req reason.ReasonRequest) (reason.Answer, error) {
 	if len(req.Items) == 0 {
 		return reason.Answer{}, fmt.Errorf("preference of user %q: no items", req.User)
@@ -132,7 +132,7 @@ type reading struct {
 	r      *Reasoner
 	req    reason.ReasonRequest
 	f      *fitter
-	answer reason.Answer // the last one; tokens, seconds and attempts of all
+	answer reason.Answer // the last one; tokens, seconds and attempts of all that nobody else keeps
 	steps  int
 }
 
@@ -235,7 +235,7 @@ func (d *reading) step(ctx context.Context, p prompt.Prompt, only, between bool)
 			return fmt.Errorf("look up a conclusion: %w", err)
 		}
 		if known {
-			d.add(p, a)
+			d.take(p, a, true)
 			return nil
 		}
 	}
@@ -250,16 +250,19 @@ func (d *reading) step(ctx context.Context, p prompt.Prompt, only, between bool)
 			}
 		}
 		if err == nil || try+1 >= tries || !mllm.ClassOf(err).Answer() || ctx.Err() != nil {
-			d.add(p, spent)
+			d.take(p, spent, err == nil && key != "")
 			return err
 		}
 	}
 }
 
-// add books an answer: its text takes the place of the one before.
-func (d *reading) add(p prompt.Prompt, a reason.Answer) {
+// take makes a the answer so far. What a kept one took is not booked here again.
+func (d *reading) take(p prompt.Prompt, a reason.Answer, kept bool) {
 	if a.Attempt == 1 { // the tokens of one request
 		d.f.observe(p, a.PromptTokens)
+	}
+	if kept {
+		a.PromptTokens, a.AnswerTokens, a.Seconds, a.Attempt = 0, 0, 0, 0
 	}
 	d.answer = sum(d.answer, a)
 }
