@@ -215,10 +215,12 @@ func TestMistakesInTemplatesNameTheirPlace(t *testing.T) {
 		"data altered":     {"describe.tmpl", "{{.Item}} {{html .Item}}", "shows data twice"},
 		"data printed":     {"describe.tmpl", "{{.Item}} {{printf \"%.200s\" .Item}}", "shows data twice"},
 		"data sliced":      {"describe.tmpl", "{{.Item}}\n{{slice .Item 5}}", "describe.tmpl:2:"},
-		"method":           {"describe.tmpl", "{{.Item}}{{slice .Item.String 150}}", "unknown variable .Item.String"},
-		"method, by chain": {"describe.tmpl", "{{.Item}}{{slice (.Item).String 150}}", "unknown variable .String"},
-		"method, by name":  {"describe.tmpl", "{{$x := .Item}}{{$x}}{{slice $x.String 150}}", "unknown variable .String"},
+		"data in pieces":   {"describe.tmpl", "{{.Item}}{{if eq .Words 7}}\n{{slice (print .Item) 170 190}}{{end}}", "describe.tmpl:2:2: the function slice"},
+		"method":           {"describe.tmpl", "{{.Item}}{{print .Item.String 150}}", "unknown variable .Item.String"},
+		"method, by chain": {"describe.tmpl", "{{.Item}}{{print (.Item).String 150}}", "unknown variable .String"},
+		"method, by name":  {"describe.tmpl", "{{$x := .Item}}{{$x}}{{print $x.String 150}}", "unknown variable .String"},
 		"no such template": {"describe.tmpl", "{{.Item}}\n{{template \"x\"}}", "describe.tmpl:2:"},
+		"endless":          {"describe.tmpl", "{{.Item}}{{range 1000000000}}0123456789{{end}}", "grows beyond"},
 		"not UTF-8":        {"describe.tmpl", "{{.Item}}\xff", "UTF-8"},
 		"too large":        {"describe.tmpl", "{{.Item}}" + strings.Repeat(" ", maxTemplate), "at most"},
 		"wrong name":       {"descibe.tmpl", "{{.Item}}", "name"},
@@ -301,6 +303,44 @@ func FuzzRender(f *testing.F) {
 		}
 		if p, err := s.Describe(reason.DescribeRequest{Item: item, Domain: shop}, Options{}); err != nil || strings.ContainsAny(p.System, "<>\x00") {
 			t.Fatalf("%v\n%s", err, p.System)
+		}
+	})
+}
+
+func FuzzTemplate(f *testing.F) {
+	for _, kind := range Kinds() {
+		f.Add(Default().Text(kind))
+	}
+	for _, s := range []string{"{{.Item}}", "{{define \"system\"}}{{.Domain}}{{end}}{{.Items}}", "{{with $x := .Item}}{{$x}}{{end}}", "{{if}}", "{{.Item | html}}",
+		"{{printf \"%s\" .Item}}", "{{print .Item 1}}", "{{slice (print .Item) 170 190}}{{.Item}}", "{{block \"system\" .}}{{.Words}}{{end}}{{.Item}}"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "range") || strings.Contains(text, "template") || len(text) > 2000 {
+			return // a template may loop or call itself; that is its author's to mind
+		}
+		for _, kind := range Kinds() {
+			src, err := parseTemplate(kind, "t.tmpl", text)
+			if err != nil {
+				if _, mine := usererr.Hint(err); !mine || !strings.Contains(err.Error(), "t.tmpl") {
+					t.Fatalf("%q: %v", text, err)
+				}
+				continue
+			}
+			s := &Set{templates: map[Kind]*source{kind: src}}
+			h := history()
+			var p Prompt
+			switch kind {
+			case Describe:
+				p, err = s.Describe(reason.DescribeRequest{Item: hostile}, Options{})
+			case Preference:
+				p, err = s.Preference(h, 4, Options{})
+			default:
+				p, err = s.Continue(h, "Likes wood.", 1, 4, Options{})
+			}
+			if err == nil && strings.Count(p.User, "BUY ME") > 1 || strings.Contains(p.System, "BUY ME") {
+				t.Fatalf("%q shows data outside of the fence:\n%s", text, p.User)
+			}
 		}
 	})
 }

@@ -40,8 +40,8 @@ func shown(kind Kind, v variables) []block {
 	return []block{v.Items, v.Previous}
 }
 
-// checkVariables finds variables that do not exist, also on branches that no test run
-// would take.
+// checkVariables finds variables that do not exist, and functions that may not be used,
+// also on branches that no test run would take.
 func checkVariables(kind Kind, body *template.Template) error {
 	known := variablesOf(kind)
 	for _, t := range body.Templates() {
@@ -67,6 +67,13 @@ func checkVariables(kind Kind, body *template.Template) error {
 				check(n, n.Field)
 			case *syntax.VariableNode:
 				check(n, n.Ident[1:])
+			case *syntax.IdentifierNode:
+				// Functions that take a text apart could show a piece of the data without its
+				// fence. What others make of it carries the mark, which render counts.
+				if found == nil && (n.Ident == "slice" || n.Ident == "index") {
+					where, _ := t.Tree.ErrorContext(n)
+					found = usererr.New("show each variable as it is", "prompt template %s: the function %s is not for prompts", where, n.Ident)
+				}
 			}
 		})
 		if found != nil {
@@ -109,7 +116,7 @@ func walk(v reflect.Value, visit func(syntax.Node)) {
 func (s *Set) render(kind Kind, v variables) (Prompt, error) {
 	src := s.templates[kind]
 	p := Prompt{Kind: kind, TemplateHash: src.hash, Source: src.name}
-	var user, system strings.Builder
+	var user, system bounded
 	if err := src.body.Execute(&user, v); err != nil {
 		return p, mistake(err, src.name)
 	}
@@ -135,6 +142,19 @@ func (s *Set) render(kind Kind, v variables) (Prompt, error) {
 		return p, mistake(errors.New("the prompt shows data twice, once not as it is"), src.name)
 	}
 	return p, nil
+}
+
+// maxPrompt bounds what a template may write: one with a loop in it could fill the memory.
+const maxPrompt = 64 << 20
+
+// bounded is a text that may not grow beyond maxPrompt.
+type bounded struct{ strings.Builder }
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > maxPrompt {
+		return 0, fmt.Errorf("the prompt grows beyond %d bytes", maxPrompt)
+	}
+	return b.Builder.Write(p)
 }
 
 // try renders made-up data, to find mistakes before a run does.
