@@ -71,8 +71,13 @@ func (s *server) request(p prompt.Prompt) mllm.Request {
 func (s *server) ask(ctx context.Context, p prompt.Prompt, try int) (reason.Answer, error) {
 	r := check.Vary(s.request(p), try)
 	resp, err := s.client.Generate(ctx, r)
-	resp.Text = check.Clean(resp.Text)
 	s.tokens.observe(r, resp)
+	return s.judge(p, r, resp, err)
+}
+
+// judge makes an answer of a response to p, sent as r, or finds what is wrong with it.
+func (s *server) judge(p prompt.Prompt, r mllm.Request, resp mllm.Response, err error) (reason.Answer, error) {
+	resp.Text = check.Clean(resp.Text)
 	a := reason.Answer{Text: resp.Text, Model: s.opt.Model, ModelDigest: resp.ModelDigest, Params: s.params(p, r), PromptHash: p.TemplateHash,
 		PromptTokens: resp.PromptTokens, AnswerTokens: resp.AnswerTokens, Seconds: resp.Seconds, Attempt: max(resp.Attempts, 1), Finish: resp.FinishReason}
 	if a.ModelDigest == "" {
