@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -18,6 +19,27 @@ func graphOptions(o itemgraph.Options) map[string]string {
 		"threshold": strconv.FormatFloat(float64(o.Threshold), 'g', -1, 32),
 		"denoise":   strconv.FormatBool(o.Denoise), "topology": strconv.FormatBool(o.Topology), "weights": string(o.Weights),
 	}
+}
+
+// RecordedGraph returns the options of the workspace's graph, or false where none was
+// built.
+func (p *Pipeline) RecordedGraph() (itemgraph.Options, bool, error) {
+	st, ok := p.WS.Manifest().Stages[workspace.StageGraph]
+	if !ok {
+		return itemgraph.Options{}, false, nil
+	}
+	o := itemgraph.Options{Variant: itemgraph.Variant(st.Options["variant"]), Weights: itemgraph.Weights(st.Options["weights"])}
+	var errs [5]error
+	o.K, errs[0] = strconv.Atoi(st.Options["k"])
+	o.JaccardK, errs[1] = strconv.Atoi(st.Options["jaccard_k"])
+	threshold, err := strconv.ParseFloat(st.Options["threshold"], 32)
+	o.Threshold, errs[2] = float32(threshold), err
+	o.Denoise, errs[3] = strconv.ParseBool(st.Options["denoise"])
+	o.Topology, errs[4] = strconv.ParseBool(st.Options["topology"])
+	if err := errors.Join(errs[:]...); err != nil {
+		return o, false, fmt.Errorf("options of stage %s in %s: %w", workspace.StageGraph, workspace.ManifestFile, err)
+	}
+	return o, true, nil
 }
 
 // Graph builds the refined item–item graph (Eq. 6–11) from item vectors and train

@@ -100,7 +100,9 @@ func (a *app) graphStatsCmd() *cobra.Command {
 		Short: "Degrees, similarities, and the share of edges below each similarity",
 		Long: `Stats prints the degree histogram of the graph, the histogram of cosines among each item's
 nearest neighbours, and the share of those edges below each similarity (the paper's
-Figure 1b): where the threshold cuts, and what it costs. --plot writes a picture.`,
+Figure 1b): where the threshold cuts, and what it costs. --plot writes a picture. Without
+a flag of the graph's it is about the graph that was built; with one, about the graph
+that these options would give.`,
 		Args: cobra.ExactArgs(1),
 	}
 	opt := graphFlags(cmd)
@@ -112,6 +114,13 @@ Figure 1b): where the threshold cuts, and what it costs. --plot writes a picture
 		p, err := a.open(args[0])
 		if err != nil {
 			return err
+		}
+		if !graphFlagGiven(cmd) {
+			if built, ok, err := p.RecordedGraph(); err != nil {
+				return err
+			} else if ok {
+				*opt = built
+			}
 		}
 		g, err := p.BuildGraph(cmd.Context(), *opt)
 		if err != nil {
@@ -152,6 +161,16 @@ func (a *app) printGraphStats(s itemgraph.Stats) {
 		rows = append(rows, []string{strconv.FormatFloat(c.Similarity, 'f', 2, 64), percent(c.Share)})
 	}
 	table(w, []string{"similarity", "top-K edges below"}, rows)
+}
+
+// graphFlagGiven reports whether any knob of the graph was set.
+func graphFlagGiven(cmd *cobra.Command) bool {
+	for _, name := range []string{"graph", "knn-k", "threshold", "jaccard-k", "denoise", "topology", "edge-weights"} {
+		if cmd.Flags().Changed(name) {
+			return true
+		}
+	}
+	return false
 }
 
 func degreeRange(b itemgraph.Bin) string {
