@@ -56,9 +56,9 @@ func (w *worker) settle(ctx context.Context, args chunkArgs) (reason.Report, err
 	var d reason.Describer
 	var r reason.Reasoner
 	if asker.describer != nil {
-		d = gatedDescriber{asker.describer, w.gate}
+		d = gatedDescriber{asker.describer, gate{w.tokens, ctx.Done()}}
 	} else {
-		r = gatedReasoner{asker.reasoner, w.gate}
+		r = gatedReasoner{asker.reasoner, gate{w.tokens, ctx.Done()}}
 	}
 	report, err := reason.Ask(ctx, p.Stage, questions, d, r, w.store, reason.Options{
 		Concurrency: min(w.opt.Concurrency, len(questions)), Attempts: p.Attempts, Backoff: w.opt.Backoff, Grace: w.opt.Grace,
@@ -178,7 +178,7 @@ func (w *worker) NextRetry(job *river.Job[chunkArgs]) time.Time {
 }
 
 // holdFor is how long a worker that cannot reach its model keeps a chunk.
-const holdFor = 5 * time.Second
+var holdFor = 5 * time.Second // a test shortens it
 
 func (w *worker) hold(ctx context.Context) {
 	t := time.NewTimer(holdFor)
@@ -208,40 +208,56 @@ func (w *worker) tell(note string) {
 	}
 }
 
-// pass waits for a token. Who waits has not asked yet, and may be stopped.
-func pass(ctx context.Context, gate chan struct{}) error {
-	select {
-	case gate <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// gate bounds the requests in flight over all chunks.
+type gate struct {
+	tokens chan struct{}
+	stop   <-chan struct{} // closed when the chunk is not to be worked on any more
 }
 
-// gatedDescriber bounds the requests in flight over all chunks.
+// pass waits for a token. Who waits has not asked yet, and does not begin to once the
+// chunk is stopped, though questions in flight go on.
+func (g gate) pass(ctx context.Context) error {
+	select {
+	case <-g.stop:
+	default:
+		select {
+		case g.tokens <- struct{}{}:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-g.stop:
+		}
+	}
+	// The engine tells a stop from a failure by its own context, which ends with stop, but
+	// an instant later.
+	time.Sleep(10 * time.Millisecond)
+	return context.Canceled
+}
+
+func (g gate) leave() { <-g.tokens }
+
 type gatedDescriber struct {
 	reason.Describer
-	gate chan struct{}
+	gate
 }
 
 func (g gatedDescriber) Describe(ctx context.Context, r reason.DescribeRequest) (reason.Answer, error) {
-	if err := pass(ctx, g.gate); err != nil {
+	if err := g.pass(ctx); err != nil {
 		return reason.Answer{}, err
 	}
-	defer func() { <-g.gate }()
+	defer g.leave()
 	return g.Describer.Describe(ctx, r)
 }
 
-// gatedReasoner is the same for preferences.
 type gatedReasoner struct {
 	reason.Reasoner
-	gate chan struct{}
+	gate
 }
 
 func (g gatedReasoner) Reason(ctx context.Context, r reason.ReasonRequest) (reason.Answer, error) {
-	if err := pass(ctx, g.gate); err != nil {
+	if err := g.pass(ctx); err != nil {
 		return reason.Answer{}, err
 	}
-	defer func() { <-g.gate }()
+	defer g.leave()
 	return g.Reasoner.Reason(ctx, r)
 }

@@ -119,12 +119,12 @@ var errEmpty = errors.New("the queue is empty")
 // worker is a process's side of the queue.
 type worker struct {
 	river.WorkerDefaults[chunkArgs]
-	id    string
-	host  string
-	store *postgres.Store
-	opt   Options
-	log   *slog.Logger
-	gate  chan struct{} // holds a token for each question in flight
+	id     string
+	host   string
+	store  *postgres.Store
+	opt    Options
+	log    *slog.Logger
+	tokens chan struct{} // one for each question in flight
 
 	stopping context.Context
 	stop     context.CancelCauseFunc
@@ -146,7 +146,7 @@ func newWorker(store *postgres.Store, opt Options) *worker {
 	rand.Read(tag[:]) // never fails; tells processes apart, nothing is computed from it
 	return &worker{
 		id: fmt.Sprintf("%.60s-%d-%s", host, os.Getpid(), hex.EncodeToString(tag[:])), host: host,
-		store: store, opt: opt, log: opt.Log, gate: make(chan struct{}, opt.Concurrency),
+		store: store, opt: opt, log: opt.Log, tokens: make(chan struct{}, opt.Concurrency),
 		leases: map[int64]*lease{}, writers: map[string]*factory{},
 		sum: reason.Report{Classes: map[string]int{}, Failures: []reason.Failure{}},
 	}
@@ -195,12 +195,17 @@ func (w *worker) writer(ctx context.Context, p *payload) (writer, error) {
 	w.mu.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.made || time.Since(f.tried) < againAfter {
-		return f.w, f.err
+	if !f.made && time.Since(f.tried) >= againAfter {
+		f.w, f.err = w.make(ctx, p)
+		f.made, f.tried = f.err == nil, time.Now()
 	}
-	f.w, f.err = w.make(ctx, p)
-	f.made, f.tried = f.err == nil, time.Now()
-	return f.w, f.err
+	if f.err != nil {
+		return writer{}, f.err
+	}
+	if id := f.w.id(); id != p.Writer {
+		return writer{}, fmt.Errorf("this worker's model is not the one asked for: it is %s, wanted is %s", id, p.Writer)
+	}
+	return f.w, nil
 }
 
 func (w *worker) make(ctx context.Context, p *payload) (made writer, err error) {
@@ -212,11 +217,5 @@ func (w *worker) make(ctx context.Context, p *payload) (made writer, err error) 
 	default:
 		return made, fmt.Errorf("this worker does not work on stage %q", p.Stage)
 	}
-	if err != nil {
-		return made, err
-	}
-	if id := made.id(); id != p.Writer {
-		return made, fmt.Errorf("this worker's model is not the one asked for: it is %s, wanted is %s", id, p.Writer)
-	}
-	return made, nil
+	return made, err
 }

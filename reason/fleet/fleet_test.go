@@ -1,0 +1,414 @@
+package fleet_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/mllm"
+	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/reason/fleet"
+	"github.com/mllmrec/mllmrec/reason/ledger"
+	"github.com/mllmrec/mllmrec/reason/ledger/postgres/pgtest"
+)
+
+func TestFleet(t *testing.T) {
+	server := pgtest.Start(t)
+	fleet.SetHold(200 * time.Millisecond)
+	t.Cleanup(func() { fleet.SetHold(5 * time.Second) })
+	for name, run := range map[string]func(*testing.T, string){
+		"descriptions are those of one process":    describes,
+		"two coordinators at once":                 twoCoordinators,
+		"a worker that stops hands back":           handsBack,
+		"a poisoned chunk blocks nobody":           poison,
+		"a model that is away costs no attempt":    away,
+		"a worker whose budget is used up stops":   budget,
+		"a worker that was silent loses its lease": lostLease,
+		"withdrawn jobs are not begun":             withdrawn,
+		"limit":                                    limited,
+		"status of a database without a queue":     noQueue,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, server.Database(t))
+		})
+	}
+}
+
+// pictures serves fake pictures; some cannot be read.
+type pictures struct{}
+
+func (pictures) Load(_ context.Context, ref string) (mllm.Image, error) {
+	if ref == "broken" {
+		return mllm.Image{}, errors.New("it is broken")
+	}
+	data := []byte("picture of " + ref)
+	sum := sha256.Sum256(data)
+	return mllm.Image{Data: data, MIME: "image/jpeg", SHA256: hex.EncodeToString(sum[:]), Width: 3, Height: len(ref)}, nil
+}
+
+func sqlite(t *testing.T) reason.Store {
+	s, err := ledger.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "generations.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func describes(t *testing.T, address string) {
+	var items []dataset.Item
+	for i := range 120 {
+		it := dataset.Item{ID: fmt.Sprint("u", i), Title: fmt.Sprint("thing ", i), Image: fmt.Sprint("shared ", i/2)}
+		switch i % 10 {
+		case 3:
+			it.Image = ""
+		case 4:
+			it.Image = "broken"
+		}
+		items = append(items, it)
+	}
+	m := newModel(t)
+	c := &caller{URL: m.URL, Model: "m"}
+	opt := reason.DescribeOptions{Options: quick}
+	file := sqlite(t)
+	want, alone, err := reason.DescribeItems(t.Context(), items, pictures{}, c, file, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := m.total.Load()
+	f := openFleet(t, address)
+	startWorker(t, address, workerOptions("w"))
+	got, report, err := f.DescribeItems(t.Context(), items, pictures{}, c, opt, fleet.Order{Spec: c.spec(), Chunk: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("texts: %s", diff)
+	}
+	if diff := cmp.Diff(contents(t, file, reason.StageDescribe), contents(t, f.Store(), reason.StageDescribe)); diff != "" {
+		t.Errorf("ledger: %s", diff)
+	}
+	byName := cmpopts.SortSlices(func(a, b reason.Failure) bool { return a.Subject < b.Subject })
+	if diff := cmp.Diff(alone, report, cmpopts.IgnoreFields(reason.Report{}, "Seconds"), byName); diff != "" {
+		t.Errorf("report: %s", diff)
+	}
+	if n := m.total.Load(); n != 2*before {
+		t.Errorf("%d requests after %d", n-before, before)
+	}
+	// A second run asks again for what failed, and for nothing else.
+	_, report, err = f.DescribeItems(t.Context(), items, pictures{}, c, opt, fleet.Order{Spec: c.spec()})
+	if err != nil || report.Answered != 0 || report.Stored != alone.Answered || report.Asked != 1 || report.Quarantined != 1 {
+		t.Errorf("second run: %+v, %v", report, err)
+	}
+}
+
+// Overlapping orders, cut differently, ask each question once.
+func twoCoordinators(t *testing.T, address string) {
+	d, catalogue := shop(90)
+	m := newModel(t)
+	c := &caller{URL: m.URL, Model: "m"}
+	var wg sync.WaitGroup
+	texts := make([]any, 3)
+	for i := range texts {
+		f := openFleet(t, address)
+		wg.Go(func() {
+			got, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec(), Chunk: 5 + i})
+			if err != nil {
+				t.Error(err)
+			}
+			texts[i] = got
+		})
+	}
+	startWorker(t, address, workerOptions("a"))
+	startWorker(t, address, workerOptions("b"))
+	wg.Wait()
+	if diff := cmp.Diff(texts[0], texts[1]) + cmp.Diff(texts[0], texts[2]); diff != "" {
+		t.Error(diff)
+	}
+	// u0, u37, u74 fail once.
+	if n := m.total.Load(); n != 93 {
+		t.Errorf("%d requests for 90 users", n)
+	}
+}
+
+func handsBack(t *testing.T, address string) {
+	d, catalogue := shop(40)
+	m := newModel(t)
+	m.delay = func(asking) time.Duration { return 300 * time.Millisecond }
+	c := &caller{URL: m.URL, Model: "m"}
+	f := openFleet(t, address)
+	stop := startWorker(t, address, workerOptions("first"))
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec()})
+		done <- err
+	}()
+	until(t, func() bool { return m.askedBy("first") >= 2 })
+	report, err := stop()
+	if err != nil || report.Answered == 0 {
+		t.Errorf("the worker stopped with %+v, %v", report, err)
+	}
+	s := status(t, f)
+	if len(s.Workers) != 0 || s.Jobs["running"] != 0 || s.Jobs["available"] == 0 {
+		t.Errorf("after the worker stopped: %+v", s)
+	}
+	if n := m.askedBy("first"); n > 8 {
+		t.Errorf("%d asked, though only four were in flight", n)
+	}
+	m.delay = nil
+	startWorker(t, address, workerOptions("second"))
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	for s, n := range m.asked {
+		if n > 1 && s != "u0/-1" && s != "u37/-1" {
+			t.Errorf("%s was asked %d times", s, n)
+		}
+	}
+	var attempts int
+	if err := f.Store().Pool().QueryRow(t.Context(), "SELECT max(attempt) FROM mllmrec.river_job").Scan(&attempts); err != nil || attempts != 1 {
+		t.Errorf("a chunk handed back counts %d attempts, %v", attempts, err)
+	}
+}
+
+func poison(t *testing.T, address string) {
+	d, catalogue := shop(30)
+	m := newModel(t)
+	c := &caller{URL: m.URL, Model: "m"}
+	f := openFleet(t, address)
+	opt := reason.ReasonOptions{Options: quick}
+	var questions []reason.Question
+	if err := reason.UnansweredPreferences(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, f.Store(), opt, func(q reason.Question) error {
+		questions = append(questions, q)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var b fleet.Batch
+	job := fleet.Job{Stage: reason.StageReason, Domain: quick.Domain, Writer: c.ID(), Spec: c.spec()}
+	enqueue := func(qs []reason.Question) {
+		if err := f.Enqueue(t.Context(), &b, job, qs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enqueue(questions[:5])
+	job.Writer = "a model that nobody has"
+	enqueue(questions[5:10])
+	job.Writer, job.Domain = c.ID(), "another domain, so that keys do not fit"
+	enqueue(questions[10:15])
+	job.Domain = quick.Domain
+	enqueue(questions[15:20])
+	execute(t, f, "UPDATE mllmrec.chunk SET payload = 'junk' WHERE job = (SELECT max(id) FROM mllmrec.river_job)")
+	enqueue(questions[20:])
+	execute(t, f, "UPDATE mllmrec.river_job SET max_attempts = 2")
+	startWorker(t, address, workerOptions("w"))
+	res, err := f.Wait(t.Context(), &b, nil)
+	if err != nil || res.Report.Answered != 15 || len(res.GivenUp) != 3 {
+		t.Errorf("got %+v, %v", res, err)
+	}
+	told := strings.Join(res.GivenUp, "\n")
+	for _, want := range []string{"not the one asked for", "key does not fit", "read chunk"} {
+		if !strings.Contains(told, want) {
+			t.Errorf("nothing is told of %q: %s", want, told)
+		}
+	}
+	// What was given up may be ordered anew.
+	_, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, opt, fleet.Order{Spec: c.spec()})
+	if err != nil || report.Stored != 15 || report.Answered != 15 {
+		t.Errorf("ordered anew: %+v, %v", report, err)
+	}
+}
+
+// failing is a reasoner that fails n times in a way that is not the question's fault.
+type failing struct {
+	*caller
+	mu    *sync.Mutex
+	n     *int
+	class mllm.Class
+}
+
+func (r failing) Reason(ctx context.Context, q reason.ReasonRequest) (reason.Answer, error) {
+	r.mu.Lock()
+	fails := *r.n > 0
+	*r.n--
+	r.mu.Unlock()
+	if fails {
+		return reason.Answer{}, &mllm.Error{Class: r.class, Err: errors.New("by order")}
+	}
+	return r.caller.Reason(ctx, q)
+}
+
+func failingOptions(name string, class mllm.Class, n int) fleet.Options {
+	opt := workerOptions(name)
+	mu := &sync.Mutex{}
+	opt.Reasoner = func(_ context.Context, spec json.RawMessage, _ reason.Store) (reason.Reasoner, error) {
+		c := &caller{Worker: name}
+		return failing{c, mu, &n, class}, json.Unmarshal(spec, c)
+	}
+	return opt
+}
+
+func away(t *testing.T, address string) {
+	d, catalogue := shop(30)
+	m := newModel(t)
+	c := &caller{URL: m.URL, Model: "m"}
+	f := openFleet(t, address)
+	startWorker(t, address, failingOptions("w", mllm.Unavailable, 12))
+	noted := false
+	_, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec(), Progress: func(p fleet.Progress) {
+		noted = noted || strings.Contains(p.Note, "by order")
+	}})
+	if err != nil || report.Answered != 30 || report.Quarantined != 0 {
+		t.Errorf("got %+v, %v", report, err)
+	}
+	if !noted {
+		t.Error("nothing was told of the worker's trouble")
+	}
+	var attempts int
+	if err := f.Store().Pool().QueryRow(t.Context(), "SELECT max(attempt) FROM mllmrec.river_job").Scan(&attempts); err != nil || attempts != 1 {
+		t.Errorf("attempts: %d, %v", attempts, err)
+	}
+}
+
+func budget(t *testing.T, address string) {
+	d, catalogue := shop(30)
+	m := newModel(t)
+	c := &caller{URL: m.URL, Model: "m"}
+	f := openFleet(t, address)
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec()})
+		done <- err
+	}()
+	_, err := fleet.RunWorker(t.Context(), address, failingOptions("poor", mllm.OverBudget, 1))
+	if mllm.ClassOf(err) != mllm.OverBudget {
+		t.Errorf("the worker ended with %v", err)
+	}
+	startWorker(t, address, workerOptions("rich"))
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// A worker that was silent for so long that another took its chunk stops asking about
+// it, and does not book that chunk's end.
+func lostLease(t *testing.T, address string) {
+	d, catalogue := shop(16)
+	m := newModel(t)
+	m.delay = func(asking) time.Duration { return 400 * time.Millisecond }
+	c := &caller{URL: m.URL, Model: "m"}
+	f := openFleet(t, address)
+	startWorker(t, address, workerOptions("silent"))
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec()})
+		done <- err
+	}()
+	until(t, func() bool { return m.askedBy("silent") > 0 })
+	execute(t, f, "UPDATE mllmrec.river_job SET attempt = attempt + 1, attempted_by = array_append(attempted_by, 'another') WHERE state = 'running'")
+	time.Sleep(time.Second)
+	asked := m.askedBy("silent")
+	time.Sleep(time.Second)
+	if n := m.askedBy("silent"); n != asked || n > 12 {
+		t.Errorf("the worker went on asking: %d, then %d", asked, n)
+	}
+	if s := status(t, f); s.Jobs["running"] != 1 {
+		t.Errorf("the job was touched: %+v", s)
+	}
+	execute(t, f, "UPDATE mllmrec.river_job SET state = 'available' WHERE state = 'running'")
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func withdrawn(t *testing.T, address string) {
+	d, catalogue := shop(40)
+	m := newModel(t)
+	c := &caller{URL: m.URL, Model: "m"}
+	f := openFleet(t, address)
+	ctx, cancel := context.WithCancel(t.Context())
+	_, _, err := f.ReasonUsers(ctx, d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec(), Progress: func(p fleet.Progress) {
+		if p.Chunks["available"] == 3 {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if n, err := f.Withdraw(t.Context(), reason.StageDescribe); n != 0 || err != nil {
+		t.Errorf("%d jobs of the other stage were withdrawn, %v", n, err)
+	}
+	if n, err := f.Withdraw(t.Context(), ""); n != 3 || err != nil {
+		t.Errorf("%d of 3 jobs were withdrawn, %v", n, err)
+	}
+	opt := workerOptions("w")
+	opt.UntilEmpty = true
+	if _, err := fleet.RunWorker(t.Context(), address, opt); err != nil || m.total.Load() != 0 {
+		t.Errorf("%d were asked, %v", m.total.Load(), err)
+	}
+}
+
+func limited(t *testing.T, address string) {
+	d, catalogue := shop(40)
+	m := newModel(t)
+	c := &caller{URL: m.URL, Model: "m"}
+	f := openFleet(t, address)
+	startWorker(t, address, workerOptions("w"))
+	opt := reason.ReasonOptions{Options: quick}
+	opt.Limit = 10
+	texts, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, opt, fleet.Order{Spec: c.spec()})
+	if err != nil || report.Answered != 10 || report.Pending != 30 || report.Quarantined != 0 || len(report.Failures) != 0 || len(texts) != 40 {
+		t.Errorf("got %+v, %v", report, err)
+	}
+	if !slices.Contains([]int64{10, 11}, m.total.Load()) { // u0 fails once
+		t.Errorf("%d requests", m.total.Load())
+	}
+}
+
+func noQueue(t *testing.T, address string) {
+	f := openFleet(t, address)
+	execute(t, f, "DROP SCHEMA mllmrec CASCADE")
+	s, err := fleet.Status(t.Context(), f.Store().Pool())
+	if err != nil || len(s.Jobs) != 0 || len(s.Workers) != 0 {
+		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
+func until(t *testing.T, ready func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !ready(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not come to that")
+		}
+	}
+}
+
+func status(t *testing.T, f *fleet.Fleet) *fleet.State {
+	t.Helper()
+	s, err := fleet.Status(t.Context(), f.Store().Pool())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func execute(t *testing.T, f *fleet.Fleet, query string) {
+	t.Helper()
+	if _, err := f.Store().Pool().Exec(t.Context(), query); err != nil {
+		t.Fatal(err)
+	}
+}
