@@ -77,7 +77,7 @@ const (
 )
 
 func (c *collector) collect(ctx context.Context, q reason.Question) error {
-	if c.opt.Limit > 0 && c.batch.Questions+len(c.pending) >= c.opt.Limit {
+	if c.opt.Limit != 0 && c.batch.Questions+len(c.pending) >= c.opt.Limit {
 		return errLimit
 	}
 	c.pending = append(c.pending, q)
