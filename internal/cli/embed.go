@@ -62,6 +62,9 @@ func embed(ctx context.Context, enc encoder.Encoder, r io.Reader, w io.Writer) e
 	var texts []string
 	first := 1
 	flush := func() error {
+		if len(texts) == 0 {
+			return nil
+		}
 		if err := writeVectors(ctx, enc, texts, out); err != nil {
 			return fmt.Errorf("lines %d to %d: %w", first, first+len(texts)-1, err)
 		}
@@ -71,19 +74,18 @@ func embed(ctx context.Context, enc encoder.Encoder, r io.Reader, w io.Writer) e
 	}
 	for {
 		line, err := readLine(in)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("line %d: %w", first+len(texts), err)
+		if errors.Is(err, io.EOF) {
+			return flush()
 		}
-		if err == nil {
-			texts = append(texts, line)
+		if err != nil {
+			before := flush()
+			return errors.Join(before, fmt.Errorf("line %d: %w", first, err))
 		}
-		if len(texts) > 0 && (err != nil || len(texts) == embedBatch || !lineWaits(in)) {
+		texts = append(texts, line)
+		if len(texts) == embedBatch || !lineWaits(in) {
 			if err := flush(); err != nil {
 				return err
 			}
-		}
-		if err != nil {
-			return nil
 		}
 	}
 }
