@@ -47,7 +47,7 @@ type DescribeRequest struct {
 	Item    dataset.Item
 	Image   mllm.Image
 	Domain  string // what the shop sells: "baby products"
-	Attempt int    // 1 for the first try in the subject's life; a retry may change its seed
+	Attempt int    // 1, and one more for each unusable answer so far: a retry after one may change its seed. A failure on the way to the answer changes nothing, so that faults leave no trace in the result
 }
 
 // HistoryItem is one item of a history as a reasoner sees it.

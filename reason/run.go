@@ -16,6 +16,7 @@ import (
 type question struct {
 	about  Generation // key, stage, subject, fold and provenance
 	ask    func(ctx context.Context, attempt int) (Answer, error)
+	bad    int                 // unusable answers so far: only these make the next attempt differ
 	settle func(g *Generation) // called once: with the answer, or nil where there is none
 
 	describe *DescribeRequest // what is asked: one of the two
@@ -140,6 +141,9 @@ func (r *run) open(ctx context.Context, lo, hi int, prepare func(context.Context
 		}
 		if known { // what failed attempts took stays on the bill
 			q.about.Attempt, q.about.Seconds = g.Attempt, g.Seconds
+			if mllm.Class(g.Class).Answer() {
+				q.bad = g.Attempt
+			}
 			q.about.PromptTokens, q.about.AnswerTokens = g.PromptTokens, g.AnswerTokens
 		}
 		open = append(open, q)
@@ -227,9 +231,12 @@ func (r *run) try(ctx context.Context, q *question) outcome {
 	g := q.about
 	for try := 1; ; try++ {
 		g.Attempt++
-		a, err := r.ask(callCtx, q, g.Attempt)
+		a, err := r.ask(callCtx, q, 1+q.bad)
 		fill(&g, a)
 		class := mllm.ClassOf(err)
+		if class.Answer() {
+			q.bad++
+		}
 		r.book(func(rep *Report) {
 			rep.Asked++
 			rep.PromptTokens += int64(a.PromptTokens)

@@ -303,3 +303,23 @@ func BenchmarkReasonOffline(b *testing.B) {
 		}
 	}
 }
+
+func TestFaultsOnTheWayChangeNothing(t *testing.T) {
+	d, catalogue := shop(20, 40, 4)
+	failed := map[string]int{}
+	var mu sync.Mutex
+	e := &echo{id: "e", fault: func(r reason.ReasonRequest) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if failed[r.User]++; failed[r.User] <= 2 {
+			return failWith(mllm.Network)
+		}
+		return nil
+	}}
+	if _, _, err := reason.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, newLedger(t), reason.ReasonOptions{Options: quick}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{1, 1, 1}, e.attempts["u3/-1"]); diff != "" {
+		t.Errorf("attempts that differ in what is asked: %s", diff)
+	}
+}
