@@ -43,10 +43,15 @@ type Recommender struct {
 // Option changes how a workspace is opened.
 type Option func(*options)
 
-type options struct{ run string }
+type options struct{ run, writer string }
 
 // WithRun chooses a run; the default is the latest finished one.
 func WithRun(id string) Option { return func(o *options) { o.run = id } }
+
+// WithWriter chooses who writes the preferences of people never seen (see
+// [Recommender.ForHistory]), as the command line's --mllm does: "offline" needs no model
+// server. The default is the author of the workspace's own preferences.
+func WithWriter(mllm string) Option { return func(o *options) { o.writer = mllm } }
 
 // Open loads the workspace in dir and its latest finished run.
 func Open(ctx context.Context, dir string, opts ...Option) (*Recommender, error) {
@@ -58,7 +63,7 @@ func Open(ctx context.Context, dir string, opts ...Option) (*Recommender, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &pipeline.Pipeline{WS: ws}
+	p := &pipeline.Pipeline{WS: ws, Writer: o.writer}
 	run, err := p.FindRun(o.run)
 	if err != nil {
 		return nil, err

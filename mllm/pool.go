@@ -133,6 +133,15 @@ func (p *Pool) Endpoint() string {
 	return fmt.Sprintf("%d endpoints", len(p.endpoints))
 }
 
+// Capacity is how many requests may be in flight at a time, over all endpoints.
+func (p *Pool) Capacity() int {
+	n := 0
+	for _, e := range p.endpoints {
+		n += e.limit
+	}
+	return n
+}
+
 // Generate implements Client. Transient failures are tried again, on another endpoint
 // if one is free; what blames the request or the answer is returned.
 func (p *Pool) Generate(ctx context.Context, r Request) (Response, error) {

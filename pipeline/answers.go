@@ -2,9 +2,12 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/mllmrec/mllmrec/reason"
 	"github.com/mllmrec/mllmrec/reason/ledger"
@@ -19,40 +22,74 @@ type Answers struct {
 	Quarantined int `json:"quarantined"`
 }
 
+// begun is what a reasoning stage notes of itself when it begins, so that others can
+// count while it runs and after it was killed.
+type begun struct {
+	Stage   string    `json:"stage"`
+	Model   string    `json:"model,omitempty"` // whose answers count; empty: everybody's
+	Total   int       `json:"total"`
+	Started time.Time `json:"started"`
+}
+
+func begunFile(stage string) string { return "texts/" + stage + ".begun.json" }
+
+// noteBegun is best effort: without the note, status is less exact while the stage runs.
+func (p *Pipeline) noteBegun(stage string, a *author, total int) {
+	b := begun{Stage: stage, Total: total, Started: time.Now().UTC()}
+	if !a.free() {
+		b.Model = a.opt.model()
+	}
+	if path, err := p.fileFor(begunFile(stage)); err == nil {
+		writeJSON(path, b) //nolint:errcheck // see above
+	}
+}
+
 // Answers reports both reasoning stages: from the manifest where a stage has finished,
 // from the ledger while it runs.
 func (p *Pipeline) Answers(ctx context.Context) (describe, preferences Answers, err error) {
 	m := p.WS.Manifest()
-	counts, err := p.ledgerCounts(ctx)
-	if err != nil {
+	if describe, err = p.answers(ctx, workspace.StageDescribe, m.Items); err != nil {
 		return describe, preferences, err
 	}
-	of := func(stage string, total int) Answers {
-		if st, ok := m.Stages[stage]; ok {
-			return answersOf(st)
-		}
-		a := Answers{Total: total}
-		for _, c := range counts {
-			switch {
-			case c.Stage != stage:
-			case c.Status == reason.StatusOK:
-				a.Done = min(a.Done+c.Generations, total)
-			case c.Status == reason.StatusQuarantined:
-				a.Quarantined += c.Generations
-			}
-		}
-		return a
+	preferences, err = p.answers(ctx, workspace.StageReason, m.Users)
+	return describe, preferences, err
+}
+
+func (p *Pipeline) answers(ctx context.Context, stage string, total int) (Answers, error) {
+	st, finished := p.WS.Manifest().Stages[stage]
+	note, running := p.readBegun(stage)
+	running = running && note.Started.After(st.Finished)
+	if finished && !running {
+		return answersOf(st), nil
 	}
-	return of(workspace.StageDescribe, m.Items), of(workspace.StageReason, m.Users), nil
+	if running {
+		total = note.Total
+	}
+	counts, err := p.ledgerCounts(ctx)
+	if err != nil {
+		return Answers{}, err
+	}
+	a := Answers{Total: total}
+	for _, c := range counts {
+		switch {
+		case c.Stage != stage || note.Model != "" && c.Model != note.Model:
+		case c.Status == reason.StatusOK:
+			a.Done = min(a.Done+c.Generations, total)
+		case c.Status == reason.StatusQuarantined:
+			a.Quarantined = min(a.Quarantined+c.Generations, total)
+		}
+	}
+	return a, nil
+}
+
+func (p *Pipeline) readBegun(stage string) (b begun, ok bool) {
+	raw, err := os.ReadFile(p.WS.Path(begunFile(stage)))
+	return b, err == nil && json.Unmarshal(raw, &b) == nil
 }
 
 func answersOf(st workspace.Stage) Answers {
-	n := func(key string) int {
-		f, _ := st.Info[key].(float64) // JSON numbers
-		return int(f)
-	}
-	a := Answers{Total: n("total"), Failed: n("image_failed"), Quarantined: n("quarantined")}
-	a.Done = a.Total - n("pending") - a.Failed - a.Quarantined
+	a := Answers{Total: infoCount(st, "total"), Failed: infoCount(st, "image_failed"), Quarantined: infoCount(st, "quarantined")}
+	a.Done = a.Total - infoCount(st, "pending") - a.Failed - a.Quarantined
 	return a
 }
 
@@ -66,5 +103,8 @@ func (p *Pipeline) ledgerCounts(ctx context.Context) ([]reason.Count, error) {
 		return nil, err
 	}
 	counts, err := store.Counts(ctx)
-	return counts, errors.Join(err, store.Close())
+	if err := errors.Join(err, store.Close()); err != nil {
+		return nil, fmt.Errorf("count answers: %w", err)
+	}
+	return counts, nil
 }

@@ -3,46 +3,66 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	mllmimage "github.com/mllmrec/mllmrec/mllm/image"
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/reason"
-	"github.com/mllmrec/mllmrec/reason/ledger"
+	"github.com/mllmrec/mllmrec/reason/offline"
 	"github.com/mllmrec/mllmrec/workspace"
 )
 
+// writerDescribe and writerReason name the options that hold who wrote.
+const (
+	writerDescribe = "describer"
+	writerReason   = "reasoner"
+)
+
 // Describe writes the text of every item: its metadata and a description of its
-// picture (Eq. 1–2).
-func (p *Pipeline) Describe(ctx context.Context, opt AuthorOptions) (err error) {
+// picture (Eq. 1–2). A finished stage in which answers are missing goes on with them.
+func (p *Pipeline) Describe(ctx context.Context, opt AuthorOptions) error {
+	a, err := newAuthor(opt)
+	if err != nil {
+		return err
+	}
+	return p.describe(ctx, a)
+}
+
+func (p *Pipeline) describe(ctx context.Context, a *author) (err error) {
 	if err := p.refuseForeign(workspace.StageDescribe); err != nil {
 		return err
 	}
-	a, err := p.newAuthor(ctx, opt)
+	if err := refuseHistoryOptions(a.opt); err != nil {
+		return err
+	}
+	options := map[string]string{"mllm": a.opt.MLLM}
+	a.opt.Pictures.record(options)
+	settings, err := a.describerSettings(ctx)
 	if err != nil {
 		return err
 	}
-	options := map[string]string{"mllm": opt.MLLM, "describer": a.describer.ID()}
-	if p.fresh(workspace.StageDescribe, options) {
+	d, err := a.describer(ctx)
+	if err != nil {
+		if unreachable(err) && p.settledUnseen(workspace.StageDescribe, writerDescribe, settings, options) {
+			return p.skipped(workspace.StageDescribe)
+		}
+		return err
+	}
+	options[writerDescribe] = d.ID()
+	if p.settled(workspace.StageDescribe, options) {
 		return p.skipped(workspace.StageDescribe)
 	}
 	start := time.Now()
-	ds, err := p.WS.Dataset()
-	if err != nil {
-		return err
-	}
-	store, err := ledger.OpenSQLite(ctx, p.WS.Path(workspace.GenerationsFile))
+	store, err := p.openLedger(ctx, a.opt.Store)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	loader, err := mllmimage.NewLoader(mllmimage.Options{})
+	ds, err := p.WS.Dataset()
 	if err != nil {
 		return err
 	}
-	defer loader.Close() //nolint:errcheck // nothing is written through it
-	texts, report, err := reason.DescribeItems(ctx, ds.Items, images{p.WS, loader}, a.describer, store,
-		reason.DescribeOptions{Options: p.reasonOptions(a, workspace.StageDescribe, start)})
+	texts, report, err := p.describeItems(ctx, a, d, ds.Items, store, p.reasonOptions(a, workspace.StageDescribe))
 	if err != nil {
 		return err
 	}
@@ -50,35 +70,58 @@ func (p *Pipeline) Describe(ctx context.Context, opt AuthorOptions) (err error) 
 		return err
 	}
 	err = p.record(workspace.StageDescribe, options, start, []string{workspace.ItemTextsFile}, workspace.Stage{
-		Provenance: workspace.ProvenanceTrainOnly, Info: reportInfo(report)})
+		Provenance: workspace.ProvenanceTrainOnly, Info: reportInfo(a, settings, report)})
 	if err != nil {
 		return err
 	}
-	p.done(workspace.StageDescribe, start, "%d item texts, %d with a described picture%s", report.Total, report.Stored+report.Answered, troubles(report))
+	p.done(workspace.StageDescribe, start, "%d item texts, %d with a described picture%s%s", report.Total, report.Stored+report.Answered, paid(a), troubles(report))
 	return nil
 }
 
-// reportInfo keeps the counts of a report in the manifest.
-func reportInfo(r reason.Report) map[string]any {
-	return map[string]any{"total": r.Total, "stored": r.Stored, "answered": r.Answered, "neutral": r.Neutral, "plain": r.Plain,
-		"quarantined": r.Quarantined, "image_failed": r.ImageFailed, "pending": r.Pending, "classes": r.Classes}
+// describeItems asks about items, with pictures from where the author's options say.
+func (p *Pipeline) describeItems(ctx context.Context, a *author, d reason.Describer, items []dataset.Item, store reason.Store, ropt reason.Options) ([]workspace.ItemText, reason.Report, error) {
+	source, items, err := p.openPictures(a.opt.Pictures, items, !a.free() || anyURL(items))
+	if err != nil {
+		return nil, reason.Report{}, err
+	}
+	defer source.Close() //nolint:errcheck // nothing is written through it
+	opt := reason.DescribeOptions{Options: ropt}
+	if !a.free() {
+		opt.Fallback = offline.Describer{}
+	}
+	return reason.DescribeItems(ctx, items, source, d, store, opt)
 }
 
-// troubles says in words what did not go as hoped.
-func troubles(r reason.Report) string {
-	s := ""
-	if r.ImageFailed > 0 {
-		s += fmt.Sprintf(", %d pictures unreadable", r.ImageFailed)
+// describerSettings is the describer's ID as far as it is known without a server.
+func (a *author) describerSettings(ctx context.Context) (string, error) {
+	silent, err := silentAuthor(a.opt)
+	if err != nil {
+		return "", err
 	}
-	if r.Quarantined > 0 {
-		s += fmt.Sprintf(", %d quarantined (a marked fallback stands in; the next run tries again)", r.Quarantined)
+	d, err := silent.describer(ctx)
+	if err != nil {
+		return "", err
 	}
-	for i, f := range r.Failures {
-		if i == 5 {
-			s += "\n          …"
-			break
+	return d.ID(), nil
+}
+
+// refuseHistoryOptions refuses what only means something to preferences.
+func refuseHistoryOptions(o AuthorOptions) error {
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{{"window", o.Window != 0}, {"long-history", o.LongHistory != ""}, {"latest", o.LatestN != 0}} {
+		if f.set {
+			return usererr.New("It is for 'mllmrec reason'.", "--%s has no effect on descriptions", f.name)
 		}
-		s += fmt.Sprintf("\n          %s: %s: %s", f.Subject, f.Class, f.Error)
 	}
-	return s
+	return nil
+}
+
+// paid says what the run cost, if that is known.
+func paid(a *author) string {
+	if c := cost(a.pool); c != "" {
+		return ", " + c
+	}
+	return ""
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/mllmrec/mllmrec/model"
 	"github.com/mllmrec/mllmrec/reason"
 	"github.com/mllmrec/mllmrec/train"
-	"github.com/mllmrec/mllmrec/workspace"
 )
 
 const leakModel = "mllmrec"
@@ -66,7 +65,7 @@ func (p *Pipeline) measureLeak(ctx context.Context, ds *dataset.Dataset, seed ui
 // without storing either.
 func (p *Pipeline) vectorsFrom(ctx context.Context, ds *dataset.Dataset, scope dataset.Scope) (*tensor.Matrix, error) {
 	p.emit(Event{Stage: "audit", Message: fmt.Sprintf("writing preferences from %s interactions", scope)})
-	a, err := p.newAuthor(ctx, AuthorOptions{MLLM: p.WS.Manifest().Stages[workspace.StageReason].Options["mllm"]})
+	a, err := newAuthor(AuthorOptions{MLLM: Offline}) // measured where texts cost nothing only; see wantMeasure
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +74,10 @@ func (p *Pipeline) vectorsFrom(ctx context.Context, ds *dataset.Dataset, scope d
 		return nil, err
 	}
 	h := PreferenceOptions{History: string(scope)}.histories(ds)
-	reasoner := a.reasoner(corpus)
+	reasoner, err := a.reasoner(ctx, corpus, nil)
+	if err != nil {
+		return nil, err
+	}
 	texts := make([]string, ds.Users())
 	for u := range texts {
 		req := reason.ReasonRequest{User: ds.UserIDs[u], Fold: reason.FullFold, Domain: ds.Domain, Attempt: 1}

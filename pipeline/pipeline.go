@@ -23,6 +23,7 @@ type Pipeline struct {
 	WS      *workspace.Workspace
 	Observe Observer // progress; may be nil
 	Force   bool     // redo stages that are fresh
+	Writer  string   // who writes preferences of people never seen, as AuthorOptions.MLLM; "" = who wrote the others
 }
 
 // Observer receives progress. It is called from one goroutine at a time.
@@ -35,15 +36,22 @@ type Event struct {
 	Done    int           // units finished
 	Total   int           // units in all; 0 where that is unknown
 	Elapsed time.Duration // since the stage began
+	Left    time.Duration // where the stage knows better than Elapsed tells: till its end; below 0 = unknown
 	End     bool          // the stage is done (or an epoch is): print and keep
 }
 
 // Final reports whether the line should stay.
 func (e Event) Final() bool { return e.End }
 
+// beforeETA is how long a stage has to work before its rate means anything.
+const beforeETA = 3 * time.Second
+
 // ETA estimates the time left from the rate so far; 0 where that is unknown.
 func (e Event) ETA() time.Duration {
-	if e.Done == 0 || e.Total == 0 || e.Done >= e.Total {
+	if e.Left != 0 {
+		return max(e.Left, 0)
+	}
+	if e.Elapsed < beforeETA || e.Done == 0 || e.Total == 0 || e.Done >= e.Total {
 		return 0
 	}
 	return time.Duration(float64(e.Elapsed) * float64(e.Total-e.Done) / float64(e.Done))
@@ -122,7 +130,7 @@ func (p *Pipeline) require(stage, command string) (workspace.Stage, error) {
 // StageStatus says how a stage stands.
 type StageStatus struct {
 	Stage      string            `json:"stage"`
-	State      string            `json:"state"`            // "fresh", "stale" or "missing"
+	State      string            `json:"state"`            // "fresh", "partial" (answers are missing), "stale" or "missing"
 	Reason     string            `json:"reason,omitempty"` // why it is stale
 	Finished   *time.Time        `json:"finished,omitempty"`
 	Seconds    float64           `json:"seconds,omitempty"`
@@ -155,6 +163,9 @@ func (p *Pipeline) Status(ctx context.Context) ([]StageStatus, error) {
 			Provenance: st.Provenance, Leaky: st.Leaky, Options: st.Options, Info: st.Info}
 		if stale && check.State == workspace.Fresh {
 			s.State, s.Reason = workspace.Stale.String(), "an earlier stage is stale"
+		}
+		if n := unsettled(st); n > 0 && s.State == workspace.Fresh.String() {
+			s.State, s.Reason = "partial", fmt.Sprintf("%d texts lack an answer; the next run goes on with them", n)
 		}
 		stale = stale || s.State == workspace.Stale.String()
 		all = append(all, s)

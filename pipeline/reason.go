@@ -10,7 +10,7 @@ import (
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/reason"
-	"github.com/mllmrec/mllmrec/reason/ledger"
+	"github.com/mllmrec/mllmrec/reason/offline"
 	"github.com/mllmrec/mllmrec/workspace"
 )
 
@@ -44,18 +44,29 @@ func (o PreferenceOptions) histories(ds *dataset.Dataset) *dataset.Histories {
 	return ds.TrainHistories()
 }
 
-// Reason writes every user's preference from the train interactions (Eq. 3–4).
-func (p *Pipeline) Reason(ctx context.Context, opt AuthorOptions, pref PreferenceOptions) (err error) {
-	if err := errors.Join(p.refuseForeign(workspace.StageReason), pref.check()); err != nil {
-		return err
-	}
-	if _, err := p.require(workspace.StageDescribe, "describe"); err != nil {
-		return err
-	}
-	a, err := p.newAuthor(ctx, opt)
+// Reason writes every user's preference from the train interactions (Eq. 3–4). A
+// finished stage in which answers are missing goes on with them.
+func (p *Pipeline) Reason(ctx context.Context, opt AuthorOptions, pref PreferenceOptions) error {
+	a, err := newAuthor(opt)
 	if err != nil {
 		return err
 	}
+	return p.reason(ctx, a, pref)
+}
+
+func (p *Pipeline) reason(ctx context.Context, a *author, pref PreferenceOptions) (err error) {
+	if err := errors.Join(p.refuseForeign(workspace.StageReason), pref.check()); err != nil {
+		return err
+	}
+	described, err := p.require(workspace.StageDescribe, "describe")
+	if err != nil {
+		return err
+	}
+	store, err := p.openLedger(ctx, a.opt.Store)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
 	ds, err := p.WS.Dataset()
 	if err != nil {
 		return err
@@ -64,36 +75,75 @@ func (p *Pipeline) Reason(ctx context.Context, opt AuthorOptions, pref Preferenc
 	if err != nil {
 		return err
 	}
-	reasoner := a.reasoner(corpus)
-	options := map[string]string{"mllm": opt.MLLM, "reasoner": reasoner.ID(), "history": pref.History,
-		"folds": strconv.Itoa(pref.Folds), "folds_for": strconv.Itoa(pref.FoldsFor)}
-	if p.fresh(workspace.StageReason, options) {
-		return p.skipped(workspace.StageReason)
-	}
-	start := time.Now()
-	store, err := ledger.OpenSQLite(ctx, p.WS.Path(workspace.GenerationsFile))
+	options := pref.record(a.opt)
+	settings, err := a.reasonerSettings(ctx, corpus)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	reasoner, err := a.reasoner(ctx, corpus, reason.Steps{Store: store})
+	if err != nil {
+		if unreachable(err) && p.settledUnseen(workspace.StageReason, writerReason, settings, options) {
+			return p.skipped(workspace.StageReason)
+		}
+		return err
+	}
+	options[writerReason] = reasoner.ID()
+	if p.settled(workspace.StageReason, options) {
+		return p.skipped(workspace.StageReason)
+	}
+	if n := unsettled(described); n > 0 && !a.free() {
+		p.emit(Event{Stage: workspace.StageReason, End: true,
+			Message: fmt.Sprintf("%d items lack a description yet: preferences that show them are asked for again once they have one", n)})
+	}
+	start := time.Now()
 	h := pref.histories(ds)
-	texts, report, err := reason.ReasonUsers(ctx, h, ds.UserIDs, catalogue, reasoner, store, reason.ReasonOptions{
-		Options: p.reasonOptions(a, workspace.StageReason, start), Folds: pref.Folds, FoldsFor: pref.FoldsFor, Seed: foldSeed})
+	ropt := reason.ReasonOptions{Options: p.reasonOptions(a, workspace.StageReason), Folds: pref.Folds, FoldsFor: pref.FoldsFor, Seed: foldSeed}
+	if !a.free() {
+		ropt.Fallback = offline.NewReasoner(corpus)
+	}
+	texts, report, err := reason.ReasonUsers(ctx, h, ds.UserIDs, catalogue, reasoner, store, ropt)
 	if err != nil {
 		return err
 	}
 	if err := p.WS.WriteUserTexts(texts); err != nil {
 		return err
 	}
-	st := workspace.Stage{Provenance: workspace.ProvenanceTrainOnly, Info: reportInfo(report)}
+	st := workspace.Stage{Provenance: workspace.ProvenanceTrainOnly, Info: reportInfo(a, settings, report)}
 	if h.Leaky() {
 		st.Leaky, st.Provenance = true, workspace.ProvenanceLeaky
 	}
 	if err := p.record(workspace.StageReason, options, start, []string{workspace.UserTextsFile}, st); err != nil {
 		return err
 	}
-	p.done(workspace.StageReason, start, "%d preference texts by %s%s%s", report.Total, nameOf(reasoner.ID()), leakyNote(h), troubles(report))
+	p.done(workspace.StageReason, start, "%d preference texts by %s%s%s%s", report.Total, a.name(reasoner), leakyNote(h), paid(a), troubles(report))
 	return nil
+}
+
+// record returns the options that decide whether the stage is fresh, but who writes.
+func (o PreferenceOptions) record(author AuthorOptions) map[string]string {
+	return map[string]string{"mllm": author.MLLM, "history": o.History,
+		"folds": strconv.Itoa(o.Folds), "folds_for": strconv.Itoa(o.FoldsFor)}
+}
+
+// reasonerSettings is the reasoner's ID as far as it is known without a server.
+func (a *author) reasonerSettings(ctx context.Context, corpus []string) (string, error) {
+	silent, err := silentAuthor(a.opt)
+	if err != nil || a.free() {
+		return "", err
+	}
+	r, err := silent.reasoner(ctx, corpus, nil)
+	if err != nil {
+		return "", err
+	}
+	return r.ID(), nil
+}
+
+// name is who writes, for people.
+func (a *author) name(r reason.Reasoner) string {
+	if a.free() {
+		return nameOf(r.ID())
+	}
+	return a.opt.model()
 }
 
 func leakyNote(h *dataset.Histories) string {
@@ -129,13 +179,21 @@ func foldsOf(ds *dataset.Dataset, train *dataset.Histories, folds int) []uint8 {
 // first.
 type PreferenceWriter func(ctx context.Context, items []int32) (string, error)
 
-// PreferenceWriter returns a writer by the author of the workspace's own preferences.
+// PreferenceWriter returns a writer by the author of the workspace's own preferences, or
+// by the one that p.Writer names.
 func (p *Pipeline) PreferenceWriter(ctx context.Context, ds *dataset.Dataset) (PreferenceWriter, error) {
 	st, err := p.require(workspace.StageReason, "reason")
 	if err != nil {
 		return nil, err
 	}
-	a, err := p.newAuthor(ctx, AuthorOptions{MLLM: st.Options["mllm"]})
+	opt, err := recordedAuthor(st)
+	if err != nil {
+		return nil, err
+	}
+	if p.Writer != "" && p.Writer != opt.MLLM {
+		opt = AuthorOptions{MLLM: p.Writer}
+	}
+	a, err := newAuthor(opt)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +201,11 @@ func (p *Pipeline) PreferenceWriter(ctx context.Context, ds *dataset.Dataset) (P
 	if err != nil {
 		return nil, err
 	}
-	reasoner := a.reasoner(corpus)
+	reasoner, err := a.reasoner(ctx, corpus, nil)
+	if err != nil {
+		return nil, usererr.Wrap(fmt.Errorf("the workspace's preferences are by %s, which is to write this one too: %w", opt.model(), err),
+			"Start the server, or let plain rules write it: --mllm offline.")
+	}
 	return func(ctx context.Context, items []int32) (string, error) {
 		req := reason.ReasonRequest{Fold: reason.FullFold, Domain: ds.Domain, Attempt: 1}
 		for _, i := range items {

@@ -59,8 +59,10 @@ func (p *Pipeline) prepare(ctx context.Context, opt RunOptions) error {
 	if err := p.refuseWordless(); err != nil {
 		return err
 	}
+	describing := opt.Author // what is about histories is for preferences, and the other way round
+	describing.Window, describing.LongHistory, describing.LatestN = 0, "", 0
 	steps := []func() error{
-		func() error { return p.Describe(ctx, opt.Author) },
+		func() error { return p.Describe(ctx, describing) },
 		func() error { return p.Reason(ctx, opt.Author, opt.Preference) },
 		func() error { return p.Encode(ctx, opt.Encode) },
 		func() error { return p.Graph(ctx, opt.Graph) },
@@ -91,7 +93,9 @@ func (p *Pipeline) refuseWordless() error {
 // foreignConflicts refuses flags about texts where imported vectors stand in for them.
 func foreignConflicts(explicit map[string]bool) error {
 	for _, flag := range []string{"folds", "folds-for", "history", "base-url", "dim", "encoder-seed", "encoder-model", "encoder-base-url",
-		"encoder-long", "encoder-item-prefix", "encoder-user-prefix", "encoder-batch", "encoder-concurrency", "encoder-api-key-env"} {
+		"encoder-long", "encoder-item-prefix", "encoder-user-prefix", "encoder-batch", "encoder-concurrency", "encoder-api-key-env",
+		"mllm-model", "api-key-env", "concurrency", "rpm", "tpm", "max-cost", "max-hours", "prices", "prompts", "words", "script", "temperature",
+		"long-history", "window", "latest", "image-dir", "image-long-side", "allow-private-images", "store"} {
 		if explicit[flag] {
 			return usererr.New("Leave it out, or encode the workspace's own texts with 'mllmrec encode --force'.",
 				"--%s has no effect: this workspace uses imported feature vectors", flag)

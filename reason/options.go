@@ -21,7 +21,7 @@ type Options struct {
 	// 30 s. Negative: they see the cancellation at once, for clients that finish what is
 	// in flight by themselves, as mllm.Pool does.
 	Grace    time.Duration
-	Limit    int            // ask about at most so many subjects; the others stay pending. 0 = all
+	Limit    int            // ask about at most so many subjects; the others stay pending. 0 = all, below 0 = none
 	Progress func(Progress) // called now and then, never concurrently
 }
 

@@ -102,7 +102,7 @@ func (r *run) feed(ctx context.Context, n int, prepare func(context.Context, *ru
 			return err
 		}
 		for _, q := range open {
-			if r.opt.Limit > 0 && sent >= r.opt.Limit {
+			if r.opt.Limit != 0 && sent >= r.opt.Limit {
 				q.settle(nil)
 				continue
 			}

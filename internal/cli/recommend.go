@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) recommendCmd() *cobra.Command {
-	var user, run, history, text string
+	var user, run, history, text, writer string
 	var k int
 	cmd := &cobra.Command{
 		Use:   "recommend WS",
@@ -31,6 +31,12 @@ like (--text). Nothing is retrained. Each item comes with what carried it.`,
 			var opts []mllmrec.Option
 			if run != "" {
 				opts = append(opts, mllmrec.WithRun(run))
+			}
+			if writer != "" {
+				if !cmd.Flags().Changed("history") {
+					return usererr.New("", "--mllm has no effect without --history: nothing has to be written")
+				}
+				opts = append(opts, mllmrec.WithWriter(writer))
 			}
 			rec, err := mllmrec.Open(cmd.Context(), args[0], opts...)
 			if err != nil {
@@ -55,6 +61,7 @@ like (--text). Nothing is retrained. Each item comes with what carried it.`,
 	cmd.Flags().StringVar(&history, "history", "", "ids of items chosen by somebody never seen, oldest first, separated by commas")
 	cmd.Flags().StringVar(&text, "text", "", "what somebody likes, in a sentence")
 	cmd.Flags().StringVar(&run, "run", "", "id of the run to ask (default: the latest finished)")
+	cmd.Flags().StringVar(&writer, "mllm", "", "with --history: who writes the preference, such as offline (default: who wrote the workspace's)")
 	cmd.Flags().IntVarP(&k, "k", "k", 10, "how many items")
 	return cmd
 }

@@ -20,7 +20,9 @@ Without --mllm offline the texts come from a model server, Ollama on localhost u
 --base-url says otherwise.`,
 		Args: cobra.ExactArgs(1),
 	}
-	author := authorFlags(cmd)
+	author := addAuthorFlags(cmd, "mllm-model")
+	author.addPictures(cmd)
+	author.addHistories(cmd)
 	preference := preferenceFlags(cmd)
 	enc := encodeFlags(cmd, "encoder-")
 	graph := graphFlags(cmd)
@@ -31,12 +33,15 @@ Without --mllm offline the texts come from a model server, Ollama on localhost u
 		if err != nil {
 			return err
 		}
+		if opt.Author, err = author.options(); err != nil {
+			return err
+		}
 		p, release, err := a.openForWriting(args[0], force)
 		if err != nil {
 			return err
 		}
 		defer release()
-		opt.Author, opt.Preference, opt.Encode, opt.Graph = *author, *preference, encode, *graph
+		opt.Preference, opt.Encode, opt.Graph = *preference, encode, *graph
 		if opt.Train, err = tr.options(); err != nil {
 			return err
 		}

@@ -168,7 +168,7 @@ func (d *reading) read(ctx context.Context) error {
 	mode := "whole"
 	if d.steps > 1 {
 		mode = string(Recurrent)
-		d.answer.PromptHash = d.r.bothHash()
+		d.answer.PromptHash = RecurrentHash(d.r.opt.Prompts)
 	}
 	d.tell(mode, 0)
 	return nil
@@ -283,12 +283,6 @@ func (r *Reasoner) stepKey(p prompt.Prompt) string {
 	return hex.EncodeToString(h[:])
 }
 
-// bothHash stands for the two templates of a recurrent reading.
-func (r *Reasoner) bothHash() string {
-	h := sha256.Sum256([]byte(r.opt.Prompts.Hash(prompt.Preference) + r.opt.Prompts.Hash(prompt.Continue)))
-	return hex.EncodeToString(h[:])
-}
-
 // Prompts returns what is sent for the request, as far as it is known beforehand: the
 // one prompt, or the first of a recurrent reading, and the number of prompts planned.
 func (r *Reasoner) Prompts(req reason.ReasonRequest) (first prompt.Prompt, steps int, err error) {
@@ -310,4 +304,11 @@ func (r *Reasoner) Prompts(req reason.ReasonRequest) (first prompt.Prompt, steps
 	}
 	first, err = r.opt.Prompts.Preference(req, sizes[0], r.opt.Limits)
 	return first, len(sizes), err
+}
+
+// RecurrentHash is what the prompt hash of an answer from several parts is: it stands for
+// both templates.
+func RecurrentHash(s *prompt.Set) string {
+	h := sha256.Sum256([]byte(s.Hash(prompt.Preference) + s.Hash(prompt.Continue)))
+	return hex.EncodeToString(h[:])
 }

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/pipeline"
+	"github.com/mllmrec/mllmrec/workspace"
+)
+
+func (a *app) showCmd(stage string) *cobra.Command {
+	q := pipeline.AnswerQuery{Stage: stage}
+	what := map[string]string{workspace.StageDescribe: "item", workspace.StageReason: "user"}[stage]
+	cmd := &cobra.Command{
+		Use:   "show WS",
+		Short: "Show answers of the ledger: of one " + what + ", or those that failed",
+		Long: `Show prints answers with the model, tokens, attempts and, for one that is quarantined, what
+is wrong with it and what class of failure that is. Answers of earlier models and prompts
+are kept, and shown too.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if q.Limit < 1 {
+				return usererr.New("", "--limit %d: give a positive number", q.Limit)
+			}
+			p, err := a.open(args[0])
+			if err != nil {
+				return err
+			}
+			list, more, err := p.FindAnswers(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(map[string]any{"stage": stage, "answers": list, "more": more})
+			}
+			for _, g := range list {
+				fold := ""
+				if g.Fold >= 0 {
+					fold = fmt.Sprintf(", blind to fold %d", g.Fold)
+				}
+				fmt.Fprintf(a.stdout, "%s%s · %s · %s · attempt %d · %d+%d tokens · %.1f s\n", g.Subject, fold, g.Status, g.Model, g.Attempt, g.PromptTokens, g.AnswerTokens, g.Seconds)
+				if g.Error != "" {
+					fmt.Fprintf(a.stdout, "  %s: %s\n", g.Class, clip(g.Error, 300))
+				}
+				if g.Text != "" {
+					fmt.Fprintf(a.stdout, "  %s\n", clip(g.Text, 1000))
+				}
+			}
+			if len(list) == 0 {
+				fmt.Fprintln(a.stdout, "no such answers")
+			}
+			if more {
+				fmt.Fprintf(a.stdout, "… there are more; --limit shows them\n")
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&q.Subject, what, "", "id of the "+what)
+	cmd.Flags().StringVar(&q.Status, "status", "", "ok or quarantined (default: both)")
+	cmd.Flags().IntVar(&q.Limit, "limit", 20, "show at most so many")
+	cmd.Flags().StringVar(&q.Store, "store", "", "postgres:// address of the ledger, if it is not the workspace's own")
+	return cmd
+}
+
+func (a *app) retryCmd(stage string) *cobra.Command {
+	var change pipeline.AuthorOptions
+	cmd := &cobra.Command{
+		Use:   "retry WS",
+		Short: "Ask again about what failed, with the options of the last run",
+		Long: `Retry goes through a finished stage again, with the options that the last run had, and asks
+about everything that has no good answer: quarantined answers with a changed seed,
+pictures that could not be read, what a --limit left over. Running the stage's command
+again does the same for the options it is given; stored answers are never asked again.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, release, err := a.openForWriting(args[0], true)
+			if err != nil {
+				return err
+			}
+			defer release()
+			if err := p.Retry(cmd.Context(), stage, change); err != nil {
+				return err
+			}
+			return a.printStage(p, stage)
+		},
+	}
+	cmd.Flags().StringArrayVar(&change.BaseURLs, "base-url", nil, "where the server is now")
+	cmd.Flags().IntVar(&change.Concurrency, "concurrency", 0, "requests in flight, a server")
+	cmd.Flags().IntVar(&change.Attempts, "attempts", 0, "how often a question is asked, before it is quarantined again")
+	cmd.Flags().IntVar(&change.Limit, "limit", 0, "ask about at most so many")
+	cmd.Flags().StringVar(&change.Store, "store", "", "postgres:// address of the ledger, if it is not the workspace's own")
+	return cmd
+}

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mllmrec/mllmrec/internal/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/mllm"
+	"github.com/mllmrec/mllmrec/reason/prompt"
+)
+
+func (a *app) promptCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "prompt",
+		Short: "Show what models are asked; write out the templates to edit",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.promptShowCmd(), a.promptTemplatesCmd(), a.promptPricesCmd())
+	return cmd
+}
+
+func (a *app) promptShowCmd() *cobra.Command {
+	var item, user string
+	cmd := &cobra.Command{
+		Use:   "show WS --item X | --user U",
+		Short: "Print exactly what would be sent about an item or a user",
+		Long: `Show prints the messages character by character as they would be sent, with the size and
+hash of the picture. No server is needed; where one answers, its model's window counts.`,
+		Args: cobra.ExactArgs(1),
+	}
+	author := addAuthorFlags(cmd, "model")
+	author.addPictures(cmd)
+	author.addHistories(cmd)
+	pref := preferenceFlags(cmd)
+	cmd.Flags().StringVar(&item, "item", "", "id of an item: its description prompt")
+	cmd.Flags().StringVar(&user, "user", "", "id of a user: the preference prompt")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := exactlyOne(cmd, "item", "user"); err != nil {
+			return err
+		}
+		opt, err := author.options()
+		if err != nil {
+			return err
+		}
+		p, err := a.open(args[0])
+		if err != nil {
+			return err
+		}
+		shown, steps, err := prompt.Prompt{}, 1, error(nil)
+		if cmd.Flags().Changed("item") {
+			shown, err = p.DescribePrompt(cmd.Context(), opt, item)
+		} else {
+			shown, steps, err = p.PreferencePrompt(cmd.Context(), opt, *pref, user)
+		}
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.emit(promptJSON(shown, steps))
+		}
+		if steps > 1 {
+			fmt.Fprintf(a.stdout, "the first of %d prompts: the history does not fit the window and is read in parts\n", steps)
+		}
+		return shown.Show(a.stdout)
+	}
+	return cmd
+}
+
+func promptJSON(p prompt.Prompt, steps int) map[string]any {
+	var images []map[string]any
+	for _, img := range p.Images {
+		images = append(images, map[string]any{"sha256": img.SHA256, "mime": img.MIME, "bytes": len(img.Data), "width": img.Width, "height": img.Height})
+	}
+	return map[string]any{"kind": p.Kind, "template": p.Source, "template_sha256": p.TemplateHash, "sha256": p.Hash(),
+		"system": p.System, "user": p.User, "images": images, "prompts": steps}
+}
+
+func (a *app) promptTemplatesCmd() *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "templates",
+		Short: "Write the built-in prompt templates into a folder, to edit and give to --prompts",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if err := os.MkdirAll(out, 0o755); err != nil {
+				return err
+			}
+			set := prompt.Default()
+			for _, kind := range prompt.Kinds() {
+				path := filepath.Join(out, string(kind)+".tmpl")
+				if _, err := os.Lstat(path); err == nil {
+					return usererr.New("Choose another folder.", "%s exists already", path)
+				}
+				err := atomicfile.Write(path, func(w io.Writer) error {
+					_, err := io.WriteString(w, set.Text(kind))
+					return err
+				})
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(a.stdout, path)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "folder to write into (required)")
+	required(cmd, "out")
+	return cmd
+}
+
+func (a *app) promptPricesCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "prices",
+		Short: "Print the built-in price table, to edit and give to --prices",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := a.stdout.Write(mllm.DefaultPricesYAML())
+			return err
+		},
+	}
+}

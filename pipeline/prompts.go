@@ -1,0 +1,128 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/reason/prompt"
+	"github.com/mllmrec/mllmrec/reason/served"
+	"github.com/mllmrec/mllmrec/workspace"
+)
+
+// askFirst is how long a server has to tell of its model before its absence is accepted.
+const askFirst = 3 * time.Second
+
+var errOfflinePrompt = usererr.New("Leave out --mllm offline.", "the offline author asks nobody: there is no prompt to show")
+
+// DescribePrompt returns what would be sent about an item (Eq. 1).
+func (p *Pipeline) DescribePrompt(ctx context.Context, opt AuthorOptions, item string) (prompt.Prompt, error) {
+	if opt.MLLM == Offline {
+		return prompt.Prompt{}, errOfflinePrompt
+	}
+	if err := refuseHistoryOptions(opt); err != nil {
+		return prompt.Prompt{}, err
+	}
+	ds, err := p.WS.Dataset()
+	if err != nil {
+		return prompt.Prompt{}, err
+	}
+	at := slices.IndexFunc(ds.Items, func(it dataset.Item) bool { return it.ID == item })
+	if at < 0 {
+		return prompt.Prompt{}, usererr.New("Ids are those of the imported catalogue.", "unknown item %q", item)
+	}
+	a, err := silentAuthor(opt)
+	if err != nil {
+		return prompt.Prompt{}, err
+	}
+	d, err := a.describer(ctx)
+	if err != nil {
+		return prompt.Prompt{}, err
+	}
+	source, items, err := p.openPictures(opt.Pictures, ds.Items, anyURL(ds.Items[at:at+1]))
+	if err != nil {
+		return prompt.Prompt{}, err
+	}
+	defer source.Close() //nolint:errcheck // nothing is written through it
+	if items[at].Image == "" {
+		return prompt.Prompt{}, usererr.New("Its text is its own words; nobody is asked about it.", "item %q has no picture", item)
+	}
+	img, err := source.Load(ctx, items[at].Image)
+	if err != nil {
+		return prompt.Prompt{}, usererr.Wrap(fmt.Errorf("item %q: %w", item, err), "Nobody is asked about an item whose picture cannot be read.")
+	}
+	return d.(*served.Describer).Prompt(reason.DescribeRequest{Item: items[at], Image: img, Domain: p.WS.Manifest().Domain, Attempt: 1})
+}
+
+// PreferencePrompt returns what would be sent about a user (Eq. 3–4): the one prompt, or
+// the first of the number of prompts that a long history takes.
+func (p *Pipeline) PreferencePrompt(ctx context.Context, opt AuthorOptions, pref PreferenceOptions, user string) (prompt.Prompt, int, error) {
+	if opt.MLLM == Offline {
+		return prompt.Prompt{}, 0, errOfflinePrompt
+	}
+	if err := pref.check(); err != nil {
+		return prompt.Prompt{}, 0, err
+	}
+	if _, err := p.require(workspace.StageDescribe, "describe"); err != nil {
+		return prompt.Prompt{}, 0, err
+	}
+	ds, err := p.WS.Dataset()
+	if err != nil {
+		return prompt.Prompt{}, 0, err
+	}
+	u := slices.Index(ds.UserIDs, user)
+	if u < 0 {
+		return prompt.Prompt{}, 0, usererr.New("Ids are those of the imported interactions.", "unknown user %q", user)
+	}
+	catalogue, corpus, err := p.catalogue(ds)
+	if err != nil {
+		return prompt.Prompt{}, 0, err
+	}
+	req := requestOf(ds, pref.histories(ds), catalogue, u)
+	if len(req.Items) == 0 {
+		return prompt.Prompt{}, 0, usererr.New("Nobody is asked about such a user; the text is neutral.", "user %q has no items in the history", user)
+	}
+	r, err := p.willingReasoner(ctx, opt, corpus)
+	if err != nil {
+		return prompt.Prompt{}, 0, err
+	}
+	return r.Prompts(req)
+}
+
+// willingReasoner asks the server about its model's window if it answers soon.
+func (p *Pipeline) willingReasoner(ctx context.Context, opt AuthorOptions, corpus []string) (*served.Reasoner, error) {
+	a, err := newAuthor(opt)
+	if err != nil {
+		return nil, err
+	}
+	soon, cancel := context.WithTimeout(ctx, askFirst)
+	defer cancel()
+	r, err := a.reasoner(soon, corpus, nil)
+	if err == nil {
+		return r.(*served.Reasoner), nil
+	}
+	if !unreachable(err) || ctx.Err() != nil {
+		return nil, errors.Join(err, ctx.Err())
+	}
+	if a, err = silentAuthor(opt); err != nil {
+		return nil, err
+	}
+	if r, err = a.reasoner(ctx, corpus, nil); err != nil {
+		return nil, err
+	}
+	return r.(*served.Reasoner), nil
+}
+
+// requestOf is the question about a user's whole history.
+func requestOf(ds *dataset.Dataset, h *dataset.Histories, catalogue []reason.HistoryItem, u int) reason.ReasonRequest {
+	req := reason.ReasonRequest{User: ds.UserIDs[u], Fold: reason.FullFold, Domain: ds.Domain, Attempt: 1}
+	for _, i := range h.Items(u) {
+		req.Items = append(req.Items, catalogue[i])
+	}
+	return req
+}

@@ -1,0 +1,100 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/workspace"
+)
+
+// AnswerQuery says which answers of the ledger are wanted.
+type AnswerQuery struct {
+	Stage   string
+	Subject string // "" = all
+	Status  string // reason.StatusOK, reason.StatusQuarantined, "" = both
+	Limit   int    // at most so many
+	Store   string // see AuthorOptions
+}
+
+// FindAnswers returns answers of the ledger by subject, and whether there are more.
+func (p *Pipeline) FindAnswers(ctx context.Context, q AnswerQuery) (list []reason.Generation, more bool, err error) {
+	switch q.Status {
+	case "", reason.StatusOK, reason.StatusQuarantined:
+	default:
+		return nil, false, usererr.New("Use ok or quarantined.", "unknown --status %q", q.Status)
+	}
+	store, err := p.openLedger(ctx, q.Store)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	list = []reason.Generation{}
+	take := func(g reason.Generation) error {
+		if q.Status != "" && g.Status != q.Status {
+			return nil
+		}
+		if len(list) >= q.Limit {
+			more = true
+			return errStop
+		}
+		list = append(list, g)
+		return nil
+	}
+	if q.Subject == "" {
+		if err = store.Each(ctx, q.Stage, take); errors.Is(err, errStop) {
+			err = nil
+		}
+		return list, more, err
+	}
+	found, err := store.Find(ctx, q.Stage, q.Subject)
+	for _, g := range found {
+		if take(g) != nil {
+			break
+		}
+	}
+	return list, more, err
+}
+
+// Retry goes through a finished reasoning stage again with the options of its last run,
+// but for those that change sets: base URLs, concurrency, attempts, limit, store.
+func (p *Pipeline) Retry(ctx context.Context, stage string, change AuthorOptions) error {
+	st, err := p.require(stage, stage)
+	if err != nil {
+		return err
+	}
+	opt, err := recordedAuthor(st)
+	if err != nil {
+		return err
+	}
+	if len(change.BaseURLs) > 0 {
+		opt.BaseURLs = change.BaseURLs
+	}
+	if change.Concurrency != 0 {
+		opt.Concurrency = change.Concurrency
+	}
+	if change.Attempts != 0 {
+		opt.Attempts = change.Attempts
+	}
+	opt.Limit, opt.Store = change.Limit, change.Store
+	p.Force = true
+	if stage == workspace.StageDescribe {
+		return p.Describe(ctx, opt)
+	}
+	pref, err := recordedPreference(st)
+	if err != nil {
+		return err
+	}
+	return p.Reason(ctx, opt, pref)
+}
+
+// recordedPreference returns the options that preferences were written by.
+func recordedPreference(st workspace.Stage) (PreferenceOptions, error) {
+	o := PreferenceOptions{History: st.Options["history"]}
+	var errs [2]error
+	o.Folds, errs[0] = strconv.Atoi(st.Options["folds"])
+	o.FoldsFor, errs[1] = strconv.Atoi(st.Options["folds_for"])
+	return o, errors.Join(errs[:]...)
+}

@@ -1,0 +1,204 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/mllm"
+	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/reason/served"
+	"github.com/mllmrec/mllmrec/workspace"
+)
+
+// Sample asks several authors about the same n items or users, spread evenly over those
+// that can be asked about, for a person to compare. The answers are kept in the ledger
+// like any others.
+func (p *Pipeline) Sample(ctx context.Context, stage string, n int, opts []AuthorOptions, pref PreferenceOptions) (_ *served.Sheet, err error) {
+	ds, err := p.WS.Dataset()
+	if err != nil {
+		return nil, err
+	}
+	store, err := p.openLedger(ctx, opts[0].Store)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	sheet := &served.Sheet{Title: fmt.Sprintf("%s: %s, %d samples", p.WS.Manifest().Name, stage, n)}
+	if stage == workspace.StageDescribe {
+		err = p.sampleItems(ctx, sheet, n, opts, ds, store)
+	} else {
+		err = p.sampleUsers(ctx, sheet, n, opts, pref, ds, store)
+	}
+	return sheet, err
+}
+
+// columnName tells authors apart.
+func columnName(o AuthorOptions) string {
+	name := o.model()
+	if o.MLLM == Offline {
+		name = Offline
+	}
+	if o.Prompts != "" {
+		name += " " + o.Prompts
+	}
+	return name
+}
+
+func (p *Pipeline) sampleItems(ctx context.Context, sheet *served.Sheet, n int, opts []AuthorOptions, ds *dataset.Dataset, store reason.Store) error {
+	source, items, err := p.openPictures(opts[0].Pictures, ds.Items, anyURL(ds.Items))
+	if err != nil {
+		return err
+	}
+	defer source.Close() //nolint:errcheck // nothing is written through it
+	var seen []dataset.Item
+	for _, it := range items {
+		if it.Image != "" {
+			seen = append(seen, it)
+		}
+	}
+	if len(seen) == 0 {
+		return usererr.New("Give a folder of pictures with --image-dir.", "no item has a picture")
+	}
+	var chosen []dataset.Item
+	for _, at := range served.Spread(n, len(seen)) {
+		chosen = append(chosen, seen[at])
+		row := served.Row{Subject: seen[at].ID, Shown: []string{reason.ItemText(seen[at], "")}}
+		if row.Image, err = source.Load(ctx, seen[at].Image); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			row.Shown = append(row.Shown, err.Error())
+		}
+		sheet.Rows = append(sheet.Rows, row)
+	}
+	for _, opt := range opts {
+		a, err := newAuthor(opt)
+		if err != nil {
+			return err
+		}
+		d, err := a.describer(ctx)
+		if err != nil {
+			return err
+		}
+		p.emit(Event{Stage: workspace.StageDescribe, Message: fmt.Sprintf("asking %s about %d items", columnName(opt), len(chosen))})
+		ropt := p.reasonOptions(a, workspace.StageDescribe)
+		ropt.Progress = nil
+		texts, _, err := p.describeItems(ctx, a, d, chosen, store, ropt)
+		if err != nil {
+			return err
+		}
+		keys := make([]string, len(texts))
+		for i, t := range texts {
+			keys[i] = t.Key
+		}
+		if err := fillColumn(ctx, sheet, served.Column{Name: columnName(opt), ID: d.ID()}, keys, store); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Pipeline) sampleUsers(ctx context.Context, sheet *served.Sheet, n int, opts []AuthorOptions, pref PreferenceOptions, ds *dataset.Dataset, store reason.Store) error {
+	if err := pref.check(); err != nil {
+		return err
+	}
+	if _, err := p.require(workspace.StageDescribe, "describe"); err != nil {
+		return err
+	}
+	catalogue, corpus, err := p.catalogue(ds)
+	if err != nil {
+		return err
+	}
+	h := pref.histories(ds)
+	var users []int
+	for u := range ds.Users() {
+		if len(h.Items(u)) > 0 {
+			users = append(users, u)
+		}
+	}
+	var chosen []int
+	for _, at := range served.Spread(n, len(users)) {
+		chosen = append(chosen, users[at])
+		row := served.Row{Subject: ds.UserIDs[users[at]]}
+		for _, i := range h.Items(users[at]) {
+			row.Shown = append(row.Shown, catalogue[i].Text())
+		}
+		sheet.Rows = append(sheet.Rows, row)
+	}
+	for _, opt := range opts {
+		a, err := newAuthor(opt)
+		if err != nil {
+			return err
+		}
+		r, err := a.reasoner(ctx, corpus, reason.Steps{Store: store})
+		if err != nil {
+			return err
+		}
+		p.emit(Event{Stage: workspace.StageReason, Message: fmt.Sprintf("asking %s about %d users", columnName(opt), len(chosen))})
+		keys := make([]string, len(chosen))
+		work, wctx := errgroup.WithContext(ctx)
+		work.SetLimit(max(p.reasonOptions(a, workspace.StageReason).Concurrency, 1))
+		for i, u := range chosen {
+			work.Go(func() (err error) {
+				keys[i], err = askUser(wctx, r, requestOf(ds, h, catalogue, u), h, u, store)
+				return err
+			})
+		}
+		if err := work.Wait(); err != nil {
+			return err
+		}
+		if err := fillColumn(ctx, sheet, served.Column{Name: columnName(opt), ID: r.ID()}, keys, store); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askUser asks about one user unless the answer is stored, under the key that a run of
+// the stage would use, and returns that key.
+func askUser(ctx context.Context, r reason.Reasoner, req reason.ReasonRequest, h *dataset.Histories, u int, store reason.Store) (string, error) {
+	id, sources := r.ID(), h.Sources(u)
+	if precise, ok := r.(reason.PreciseID); ok {
+		id = precise.RequestID(req)
+	}
+	key := reason.ReasonKey(id, req, h.SplitHash(), string(h.Scope()), sources)
+	stored, err := store.Get(ctx, []string{key})
+	if err != nil || stored[key].Status == reason.StatusOK {
+		return key, err
+	}
+	if partial, ok := r.(reason.PartialReader); ok {
+		sources = sources[min(max(partial.FirstShown(req), 0), len(sources)):]
+	}
+	q := reason.Question{About: reason.Generation{Key: key, Stage: reason.StageReason, Subject: req.User, Fold: req.Fold,
+		SplitHash: h.SplitHash(), Scope: string(h.Scope()), Sources: sources}, Reason: &req}
+	answer, err := r.Reason(ctx, req)
+	if class := mllm.ClassOf(err); err != nil && (class == "" || !class.Answer()) {
+		return key, err
+	}
+	return key, store.Put(context.WithoutCancel(ctx), []reason.Generation{q.Settle(answer, err)})
+}
+
+// fillColumn puts the stored answers beside those of the other authors.
+func fillColumn(ctx context.Context, sheet *served.Sheet, column served.Column, keys []string, store reason.Store) error {
+	stored, err := store.Get(ctx, keys)
+	if err != nil {
+		return err
+	}
+	sheet.Columns = append(sheet.Columns, column)
+	for i, key := range keys {
+		cell := served.Cell{Fault: "nobody was asked"}
+		if g, ok := stored[key]; ok {
+			cell = served.Cell{Text: g.Text, PromptTokens: g.PromptTokens, AnswerTokens: g.AnswerTokens, Seconds: g.Seconds}
+			if g.Status != reason.StatusOK {
+				cell.Fault = g.Class + ": " + g.Error
+			}
+		}
+		sheet.Rows[i].Cells = append(sheet.Rows[i].Cells, cell)
+	}
+	return nil
+}
