@@ -226,6 +226,14 @@ func (a *author) explain(err error) error {
 		"Either start the server or name one that runs with --base-url; or do without a model: --mllm offline.")
 }
 
+// explainRun does the same for a run that ended early.
+func (a *author) explainRun(err error) error {
+	if mllm.ClassOf(err) == mllm.Auth {
+		return a.explain(err)
+	}
+	return err
+}
+
 // unreachable reports whether err says that no server answered.
 func unreachable(err error) bool {
 	switch mllm.ClassOf(err) {

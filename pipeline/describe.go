@@ -64,7 +64,7 @@ func (p *Pipeline) describe(ctx context.Context, a *author) (err error) {
 	}
 	texts, report, err := p.describeItems(ctx, a, d, ds.Items, store, p.reasonOptions(a, workspace.StageDescribe))
 	if err != nil {
-		return err
+		return a.explainRun(err)
 	}
 	if err := p.WS.WriteItemTexts(texts); err != nil {
 		return err

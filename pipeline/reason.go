@@ -103,7 +103,7 @@ func (p *Pipeline) reason(ctx context.Context, a *author, pref PreferenceOptions
 	}
 	texts, report, err := reason.ReasonUsers(ctx, h, ds.UserIDs, catalogue, reasoner, store, ropt)
 	if err != nil {
-		return err
+		return a.explainRun(err)
 	}
 	if err := p.WS.WriteUserTexts(texts); err != nil {
 		return err

@@ -15,5 +15,5 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the command line as a user would, each script in a folder of its own.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, Setup: setupEncoders})
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, Setup: setupScripts})
 }
