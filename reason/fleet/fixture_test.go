@@ -119,6 +119,9 @@ type caller struct {
 	URL, Model, Worker string
 }
 
+// client keeps as many connections as there may be questions in flight.
+var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+
 func (c *caller) ID() string { return "caller " + c.Model }
 
 func (c *caller) Reason(ctx context.Context, r reason.ReasonRequest) (reason.Answer, error) {
@@ -145,7 +148,7 @@ func (c *caller) ask(ctx context.Context, a asking) (reason.Answer, error) {
 		return reason.Answer{}, err
 	}
 	answer := reason.Answer{Model: c.Model, ModelDigest: "d", PromptTokens: 10, AnswerTokens: 2, Seconds: 0.01, Params: map[string]any{"b": 1, "a": 2}}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		class := mllm.Network
 		if ctx.Err() != nil {

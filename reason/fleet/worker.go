@@ -102,7 +102,9 @@ func RunWorker(ctx context.Context, address string, opt Options) (reason.Report,
 		opt.Log.Warn("chunks do not end, their leases will run out", "error", err)
 		hard, cancel := context.WithTimeout(apart, 10*time.Second)
 		defer cancel()
-		client.StopAndCancel(hard)
+		if err := client.StopAndCancel(hard); err != nil {
+			opt.Log.Warn("chunks do not end even when cancelled", "error", err)
+		}
 	}
 	close(quit)
 	keeper.Wait()
@@ -162,8 +164,8 @@ func (w *worker) client() (*river.Client[pgx.Tx], error) {
 	limit := w.opt.Slice + max(w.opt.Grace, 0) + hardLimit
 	return river.NewClient(riverpgxv5.New(w.store.Pool()), &river.Config{
 		ID: w.id, Schema: postgres.Schema, Logger: w.log, Workers: workers,
-		// One chunk more than can be in flight, so that the end of one does not idle.
-		Queues:               map[string]river.QueueConfig{queueName: {MaxWorkers: (w.opt.Concurrency+chunkSize-1)/chunkSize + 1}},
+		// More chunks than fill the flight: while one is fetched, or booked, others go on.
+		Queues:               map[string]river.QueueConfig{queueName: {MaxWorkers: 2*((w.opt.Concurrency+chunkSize-1)/chunkSize) + 1}},
 		FetchCooldown:        20 * time.Millisecond,
 		FetchPollInterval:    time.Second,
 		JobTimeout:           limit,

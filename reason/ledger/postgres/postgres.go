@@ -74,7 +74,7 @@ func (s *Store) Get(ctx context.Context, keys []string) (map[string]reason.Gener
 	found := make(map[string]reason.Generation, len(keys))
 	for part := range slices.Chunk(keys, getSize) {
 		err := Retry(ctx, readPatience, func(ctx context.Context) error {
-			return s.query(ctx, func(g reason.Generation, _ int64) error {
+			return query(ctx, s.pool, func(g reason.Generation, _ int64) error {
 				found[g.Key] = g
 				return nil
 			}, "SELECT "+columns+", id FROM mllmrec.generation WHERE key = ANY ($1)", part)
@@ -87,7 +87,7 @@ func (s *Store) Get(ctx context.Context, keys []string) (map[string]reason.Gener
 }
 
 // pageSize is how many generations Each reads at a time.
-const pageSize = 2000
+const pageSize = 5000
 
 // Each implements reason.Store. It reads page by page, so that a long listing survives
 // a restart and holds no connection while fn works; what is stored meanwhile under a new
@@ -103,20 +103,26 @@ func (s *Store) Each(ctx context.Context, stage string, fn func(reason.Generatio
 	var page []reason.Generation
 	var last int64
 	for {
-		query := "SELECT " + columns + ", id FROM mllmrec.generation WHERE stage = $1 AND id <= $2"
+		text := "SELECT " + columns + ", id FROM mllmrec.generation WHERE stage = $1 AND id <= $2"
 		args := []any{stage, newest}
 		if n := len(page); n > 0 {
-			query += " AND (subject, fold, created, id) > ($3, $4, $5, $6)"
+			text += " AND (subject, fold, created, id) > ($3, $4, $5, $6)"
 			args = append(args, page[n-1].Subject, page[n-1].Fold, page[n-1].Created, last)
 		}
-		query += fmt.Sprintf(" ORDER BY subject, fold, created, id LIMIT %d", pageSize)
+		text += fmt.Sprintf(" ORDER BY subject, fold, created, id LIMIT %d", pageSize)
 		var next []reason.Generation
 		err := Retry(ctx, readPatience, func(ctx context.Context) error {
 			next = next[:0]
-			return s.query(ctx, func(g reason.Generation, id int64) error {
-				next, last = append(next, g), id
-				return nil
-			}, query, args...)
+			// Before the table is analysed the planner would sort the rest of it for each page.
+			return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+				if _, err := tx.Exec(ctx, "SET LOCAL enable_sort = off"); err != nil {
+					return err
+				}
+				return query(ctx, tx, func(g reason.Generation, id int64) error {
+					next, last = append(next, g), id
+					return nil
+				}, text, args...)
+			})
 		})
 		if err != nil {
 			return explain("read", err)
@@ -138,7 +144,7 @@ func (s *Store) Find(ctx context.Context, stage, subject string) ([]reason.Gener
 	var found []reason.Generation
 	err := Retry(ctx, readPatience, func(ctx context.Context) error {
 		found = nil
-		return s.query(ctx, func(g reason.Generation, _ int64) error {
+		return query(ctx, s.pool, func(g reason.Generation, _ int64) error {
 			found = append(found, g)
 			return nil
 		}, "SELECT "+columns+", id FROM mllmrec.generation WHERE stage = $1 AND subject = $2 ORDER BY fold, created, id", stage, clean(subject))
@@ -163,8 +169,10 @@ func (s *Store) Counts(ctx context.Context) ([]reason.Count, error) {
 	return counts, explain("read", err)
 }
 
-func (s *Store) query(ctx context.Context, fn func(g reason.Generation, id int64) error, query string, args ...any) error {
-	rows, err := s.pool.Query(ctx, query, args...)
+func query(ctx context.Context, from interface {
+	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+}, fn func(g reason.Generation, id int64) error, text string, args ...any) error {
+	rows, err := from.Query(ctx, text, args...)
 	if err != nil {
 		return err
 	}

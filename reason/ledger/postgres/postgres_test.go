@@ -114,7 +114,7 @@ func putSettlesWithinACall(t *testing.T, server *pgtest.Server) {
 // Each goes on over pages, in order, with long runs of one subject across their edges.
 func eachOverPages(t *testing.T, server *pgtest.Server) {
 	s := open(t, server.Database(t))
-	const n = 5003
+	const n = 10003
 	var gs []reason.Generation
 	for i := range n {
 		g := ledgertest.Full(fmt.Sprintf("k%d", i*7919%n))
