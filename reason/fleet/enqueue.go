@@ -168,6 +168,8 @@ const sendBytes = 8 << 20
 
 // send stores the blobs that are not in the database yet.
 func (f *Fleet) send(ctx context.Context, blobs map[digest][]byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if time.Since(f.since) > sentFor {
 		clear(f.sent)
 		f.since = time.Now()

@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,10 +37,13 @@ const (
 const patience = 10 * time.Minute
 
 // Fleet is the coordinator's side: it queues questions and waits for them to be settled.
+// It is safe for concurrent use.
 type Fleet struct {
 	store *postgres.Store
 	pool  *pgxpool.Pool
 	river *river.Client[pgx.Tx]
+
+	mu    sync.Mutex
 	sent  map[digest]bool // blobs known to be in the database
 	since time.Time       // when sent was begun
 }
