@@ -53,8 +53,8 @@ type asking struct {
 
 func (a asking) subject() string { return fmt.Sprintf("%s/%d", a.User, a.Fold) }
 
-// model is a fake model behind HTTP. It fails some first attempts, refuses some users
-// always, and counts.
+// model is a fake model behind HTTP. It says nothing to some first attempts, refuses some
+// users always, and counts.
 type model struct {
 	*httptest.Server
 	stored func(a asking) bool // whether the answer is stored already
@@ -102,7 +102,7 @@ func (m *model) serve(w http.ResponseWriter, r *http.Request) {
 	case n%101 == 100:
 		http.Error(w, "never", http.StatusBadRequest)
 	case n%37 == 0 && a.Attempt == 1:
-		http.Error(w, "not now", http.StatusInternalServerError)
+		// An empty answer: the next attempt is another one.
 	default:
 		fmt.Fprintf(w, "likes %s", a.Shown)
 	}
