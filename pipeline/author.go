@@ -55,6 +55,7 @@ type AuthorOptions struct {
 	Pictures PictureOptions `json:"pictures,omitzero"`
 	Limit    int            `json:"-"` // ask about at most so many subjects; below 0: about none
 	Store    string         `json:"-"` // a postgres:// address; "" = the workspace's own file
+	Workers  bool           `json:"-"` // workers that share the store ask, not this process
 }
 
 // used names the options that only mean something to model servers and are set.
@@ -70,6 +71,7 @@ func (o AuthorOptions) used() []string {
 		{"prompts", o.Prompts != ""}, {"words", o.Words != 0}, {"script", o.Script != ""}, {"temperature", o.Temperature != 0},
 		{"model-seed", o.Seed != 0}, {"max-tokens", o.MaxTokens != 0}, {"num-ctx", o.NumCtx != 0}, {"window", o.Window != 0},
 		{"long-history", o.LongHistory != ""}, {"latest", o.LatestN != 0},
+		{"workers", o.Workers},
 	} {
 		if f.set {
 			names = append(names, f.name)
@@ -152,9 +154,7 @@ func newAuthor(opt AuthorOptions) (*author, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool, err := connect.Pool(connect.Options{Kind: opt.MLLM, URLs: opt.BaseURLs, KeyEnv: opt.KeyEnv, Concurrency: opt.Concurrency,
-		RPM: opt.RPM, TPM: opt.TPM, Timeout: opt.Timeout, KeepAlive: opt.KeepAlive,
-		Pool: mllm.PoolOptions{Budget: mllm.Budget{MaxCost: opt.MaxCost, MaxTime: opt.MaxTime, Prices: prices}}})
+	pool, err := opt.connect(prices)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/reason"
 	"github.com/mllmrec/mllmrec/reason/offline"
+	"github.com/mllmrec/mllmrec/reason/served"
 	"github.com/mllmrec/mllmrec/workspace"
 )
 
@@ -89,7 +90,19 @@ func (p *Pipeline) describeItems(ctx context.Context, a *author, d reason.Descri
 	if !a.free() {
 		opt.Fallback = offline.Describer{}
 	}
-	return reason.DescribeItems(ctx, items, source, d, store, opt)
+	if !a.opt.Workers {
+		return reason.DescribeItems(ctx, items, source, d, store, opt)
+	}
+	workers, err := openFleet(ctx, store)
+	if err != nil {
+		return nil, reason.Report{}, err
+	}
+	order, err := p.order(workspace.StageDescribe, d.(*served.Describer).Options())
+	if err != nil {
+		return nil, reason.Report{}, err
+	}
+	opt.Progress = nil
+	return workers.DescribeItems(ctx, items, source, d, opt, order)
 }
 
 // describerSettings is the describer's ID as far as it is known without a server.

@@ -11,6 +11,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/reason"
 	"github.com/mllmrec/mllmrec/reason/offline"
+	"github.com/mllmrec/mllmrec/reason/served"
 	"github.com/mllmrec/mllmrec/workspace"
 )
 
@@ -101,7 +102,7 @@ func (p *Pipeline) reason(ctx context.Context, a *author, pref PreferenceOptions
 	if !a.free() {
 		ropt.Fallback = offline.NewReasoner(corpus)
 	}
-	texts, report, err := reason.ReasonUsers(ctx, h, ds.UserIDs, catalogue, reasoner, store, ropt)
+	texts, report, err := p.reasonUsers(ctx, a, h, ds.UserIDs, catalogue, reasoner, store, ropt)
 	if err != nil {
 		return a.explainRun(err)
 	}
@@ -117,6 +118,24 @@ func (p *Pipeline) reason(ctx context.Context, a *author, pref PreferenceOptions
 	}
 	p.done(workspace.StageReason, start, "%d preference texts by %s%s%s%s", report.Total, a.name(reasoner), leakyNote(h), paid(a), troubles(report))
 	return nil
+}
+
+// reasonUsers asks by itself or has workers ask.
+func (p *Pipeline) reasonUsers(ctx context.Context, a *author, h *dataset.Histories, users []string, catalogue []reason.HistoryItem,
+	reasoner reason.Reasoner, store reason.Store, opt reason.ReasonOptions) ([]workspace.UserText, reason.Report, error) {
+	if !a.opt.Workers {
+		return reason.ReasonUsers(ctx, h, users, catalogue, reasoner, store, opt)
+	}
+	workers, err := openFleet(ctx, store)
+	if err != nil {
+		return nil, reason.Report{}, err
+	}
+	order, err := p.order(workspace.StageReason, reasoner.(*served.Reasoner).Options())
+	if err != nil {
+		return nil, reason.Report{}, err
+	}
+	opt.Progress = nil
+	return workers.ReasonUsers(ctx, h, users, catalogue, reasoner, opt, order)
 }
 
 // record returns the options that decide whether the stage is fresh, but who writes.

@@ -44,6 +44,7 @@ func addAuthorFlags(cmd *cobra.Command, model string) *authorFlags {
 	flags.IntVar(&o.MaxTokens, "max-tokens", 0, "longest answer (default: 5 for each word of the limit)")
 	flags.IntVar(&o.NumCtx, "num-ctx", 0, "context window to ask of Ollama (default: by each prompt's length)")
 	flags.StringVar(&o.Store, "store", "", "postgres:// address of a ledger shared by many machines (default: generations.db in the workspace)")
+	flags.BoolVar(&o.Workers, "workers", false, "with --store postgres://…: let 'mllmrec worker' processes ask, and wait for them")
 	return f
 }
 

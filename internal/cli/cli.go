@@ -128,7 +128,7 @@ Exit codes: 0 done; 1 failure; 2 a mistake you can mend; 3 audit found a leak;
 	root.AddCommand(
 		a.importCmd(), a.runCmd(), a.describeCmd(), a.reasonCmd(), a.encodeCmd(), a.graphCmd(),
 		a.trainCmd(), a.evaluateCmd(), a.recommendCmd(), a.auditCmd(), a.statusCmd(),
-		a.exportCmd(), a.promptCmd(), a.demoCmd(), a.embedCmd(), a.modelCmd(), a.versionCmd(),
+		a.exportCmd(), a.promptCmd(), a.batchCmd(), a.workerCmd(), a.demoCmd(), a.embedCmd(), a.modelCmd(), a.versionCmd(),
 	)
 	userArgs(root)
 	return root

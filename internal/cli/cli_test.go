@@ -9,7 +9,8 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"mllmrec": func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
+		"mllmrec":   func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
+		"run-batch": func() { os.Exit(runBatch(os.Args[1], os.Args[2], os.Args[3])) },
 	})
 }
 

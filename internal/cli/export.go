@@ -13,7 +13,7 @@ func (a *app) exportCmd() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.exportMMRecCmd())
+	cmd.AddCommand(a.exportMMRecCmd(), a.exportChatCmd())
 	return cmd
 }
 

@@ -1,6 +1,11 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,4 +38,45 @@ func setupScripts(env *testscript.Env) error {
 		env.Setenv(name, value)
 	}
 	return nil
+}
+
+// runBatch answers a batch file as a service would, in another order, by asking server;
+// the first request it gets fails.
+func runBatch(server, in, out string) int {
+	data, err := os.ReadFile(in)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	lines := bytes.Split(bytes.TrimSpace(data), []byte("\n"))
+	var results bytes.Buffer
+	for i := len(lines) - 1; i >= 0; i-- {
+		var req struct {
+			ID   string          `json:"custom_id"`
+			URL  string          `json:"url"`
+			Body json.RawMessage `json:"body"`
+		}
+		if err := json.Unmarshal(lines[i], &req); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		result := map[string]any{"custom_id": req.ID, "response": nil, "error": map[string]any{"code": "batch_expired", "message": "too late"}}
+		if i > 0 {
+			resp, err := http.Post(server+req.URL, "application/json", bytes.NewReader(req.Body))
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				return 1
+			}
+			body, _ := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			result["error"], result["response"] = nil, map[string]any{"status_code": resp.StatusCode, "body": json.RawMessage(body)}
+		}
+		line, _ := json.Marshal(result)
+		results.Write(append(line, '\n'))
+	}
+	if err := os.WriteFile(out, results.Bytes(), 0o644); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
