@@ -8,10 +8,8 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -33,7 +31,7 @@ type Server struct {
 	bin     string // empty for a server that is not ours
 	data    string
 	port    int
-	as      *syscall.Credential
+	as      *syscall.SysProcAttr // whom it runs as; nil: as ourselves
 	socket  string
 }
 
@@ -60,20 +58,8 @@ func StartOwn(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	if os.Getuid() == 0 { // the server refuses to run as root
-		u, err := user.Lookup("postgres")
-		if err != nil {
-			u, err = user.Lookup("nobody")
-		}
-		if err != nil {
-			t.Skipf("no PostgreSQL: this is root, and there is no user postgres or nobody to run it as: %v", err)
-		}
-		uid, _ := strconv.Atoi(u.Uid)
-		gid, _ := strconv.Atoi(u.Gid)
-		s.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-		if err := os.Chown(dir, uid, gid); err != nil {
-			t.Fatal(err)
-		}
+	if s.as, err = unprivileged(dir); err != nil {
+		t.Skipf("no PostgreSQL: this is root, and the server cannot be run as somebody else: %v", err)
 	}
 	s.data, s.socket, s.port = filepath.Join(dir, "data"), dir, freePort(t)
 	s.run(t, "initdb", "-D", s.data, "-U", "mllmrec", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
@@ -117,9 +103,7 @@ func freePort(t testing.TB) int {
 func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(context.Background(), filepath.Join(s.bin, name), args...)
 	cmd.Dir = s.socket
-	if s.as != nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as}
-	}
+	cmd.SysProcAttr = s.as
 	return cmd
 }
 
