@@ -124,9 +124,14 @@ func compare(s shape, rounds int) result {
 	}
 	c, want := tensor.New(s.m, s.n), tensor.New(s.m, s.n)
 	flops := 2 * float64(s.m) * float64(s.n) * float64(s.k)
-	repeat := max(1, int(1e9/flops)) // about 5 ms a timing
+	repeat := max(1, int(1e10/flops)) // about 40 ms a timing
 	time1 := func(f func()) float64 {
-		f() // warm: caches, threads
+		// Warm caches and threads: threads that have slept may share a core until the
+		// system's balancer moves one, which a training run pays once and a single product
+		// would pay each time.
+		for range repeat {
+			f()
+		}
 		start := clock()
 		for range repeat {
 			f()
