@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mllmrec/mllmrec/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/reason/ledger"
+)
+
+// shopOfUsers imports a shop in which every user's train history is one item that nobody
+// else has, so that prompts tell users apart, and describes it offline.
+func shopOfUsers(t testing.TB, dir string, users int) string {
+	t.Helper()
+	var inter, items strings.Builder
+	inter.WriteString("user,item,time\n")
+	items.WriteString("item,title\nvalid,Shared valid thing\ntest,Shared test thing\n")
+	for u := range users {
+		fmt.Fprintf(&inter, "u%d,i%d,1\nu%d,valid,2\nu%d,test,3\n", u, u, u, u)
+		fmt.Fprintf(&items, "i%d,Unique number %d thing\n", u, u)
+	}
+	for name, text := range map[string]string{"inter.csv": inter.String(), "items.csv": items.String()} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ws := filepath.Join(dir, "ws")
+	for _, args := range [][]string{
+		{"import", "tables", "--interactions", filepath.Join(dir, "inter.csv"), "--items", filepath.Join(dir, "items.csv"), "--split", "leave-latest", "--k-core", "0", "--out", ws},
+		{"describe", ws, "--mllm", "offline", "-q"},
+	} {
+		var out strings.Builder
+		if code := run(context.Background(), args, &out, &out); code != 0 {
+			t.Fatalf("%v: exit %d: %s", args, code, out.String())
+		}
+	}
+	return ws
+}
+
+// stored reads the preferences of a ledger by user, without what differs between runs.
+func stored(t testing.TB, ws string) map[string]reason.Generation {
+	t.Helper()
+	s, err := ledger.OpenSQLite(t.Context(), filepath.Join(ws, "generations.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	all := map[string]reason.Generation{}
+	err = s.Each(t.Context(), reason.StageReason, func(g reason.Generation) error {
+		if _, twice := all[g.Subject]; twice {
+			t.Errorf("user %s has two answers", g.Subject)
+		}
+		g.Created, g.Seconds = time.Time{}, 0
+		all[g.Subject] = g
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+var uniqueItem = regexp.MustCompile(`Unique number (\d+) thing`)
+
+// TestKilledRunsLoseNothing kills a run at random moments: in the end the ledger is that
+// of an undisturbed run, and nothing that was stored was asked for again.
+func TestKilledRunsLoseNothing(t *testing.T) {
+	users, kills := 2000, 20
+	if testing.Short() {
+		users, kills = 300, 3
+	}
+	server := mllmtest.New(t, mllmtest.Options{Delay: 20 * time.Millisecond})
+	undisturbed, disturbed := t.TempDir(), t.TempDir()
+	whole, killed := shopOfUsers(t, undisturbed, users), shopOfUsers(t, disturbed, users)
+	args := func(ws string) []string {
+		return []string{"reason", ws, "--base-url", server.URL, "--concurrency", "16", "-q"}
+	}
+	var out strings.Builder
+	if code := run(context.Background(), args(whole), &out, &out); code != 0 {
+		t.Fatalf("exit %d: %s", code, out.String())
+	}
+	want := stored(t, whole)
+	if len(want) != users {
+		t.Fatalf("%d answers for %d users", len(want), users)
+	}
+
+	rng := rand.New(rand.NewPCG(1, 2))
+	known := map[string]reason.Generation{} // stored before the present round
+	asked := server.Total()
+	hit := 0
+	for round := range kills + 1 {
+		cmd := exec.Command("mllmrec", args(killed)...)
+		var stderr strings.Builder
+		cmd.Stdout, cmd.Stderr = &stderr, &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if round < kills {
+			// From the first request on, so that the kill meets the work, not the start.
+			for end := time.Now().Add(10 * time.Second); server.Total() == asked && time.Now().Before(end); {
+				time.Sleep(time.Millisecond)
+			}
+			time.Sleep(time.Duration(rng.IntN(int(1.6*20*float64(users)/16/float64(kills)))) * time.Millisecond)
+			cmd.Process.Kill() //nolint:errcheck // it may be done already
+		}
+		if err := cmd.Wait(); err != nil {
+			hit++
+			if round == kills {
+				t.Fatalf("the last run: %v: %s", err, stderr.String())
+			}
+		}
+		for _, r := range server.Requests()[asked:] {
+			user := "u" + uniqueItem.FindStringSubmatch(r.Prompt)[1]
+			if _, ok := known[user]; ok {
+				t.Fatalf("round %d: %s was asked about again", round, user)
+			}
+		}
+		asked = server.Total()
+		known = stored(t, killed)
+	}
+	t.Logf("%d of %d kills met a running process; %d requests for %d answers", hit, kills, asked-users, users)
+	if hit < kills/2 {
+		t.Errorf("only %d of %d kills met a running process", hit, kills)
+	}
+	if diff := cmp.Diff(want, known); diff != "" {
+		t.Errorf("the ledger differs from that of an undisturbed run:\n%s", diff)
+	}
+	// At a kill, some are in flight, and as many answers may wait for the disk.
+	if most := users + hit*2*16; asked-users > most {
+		t.Errorf("%d requests, at most %d are explained by the kills", asked-users, most)
+	}
+}

@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mllmrec/mllmrec/mllm/connect"
+	"github.com/mllmrec/mllmrec/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/reason/ledger"
+	"github.com/mllmrec/mllmrec/reason/served"
+	"github.com/mllmrec/mllmrec/workspace"
+)
+
+// BenchmarkThroughput asks a server that takes 50 ms for an answer, 64 in flight, and
+// reports the share of the ideal rate, 1280 answers a second, from the first request to
+// the last answer.
+func BenchmarkThroughput(b *testing.B) {
+	const users, flight, delay = 6400, 64, 50 * time.Millisecond
+	ideal := float64(users) / flight * delay.Seconds()
+	for range b.N {
+		b.StopTimer()
+		dir := b.TempDir()
+		ws := shopOfUsers(b, dir, users)
+		server := mllmtest.New(nil, mllmtest.Options{Delay: delay})
+		b.StartTimer()
+		var out strings.Builder
+		if code := run(context.Background(), []string{"reason", ws, "--base-url", server.URL, "--concurrency", fmt.Sprint(flight), "-q"}, &out, &out); code != 0 {
+			b.Fatalf("exit %d: %s", code, out.String())
+		}
+		b.StopTimer()
+		log := server.Requests()
+		took := log[len(log)-1].Arrived.Add(delay).Sub(log[0].Arrived).Seconds()
+		b.ReportMetric(100*ideal/took, "%ideal")
+		b.ReportMetric(float64(len(log)), "requests")
+		server.Stop()
+	}
+}
+
+// manyEnv asks for TestManyAnswers with so many users.
+const manyEnv = "MLLMREC_TEST_MANY"
+
+// TestManyAnswers measures status and resuming over a ledger that holds an answer for
+// every user: export MLLMREC_TEST_MANY=1000000 to run it.
+func TestManyAnswers(t *testing.T) {
+	users, err := strconv.Atoi(os.Getenv(manyEnv))
+	if err != nil {
+		t.Skipf("set %s to a number of users", manyEnv)
+	}
+	server := mllmtest.New(t, mllmtest.Options{})
+	dir := t.TempDir()
+	ws := shopOfUsers(t, dir, users)
+	fillLedger(t, ws, server.URL)
+	for _, args := range [][]string{{"status", ws, "--json"}, {"reason", ws, "--base-url", server.URL, "-q"}, {"reason", ws, "--base-url", server.URL, "-q"}, {"status", ws, "--json"}} {
+		runtime.GC()
+		stop, peak := make(chan struct{}), make(chan uint64)
+		go watchHeap(stop, peak)
+		start := time.Now()
+		var out strings.Builder
+		if code := run(context.Background(), args, &out, &out); code != 0 {
+			t.Fatalf("%v: exit %d: %s", args, code, out.String())
+		}
+		took := time.Since(start)
+		close(stop)
+		t.Logf("%s over %d answers: %s, heap at most %d MB", args[0], users, took.Round(time.Millisecond), <-peak>>20)
+	}
+	if n := server.Total(); n != 0 {
+		t.Errorf("%d stored answers were asked for again", n)
+	}
+}
+
+// watchHeap sends the largest live heap seen.
+func watchHeap(stop <-chan struct{}, peak chan<- uint64) {
+	var most uint64
+	for {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		most = max(most, m.HeapAlloc)
+		select {
+		case <-stop:
+			peak <- most
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// fillLedger stores an answer to every question of the workspace under the key that a
+// run will look for.
+func fillLedger(t *testing.T, dir, url string) {
+	t.Helper()
+	ws, err := workspace.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ds, err := ws.Dataset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts, err := ws.ItemTexts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalogue, err := reason.Catalogue(ds.Items, texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, err := connect.Pool(connect.Options{Kind: connect.Ollama, URLs: []string{url}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := served.NewReasoner(t.Context(), pool, served.Options{Model: "gemma3:27b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := ledger.OpenSQLite(t.Context(), filepath.Join(dir, workspace.GenerationsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	var batch []reason.Generation
+	flush := func() {
+		if err := store.Put(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		batch = batch[:0]
+	}
+	err = reason.UnansweredPreferences(t.Context(), ds.TrainHistories(), ds.UserIDs, catalogue, r, store, reason.ReasonOptions{Options: reason.Options{Domain: ds.Domain}}, func(q reason.Question) error {
+		answer := reason.Answer{Model: "gemma3:27b", Text: "They like sturdy, colourful things for every day, " + q.About.Subject + ".", PromptTokens: 400, AnswerTokens: 20, Seconds: 1, Attempt: 1}
+		if batch = append(batch, q.Settle(answer, nil)); len(batch) == 20000 {
+			flush()
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flush()
+}
