@@ -36,8 +36,7 @@ func (p *Pipeline) reasonOptions(a *author, stage string) reason.Options {
 	} else {
 		opt.Grace, opt.Concurrency = -1, 1 // the pool finishes what is in flight by itself
 		if a.pool != nil {
-			// A few more wait in the pool, so that a place that gets free is taken at once.
-			opt.Concurrency = a.pool.Capacity() + max(a.pool.Capacity()/4, 1)
+			opt.Concurrency = a.pool.Capacity()
 		}
 	}
 	opt.Progress = p.newReporter(a, stage).tell
