@@ -81,6 +81,9 @@ func (o AuthorOptions) used() []string {
 }
 
 func (o AuthorOptions) check() error {
+	if o.Workers && !isPostgres(o.Store) && o.MLLM != Offline {
+		return usererr.New("Give the database that workers share with --store postgres://…", "--workers has no effect without a shared ledger")
+	}
 	switch o.MLLM {
 	case Offline:
 		if names := o.used(); len(names) > 0 {
