@@ -39,6 +39,7 @@ func TestFleet(t *testing.T) {
 		"a worker that was silent loses its lease": lostLease,
 		"withdrawn jobs are not begun":             withdrawn,
 		"limit":                                    limited,
+		"a long chunk is worked on in slices":      sliced,
 		"status of a database without a queue":     noQueue,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -376,6 +377,30 @@ func limited(t *testing.T, address string) {
 	}
 	if !slices.Contains([]int64{10, 11}, m.total.Load()) { // u0 fails once
 		t.Errorf("%d requests", m.total.Load())
+	}
+}
+
+func sliced(t *testing.T, address string) {
+	d, catalogue := shop(16)
+	m := newModel(t)
+	m.delay = func(asking) time.Duration { return 100 * time.Millisecond }
+	c := &caller{URL: m.URL, Model: "m"}
+	f := openFleet(t, address)
+	opt := workerOptions("w")
+	opt.Concurrency, opt.Slice = 1, 350*time.Millisecond
+	startWorker(t, address, opt)
+	_, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec()})
+	if err != nil || report.Stored+report.Answered != 16 || report.Quarantined != 0 {
+		t.Errorf("got %+v, %v", report, err)
+	}
+	for s, n := range m.asked {
+		if n > 1 && s != "u0/-1" {
+			t.Errorf("%s was asked %d times", s, n)
+		}
+	}
+	var snoozes, attempt int
+	if err := f.Store().Pool().QueryRow(t.Context(), "SELECT (metadata ->> 'snoozes')::int, attempt FROM mllmrec.river_job").Scan(&snoozes, &attempt); err != nil || snoozes < 2 || attempt != 1 {
+		t.Errorf("%d times handed back, attempt %d, %v", snoozes, attempt, err)
 	}
 }
 

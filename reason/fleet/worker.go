@@ -36,7 +36,7 @@ type Options struct {
 	// chunks for free; 0 = 15 s.
 	Lease time.Duration
 	// Slice is how long a chunk is worked on before it is handed back and taken again, so
-	// that a slow model does not outlast the limit that River sets to jobs; 0 = 15 min.
+	// that a slow model does not outlast the limit that River sets to jobs; 0 = 6 h.
 	Slice time.Duration
 	// UntilEmpty makes the worker return when no job is left in the queue, running ones
 	// of other workers included.
@@ -48,7 +48,7 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Concurrency = max(o.Concurrency, 1)
 	o.Lease = cmp.Or(o.Lease, 15*time.Second)
-	o.Slice = cmp.Or(o.Slice, 15*time.Minute)
+	o.Slice = cmp.Or(o.Slice, 6*time.Hour)
 	if o.Grace == 0 {
 		o.Grace = 30 * time.Second
 	}
@@ -96,7 +96,7 @@ func RunWorker(ctx context.Context, address string, opt Options) (reason.Report,
 	quit := make(chan struct{})
 	keeper.Go(func() { w.keep(apart, quit) })
 	<-stopping.Done()
-	end, cancel := context.WithTimeout(apart, max(opt.Grace, 0)+30*time.Second)
+	end, cancel := context.WithTimeout(apart, max(opt.Grace, 30*time.Second)+30*time.Second) // a client may have a grace of its own
 	defer cancel()
 	if err := client.Stop(end); err != nil {
 		opt.Log.Warn("chunks do not end, their leases will run out", "error", err)
