@@ -19,8 +19,11 @@ type assembly struct {
 	reason.Store
 	givenUp string // why questions have neither answer nor failure; empty: they were beyond the limit
 
-	mu     sync.Mutex
-	failed map[subject]reason.Generation
+	asked map[uint64]bool // as in the collector
+
+	mu       sync.Mutex
+	answered int // of asked
+	failed   map[subject]reason.Generation
 }
 
 type subject struct {
@@ -29,7 +32,7 @@ type subject struct {
 }
 
 func (c *collector) assembly() *assembly {
-	a := &assembly{Store: c.f.store, failed: map[subject]reason.Generation{}}
+	a := &assembly{Store: c.f.store, asked: c.asked, failed: map[subject]reason.Generation{}}
 	switch n := len(c.result.GivenUp); {
 	case n > 0:
 		a.givenUp = fmt.Sprintf("%d chunks were given up, the last one because: %s", n, c.result.GivenUp[n-1])
@@ -55,6 +58,8 @@ func (a *assembly) Get(ctx context.Context, keys []string) (map[string]reason.Ge
 			a.failed[subject{g.Subject, g.Fold}] = g
 			g.Attempt-- // the engine counts the try that absent makes
 			found[key] = g
+		} else if a.asked[short(key)] {
+			a.answered++
 		}
 	}
 	return found, err
@@ -128,10 +133,10 @@ func (w absentReasoner) FirstShown(r reason.ReasonRequest) int {
 
 // merge makes of the report on assembling, which found or missed answers, and the sums
 // of the workers', which tell what was asked, one as of a run.
-func (c *collector) merge(assembled reason.Report) reason.Report {
+func (c *collector) merge(a *assembly, assembled reason.Report) reason.Report {
 	r, did := assembled, c.result.Report
 	r.Seconds = time.Since(c.started).Seconds()
-	r.Answered = min(did.Answered, r.Stored)
+	r.Answered = a.answered
 	r.Stored -= r.Answered
 	r.Asked, r.PromptTokens, r.AnswerTokens = did.Asked, did.PromptTokens, did.AnswerTokens
 	missed := r.Classes[classNotAsked]

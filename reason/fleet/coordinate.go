@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	"github.com/mllmrec/mllmrec/dataset"
@@ -33,7 +34,7 @@ func (f *Fleet) DescribeItems(ctx context.Context, items []dataset.Item, images 
 	a := c.assembly()
 	opt.Options = a.options(opt.Options)
 	texts, report, err := reason.DescribeItems(ctx, items, images, absentDescriber{d, a}, a, opt)
-	return texts, c.merge(report), err
+	return texts, c.merge(a, report), err
 }
 
 // ReasonUsers is [reason.ReasonUsers] with workers that ask in place of reasoner.
@@ -46,7 +47,7 @@ func (f *Fleet) ReasonUsers(ctx context.Context, h *dataset.Histories, users []s
 	a := c.assembly()
 	opt.Options = a.options(opt.Options)
 	texts, report, err := reason.ReasonUsers(ctx, h, users, catalogue, absentReasoner{reasoner, a}, a, opt)
-	return texts, c.merge(report), err
+	return texts, c.merge(a, report), err
 }
 
 // collector queues the questions of a stage as they are found.
@@ -58,12 +59,13 @@ type collector struct {
 	started time.Time
 	batch   Batch
 	pending []reason.Question
+	asked   map[uint64]bool // hashes of the keys queued
 	bytes   int
 	result  Result
 }
 
 func (f *Fleet) newCollector(stage, id string, opt reason.Options, order Order) *collector {
-	return &collector{f: f, opt: opt, order: order, started: time.Now(),
+	return &collector{f: f, opt: opt, asked: map[uint64]bool{}, order: order, started: time.Now(),
 		job: Job{Stage: stage, Domain: opt.Domain, Writer: id, Spec: order.Spec, Attempts: opt.Attempts, Chunk: order.Chunk}}
 }
 
@@ -81,6 +83,7 @@ func (c *collector) collect(ctx context.Context, q reason.Question) error {
 		return errLimit
 	}
 	c.pending = append(c.pending, q)
+	c.asked[short(q.About.Key)] = true
 	if q.Describe != nil {
 		c.bytes += len(q.Describe.Image.Data)
 	}
@@ -88,6 +91,13 @@ func (c *collector) collect(ctx context.Context, q reason.Question) error {
 		return nil
 	}
 	return c.flush(ctx)
+}
+
+// short is as much of a key as tells a few million apart, for a count.
+func short(key string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(key))
+	return h.Sum64()
 }
 
 func (c *collector) flush(ctx context.Context) error {

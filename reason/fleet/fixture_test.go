@@ -191,8 +191,15 @@ func workerOptions(name string) fleet.Options {
 		Describer: func(_ context.Context, spec json.RawMessage, _ reason.Store) (reason.Describer, error) {
 			return make(spec)
 		},
-		Concurrency: 4, Backoff: time.Millisecond, Lease: 1500 * time.Millisecond, Grace: 10 * time.Second, Log: quiet(),
+		Concurrency: 4, Backoff: time.Millisecond, Grace: 10 * time.Second, Log: quiet(),
 	}
+}
+
+// shortLease is for tests that wait for a heartbeat or for a lease to end. Others keep the
+// usual one, which a busy machine does not outlast.
+func shortLease(opt fleet.Options, d time.Duration) fleet.Options {
+	opt.Lease = d
+	return opt
 }
 
 // quiet drops what River says about databases that are restarted on purpose.

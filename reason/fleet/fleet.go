@@ -105,7 +105,7 @@ CREATE TABLE mllmrec.chunk (
 	job     bigint,
 	payload bytea NOT NULL,
 	created timestamptz NOT NULL DEFAULT now(),
-	report  jsonb -- of the run that settled it
+	report  jsonb -- an array: of each run that handed it back, and of the one that settled it
 );
 CREATE INDEX chunk_job ON mllmrec.chunk (job);
 -- Questions that a job in the queue is about: none is queued twice.

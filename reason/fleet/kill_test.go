@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		io.Copy(io.Discard, os.Stdin) // ends with the parent
 		cancel()
 	}()
-	if _, err := fleet.RunWorker(ctx, address, workerOptions(os.Getenv(envName))); err != nil {
+	if _, err := fleet.RunWorker(ctx, address, shortLease(workerOptions(os.Getenv(envName)), 2500*time.Millisecond)); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
 	}
@@ -184,7 +184,7 @@ func TestKilledWorkersAndRestartedDatabase(t *testing.T) {
 	if most := calm.total.Load() + int64(kills*4*2+8); m.total.Load() > most {
 		t.Errorf("%d requests, at most %d are needed", m.total.Load(), most)
 	}
-	if got.report.Quarantined != calmReport.Quarantined || got.report.Pending != 0 || got.report.Total != calmReport.Total {
+	if got.report.Answered != calmReport.Answered || got.report.Quarantined != calmReport.Quarantined || got.report.Pending != 0 || got.report.Total != calmReport.Total {
 		t.Errorf("reported %+v, alone %+v", got.report, calmReport)
 	}
 	t.Logf("%d questions, %d kills, a restart: %d requests (%d undisturbed) in %.1f s", got.report.Total, kills, m.total.Load(), calm.total.Load(), time.Since(started).Seconds())
@@ -206,8 +206,8 @@ func TestDatabaseAway(t *testing.T) {
 	m := newModel(t)
 	m.delay = func(asking) time.Duration { return 40 * time.Millisecond }
 	c := &caller{URL: m.URL, Model: "m"}
-	startWorker(t, address, workerOptions("a"))
-	startWorker(t, address, workerOptions("b"))
+	startWorker(t, address, shortLease(workerOptions("a"), 2*time.Second))
+	startWorker(t, address, shortLease(workerOptions("b"), 2*time.Second))
 	done := make(chan error, 1)
 	var report reason.Report
 	go func() {

@@ -111,9 +111,11 @@ func (f *Fleet) poll(ctx context.Context, ids []int64, open map[int64]int, res *
 			}
 			res.GivenUp = append(res.GivenUp, j.failure)
 		}
-		var r reason.Report
-		if len(j.report) > 0 && json.Unmarshal(j.report, &r) == nil {
-			add(&res.Report, r)
+		var runs []reason.Report // the chunk may have been handed back
+		if len(j.report) > 0 && json.Unmarshal(j.report, &runs) == nil {
+			for _, r := range runs {
+				add(&res.Report, r)
+			}
 		}
 	}
 	return nil

@@ -24,6 +24,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[chunkArgs]) error {
 		return w.finish(ctx, job, report)
 	}
 	w.book(report)
+	w.keepPart(ctx, job.Args.Chunk, report)
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errLost):
 		w.log.Warn("lease lost", "job", job.ID)
@@ -140,7 +141,7 @@ func (w *worker) finish(ctx context.Context, job *river.Job[chunkArgs], report r
 	ctx = context.WithoutCancel(ctx)
 	err = postgres.Retry(ctx, patience, func(ctx context.Context) error {
 		var b pgx.Batch
-		b.Queue("UPDATE mllmrec.chunk SET report = $2 WHERE id = $1", job.Args.Chunk, raw)
+		b.Queue(appendReport, job.Args.Chunk, raw)
 		b.Queue("DELETE FROM mllmrec.question WHERE job = $1", job.ID)
 		return w.store.Pool().SendBatch(ctx, &b).Close()
 	})
@@ -149,6 +150,22 @@ func (w *worker) finish(ctx context.Context, job *river.Job[chunkArgs], report r
 	}
 	w.tell("")
 	return nil
+}
+
+const appendReport = "UPDATE mllmrec.chunk SET report = coalesce(report, '[]') || $2::jsonb WHERE id = $1"
+
+// keepPart writes the report of a chunk that is not done, so that the coordinator's sums
+// are whole. They are no more than that: a database that is away is not waited for.
+func (w *worker) keepPart(ctx context.Context, chunk string, report reason.Report) {
+	raw, err := json.Marshal(report)
+	if err != nil || report.Asked == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if _, err := w.store.Pool().Exec(ctx, appendReport, chunk, raw); err != nil {
+		w.log.Warn("a report was lost", "error", err)
+	}
 }
 
 // failed decides what becomes of a chunk that could not be settled. Where the way to
