@@ -141,3 +141,44 @@ func TestKilledRunsLoseNothing(t *testing.T) {
 		t.Errorf("%d requests, at most %d are explained by the kills", asked-users, most)
 	}
 }
+
+// TestInterruptedRunKeepsWhatIsInFlight stops a run as Ctrl-C does: every request that
+// was sent is answered and stored.
+func TestInterruptedRunKeepsWhatIsInFlight(t *testing.T) {
+	server := mllmtest.New(t, mllmtest.Options{Delay: 50 * time.Millisecond})
+	ws := shopOfUsers(t, t.TempDir(), 300)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() {
+		for server.Total() < 40 && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		stop()
+	}()
+	var out strings.Builder
+	if code := run(ctx, []string{"reason", ws, "--base-url", server.URL, "--concurrency", "16", "-q"}, &out, &out); code != exitInterrupted {
+		t.Fatalf("exit %d: %s", code, out.String())
+	}
+	if n := len(stored(t, ws)); n != server.Total() || n >= 300 {
+		t.Errorf("%d answers stored of %d requests", n, server.Total())
+	}
+}
+
+// TestColdStartNamesTheWayOn asks for a preference by an author who is gone.
+func TestColdStartNamesTheWayOn(t *testing.T) {
+	server := mllmtest.New(t, mllmtest.Options{})
+	ws := shopOfUsers(t, t.TempDir(), 20)
+	var out strings.Builder
+	if code := run(t.Context(), []string{"run", ws, "--base-url", server.URL, "--set", "epochs=1", "-q"}, &out, &out); code != 0 {
+		t.Fatalf("exit %d: %s", code, out.String())
+	}
+	server.Stop()
+	out.Reset()
+	if code := run(t.Context(), []string{"recommend", ws, "--history", "valid"}, &out, &out); code != exitUser || !strings.Contains(out.String(), "--mllm offline") {
+		t.Errorf("exit %d: %s", code, out.String())
+	}
+	out.Reset()
+	if code := run(t.Context(), []string{"recommend", ws, "--history", "valid", "--mllm", "offline"}, &out, &out); code != 0 {
+		t.Errorf("exit %d: %s", code, out.String())
+	}
+}
