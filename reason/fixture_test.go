@@ -138,12 +138,3 @@ func contents(t *testing.T, s reason.Store, stage string) []reason.Generation {
 }
 
 var quick = reason.Options{Concurrency: 4, Backoff: time.Microsecond}
-
-func keysOf(gs []reason.Generation) []string {
-	var keys []string
-	for _, g := range gs {
-		keys = append(keys, g.Key)
-	}
-	slices.Sort(keys)
-	return keys
-}
