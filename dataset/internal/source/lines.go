@@ -33,7 +33,7 @@ func (l *Lines) Number() int { return l.n }
 // may go on.
 func (l *Lines) Next() ([]byte, error) {
 	line, err := l.f.data.ReadSlice('\n')
-	if err == bufio.ErrBufferFull {
+	if errors.Is(err, bufio.ErrBufferFull) {
 		line, err = l.nextLong(line)
 	}
 	switch {
@@ -62,7 +62,7 @@ func (l *Lines) nextLong(start []byte) ([]byte, error) {
 		if !tooLong {
 			l.long = append(l.long, more...)
 		}
-		if err == bufio.ErrBufferFull {
+		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
 		}
 		if tooLong && (err == nil || errors.Is(err, io.EOF)) {
