@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"testing"
 
 	"github.com/mllmrec/mllmrec/internal/tensor"
@@ -405,31 +404,5 @@ func TestParamOutsideTheLossHasNoGradient(t *testing.T) {
 	step(used)
 	if !used.HasGrad() || unused.HasGrad() {
 		t.Errorf("used %v, unused %v: the gradient of the step before must not count", used.HasGrad(), unused.HasGrad())
-	}
-}
-
-// The buffers of a step come from the step before: what is allocated must not grow
-// with the matrices.
-func TestStepReusesItsBuffers(t *testing.T) {
-	w, b := NewParam("w", 64, 128), NewVector("b", 64)
-	x := tensor.New(2000, 128)
-	tape := NewTape()
-	idx := make([]int32, 2000)
-	step := func() {
-		tape.Reset()
-		h := tape.LinearLeakyReLU(tape.Gather(tape.Const(x), idx), tape.Param(w), tape.Param(b), 0.01)
-		s := tape.RowDots(h, idx, h, nil)
-		tape.Backward(tape.BPR(s, s))
-	}
-	step()
-	const rowsBytes = 2000 * 64 * 4
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range 10 {
-		step()
-	}
-	runtime.ReadMemStats(&after)
-	if got := (after.TotalAlloc - before.TotalAlloc) / 10; got > rowsBytes/10 {
-		t.Errorf("a step allocates %d bytes; one of its matrices has %d", got, rowsBytes)
 	}
 }
