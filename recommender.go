@@ -76,10 +76,10 @@ func Open(ctx context.Context, dir string, opts ...Option) (*Recommender, error)
 		return nil, err
 	}
 	r.train = r.ds.TrainHistories()
-	if r.users, err = arrayfile.ReadNPY(p.RunPath(run.ID, pipeline.RunUsers)); err != nil {
+	if r.users, err = arrayfile.ReadNPY(p.RunPath(run.ID, workspace.RunUsersFile)); err != nil {
 		return nil, err
 	}
-	if r.items, err = arrayfile.ReadNPY(p.RunPath(run.ID, pipeline.RunItems)); err != nil {
+	if r.items, err = arrayfile.ReadNPY(p.RunPath(run.ID, workspace.RunItemsFile)); err != nil {
 		return nil, err
 	}
 	if r.users.Rows != r.ds.Users() || r.items.Rows != r.ds.NumItems() {

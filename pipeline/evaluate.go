@@ -44,11 +44,11 @@ func (p *Pipeline) Evaluate(ctx context.Context, runID string) (*Evaluation, err
 	if err != nil {
 		return nil, err
 	}
-	users, err := arrayfile.ReadNPY(p.RunPath(run.ID, RunUsers))
+	users, err := arrayfile.ReadNPY(p.RunPath(run.ID, workspace.RunUsersFile))
 	if err != nil {
 		return nil, err
 	}
-	items, err := arrayfile.ReadNPY(p.RunPath(run.ID, RunItems))
+	items, err := arrayfile.ReadNPY(p.RunPath(run.ID, workspace.RunItemsFile))
 	if err != nil {
 		return nil, err
 	}

@@ -16,14 +16,6 @@ import (
 	"github.com/mllmrec/mllmrec/workspace"
 )
 
-// Files of a run.
-const (
-	RunUsers   = "users.npy"    // M×d user vectors of the best epoch
-	RunItems   = "items.npy"    // N×d item vectors of the best epoch
-	runConfig  = "config.json"  // what was asked for; written first
-	runMetrics = "metrics.json" // the whole Run; written last
-)
-
 // RunPath names a file of a run.
 func (p *Pipeline) RunPath(id, file string) string { return p.WS.Path("runs", id, file) }
 
@@ -83,9 +75,9 @@ func (p *Pipeline) runs() ([]*Run, error) {
 
 // readRun reads a finished run, or the configuration of one that is not.
 func (p *Pipeline) readRun(id string) (*Run, error) {
-	raw, err := os.ReadFile(p.RunPath(id, runMetrics))
+	raw, err := os.ReadFile(p.RunPath(id, workspace.RunMetricsFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		raw, err = os.ReadFile(p.RunPath(id, runConfig))
+		raw, err = os.ReadFile(p.RunPath(id, workspace.RunConfigFile))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read run %s: %w", id, err)
@@ -138,7 +130,7 @@ func (p *Pipeline) openRun(opt TrainOptions, inputHash string, st workspace.Stag
 	if err := os.MkdirAll(p.RunPath(run.ID, ""), 0o755); err != nil {
 		return nil, false, fmt.Errorf("make run folder: %w", err)
 	}
-	return run, false, writeJSON(p.RunPath(run.ID, runConfig), run)
+	return run, false, writeJSON(p.RunPath(run.ID, workspace.RunConfigFile), run)
 }
 
 // freshRun returns the latest finished run of these options and inputs, if any.
@@ -185,13 +177,13 @@ func (p *Pipeline) storeRun(run *Run, m model.Model) error {
 	if err != nil {
 		return fmt.Errorf("represent: %w", err)
 	}
-	if err := arrayfile.WriteNPY(p.RunPath(run.ID, RunUsers), users); err != nil {
+	if err := arrayfile.WriteNPY(p.RunPath(run.ID, workspace.RunUsersFile), users); err != nil {
 		return err
 	}
-	if err := arrayfile.WriteNPY(p.RunPath(run.ID, RunItems), items); err != nil {
+	if err := arrayfile.WriteNPY(p.RunPath(run.ID, workspace.RunItemsFile), items); err != nil {
 		return err
 	}
 	now := time.Now().UTC()
 	run.Finished = &now
-	return writeJSON(p.RunPath(run.ID, runMetrics), run)
+	return writeJSON(p.RunPath(run.ID, workspace.RunMetricsFile), run)
 }

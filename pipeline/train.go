@@ -103,11 +103,11 @@ func (p *Pipeline) Train(ctx context.Context, opt TrainOptions) (*Run, error) {
 // recordTrain notes the run in the manifest as the latest.
 func (p *Pipeline) recordTrain(run *Run, opt TrainOptions, start time.Time, st workspace.Stage) error {
 	var files []string
-	for _, f := range []string{RunUsers, RunItems, runMetrics, workspace.RunModelFile} {
+	for _, f := range []string{workspace.RunUsersFile, workspace.RunItemsFile, workspace.RunMetricsFile, workspace.RunModelFile} {
 		files = append(files, workspace.RunsFolder+"/"+run.ID+"/"+f)
 	}
 	return p.record(workspace.StageTrain, opt.record(), start, files, workspace.Stage{
-		Leaky: st.Leaky, Provenance: st.Provenance, Info: workspace.RunInfo(run.ID)})
+		Leaky: st.Leaky, Provenance: st.Provenance, Info: map[string]any{"run": run.ID}})
 }
 
 func epochLine(name string, e train.Epoch, leaky bool) string {

@@ -211,14 +211,3 @@ func writeJSON(path string, v any) error {
 		return e.Encode(v)
 	})
 }
-
-func readJSON(path string, v any) error {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(raw, v); err != nil {
-		return usererr.Wrap(fmt.Errorf("reading %s: %w", path, placeJSON(raw, err)), "The file is damaged; run the stage that writes it again.")
-	}
-	return nil
-}
