@@ -1,0 +1,35 @@
+package dataset
+
+import "testing"
+
+// The rule that leak safety rests on: what learns or writes is shown train
+// interactions, all of them and no others; the view that shows more says so.
+func TestHistoriesShowTrainOnly(t *testing.T) {
+	d := &Dataset{UserIDs: []string{"a", "b"}, Items: make([]Item, 4)}
+	labels := []Label{Train, Train, Valid, Test}
+	for u := range d.UserIDs {
+		for i, l := range labels {
+			d.Interactions = append(d.Interactions, Interaction{User: int32(u), Item: int32((i + u) % 4), Label: l, Time: int64(i)})
+		}
+	}
+	train, all := d.TrainHistories(), d.LeakyHistories()
+	if train.Leaky() || !all.Leaky() || train.Scope() != ScopeTrain || all.Scope() != ScopeAll {
+		t.Errorf("train view leaky %v, whole view leaky %v", train.Leaky(), all.Leaky())
+	}
+	if train.Len() != 4 || all.Len() != 8 {
+		t.Fatalf("%d interactions in the train view and %d in the whole one, want 4 and 8", train.Len(), all.Len())
+	}
+	for u := range d.UserIDs {
+		for n, id := range train.Sources(u) {
+			x := d.Interactions[id]
+			if x.Label != Train || int(x.User) != u || x.Item != train.Items(u)[n] {
+				t.Errorf("user %d is shown interaction %d: %+v", u, id, x)
+			}
+		}
+	}
+	for _, l := range []Label{Valid, Test} {
+		if held := d.HeldOut(l); len(held.Items) != 2 {
+			t.Errorf("%d held-out items under %s, want 2", len(held.Items), l)
+		}
+	}
+}
