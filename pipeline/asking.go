@@ -64,11 +64,17 @@ const (
 	infoSettings = "settings" // ID of the writer as far as it is known without a server
 )
 
+// maxRecorded bounds the failures that a manifest lists, maxPrinted those on a terminal.
+const (
+	maxRecorded = 100
+	maxPrinted  = 20
+)
+
 // reportInfo keeps the counts of a report in the manifest.
 func reportInfo(a *author, settings string, r reason.Report) map[string]any {
 	info := map[string]any{"total": r.Total, "stored": r.Stored, "answered": r.Answered, "neutral": r.Neutral, "plain": r.Plain,
 		"quarantined": r.Quarantined, "image_failed": r.ImageFailed, "pending": r.Pending, "classes": r.Classes,
-		"images_may_come": imagesMayCome(r)}
+		"images_may_come": imagesMayCome(r), "failures": r.Failures[:min(len(r.Failures), maxRecorded)]}
 	if !a.free() {
 		info[infoAuthor], info[infoSettings] = a.opt, settings
 	}
@@ -148,17 +154,17 @@ func troubles(r reason.Report) string {
 		s += fmt.Sprintf(", %d not asked yet (the next run goes on)", r.Pending)
 	}
 	if r.ImageFailed > 0 {
-		s += fmt.Sprintf(", %d pictures unreadable", r.ImageFailed)
+		s += fmt.Sprintf(", %d pictures unreadable (these items keep their words)", r.ImageFailed)
 	}
 	if r.Quarantined > 0 {
 		s += fmt.Sprintf(", %d quarantined (a marked fallback stands in; the next run tries again)", r.Quarantined)
 	}
 	if len(r.Classes) > 0 {
-		s += "; failed requests: " + classes(r.Classes)
+		s += "; failures: " + classes(r.Classes)
 	}
 	for i, f := range r.Failures {
-		if i == 5 {
-			s += "\n          …"
+		if i == maxPrinted {
+			s += "\n          … and more: 'mllmrec status --json' lists the first hundred"
 			break
 		}
 		s += fmt.Sprintf("\n          %s: %s: %s", f.Subject, f.Class, f.Error)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/mllm"
@@ -19,6 +20,8 @@ type PictureOptions struct {
 	Dir          string `json:"dir,omitempty"`           // folder with <item id>.jpg; wins over what the catalogue names
 	AllowPrivate bool   `json:"allow_private,omitempty"` // also download from loopback and private addresses
 	LongSide     int    `json:"long_side,omitempty"`     // pixels
+
+	Timeout time.Duration `json:"timeout,omitempty"` // of one download; 0 = 30 s
 }
 
 // cacheFolder holds downloads and prepared pictures.
@@ -34,7 +37,7 @@ type pictures struct {
 // openPictures returns the source of pictures, and the items with the references that
 // opt leads to.
 func (p *Pipeline) openPictures(opt PictureOptions, items []dataset.Item, keep bool) (*pictures, []dataset.Item, error) {
-	limits := mllmimage.Options{LongSide: opt.LongSide, AllowPrivate: opt.AllowPrivate}
+	limits := mllmimage.Options{LongSide: opt.LongSide, AllowPrivate: opt.AllowPrivate, Timeout: opt.Timeout}
 	if keep {
 		limits.CacheDir = p.WS.Path(workspace.ImagesFolder, cacheFolder)
 	}
@@ -85,6 +88,9 @@ func (o PictureOptions) record(options map[string]string) {
 	}
 	if o.LongSide != 0 {
 		options["image_long_side"] = strconv.Itoa(o.LongSide)
+	}
+	if o.AllowPrivate { // pictures that were blocked may be read now
+		options["allow_private_images"] = strconv.FormatBool(true)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/usererr"
+	mllmimage "github.com/mllmrec/mllmrec/mllm/image"
 	"github.com/mllmrec/mllmrec/reason"
 	"github.com/mllmrec/mllmrec/reason/prompt"
 	"github.com/mllmrec/mllmrec/reason/served"
@@ -53,7 +54,10 @@ func (p *Pipeline) DescribePrompt(ctx context.Context, opt AuthorOptions, item s
 		return prompt.Prompt{}, usererr.New("Its text is its own words; nobody is asked about it.", "item %q has no picture", item)
 	}
 	img, err := source.Load(ctx, items[at].Image)
-	if err != nil {
+	switch {
+	case errors.Is(err, mllmimage.ErrCache):
+		return prompt.Prompt{}, err
+	case err != nil:
 		return prompt.Prompt{}, usererr.Wrap(fmt.Errorf("item %q: %w", item, err), "Nobody is asked about an item whose picture cannot be read.")
 	}
 	return d.(*served.Describer).Prompt(reason.DescribeRequest{Item: items[at], Image: img, Domain: p.WS.Manifest().Domain, Attempt: 1})

@@ -2,6 +2,7 @@ package reason
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/mllmrec/mllmrec/dataset"
@@ -66,6 +67,9 @@ func describeQuestions(items []dataset.Item, images ImageSource, d Describer, op
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
+			}
+			if errors.Is(err, mllmimage.ErrCache) {
+				return nil, err
 			}
 			texts[i].Status = workspace.StatusFallback
 			r.imageFailed(item.ID, err)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/mllmrec/mllmrec/mllm"
 )
 
@@ -154,22 +156,33 @@ func (r *run) open(ctx context.Context, lo, hi int, prepare func(context.Context
 // prepareBlock makes the questions of subjects lo to hi, several at a time: pictures
 // may have to be fetched for them.
 func (r *run) prepareBlock(ctx context.Context, lo, hi int, prepare func(context.Context, *run, int) (*question, error)) ([]*question, error) {
-	all, errs := make([]*question, hi-lo), make([]error, hi-lo)
+	all := make([]*question, hi-lo)
 	next := make(chan int)
-	var wg sync.WaitGroup
+	group, ctx := errgroup.WithContext(ctx) // the first error ends it: the others would only repeat it
 	for range max(r.opt.Concurrency, 4) {
-		wg.Go(func() {
+		group.Go(func() error {
 			for i := range next {
-				all[i-lo], errs[i-lo] = prepare(ctx, r, i)
+				q, err := prepare(ctx, r, i)
+				if err != nil {
+					return err
+				}
+				all[i-lo] = q
 			}
+			return nil
 		})
 	}
-	for i := lo; i < hi && ctx.Err() == nil; i++ {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
+	group.Go(func() error {
+		defer close(next)
+		for i := lo; i < hi; i++ {
+			select {
+			case next <- i:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	block := all[:0]

@@ -56,6 +56,7 @@ func (f *authorFlags) addPictures(cmd *cobra.Command) {
 	p := &f.opt.Pictures
 	cmd.Flags().StringVar(&p.Dir, "image-dir", "", "folder with <item id>.jpg, .png, .webp or .gif; wins over what the catalogue names")
 	cmd.Flags().BoolVar(&p.AllowPrivate, "allow-private-images", false, "also download pictures from this machine and private networks")
+	cmd.Flags().DurationVar(&p.Timeout, "image-timeout", 0, "of the download of one picture (default 30s)")
 	cmd.Flags().IntVar(&p.LongSide, "image-long-side", 0, "pixels of a picture's longer side as it is sent (default 896)")
 }
 

@@ -5,11 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 // entry is one download kept on disk: a line of JSON, then the bytes as they came. One
@@ -23,6 +26,10 @@ type entry struct {
 
 	data []byte
 }
+
+// ErrCache marks a cache that cannot be written. No picture is to blame: the next one
+// would fail the same way.
+var ErrCache = errors.New("write the image cache")
 
 const maxEntryHeader = 64 << 10
 
@@ -68,22 +75,29 @@ func (l *Loader) keep(e *entry) error {
 	if len(head) > maxEntryHeader {
 		return nil // an absurd URL or ETag is not worth keeping
 	}
-	return writeAtomic(l.cachePath(e.URL), append(append(head, '\n'), e.data...))
+	return writeCache(l.cachePath(e.URL), append(append(head, '\n'), e.data...))
+}
+
+func writeCache(path string, data []byte) error {
+	if err := writeAtomic(path, data); err != nil {
+		return usererr.Wrap(fmt.Errorf("%w: %w", ErrCache, err),
+			"free space on the disk or make the folder writable, then run the same command again: it goes on where it stopped")
+	}
+	return nil
 }
 
 func writeAtomic(path string, data []byte) (err error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("write the image cache: %w", err)
+		return err
 	}
 	f, err := os.CreateTemp(dir, ".new-*")
 	if err != nil {
-		return fmt.Errorf("write the image cache: %w", err)
+		return err
 	}
 	defer func() {
 		if err != nil {
 			os.Remove(f.Name())
-			err = fmt.Errorf("write the image cache: %w", err)
 		}
 	}()
 	if _, err := f.Write(data); err != nil {

@@ -58,14 +58,17 @@ func (l *Loader) Close() error {
 }
 
 // Load reads and prepares the picture that ref points to: an http or https URL, a data
-// URI, or the path of a file. Errors are *Error with Ref set.
+// URI, or the path of a file. Errors are *Error with Ref set, or wrap ErrCache.
 func (l *Loader) Load(ctx context.Context, ref string) (mllm.Image, error) {
 	img, err := l.load(ctx, ref)
 	if err == nil {
 		return img, nil
 	}
 	var e *Error
-	if !errors.As(err, &e) {
+	switch {
+	case errors.Is(err, ErrCache): // naming the picture would lead astray
+		return mllm.Image{}, err
+	case !errors.As(err, &e):
 		return mllm.Image{}, fmt.Errorf("image %s: %w", shown(ref), err)
 	}
 	labelled := *e

@@ -3,6 +3,7 @@ package image
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	goimage "image"
 	"image/color"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mllmrec/mllmrec/mllm"
+	"github.com/mllmrec/mllmrec/mllm/image/imagetest"
 )
 
 func newTestLoader(t testing.TB, opt Options) *Loader {
@@ -265,35 +267,30 @@ func TestPrepareReadsWebPStillAndAnimated(t *testing.T) {
 	}
 }
 
-func TestPrepareReadsCMYK(t *testing.T) {
-	got, err := newTestLoader(t, Options{}).Prepare(t.Context(), cmykJPEG())
-	if err != nil {
-		t.Fatal(err)
+// TestPrepareReadsInks decodes what Adobe's programs write for printers: inks are stored
+// inverted, in YCCK behind a transform.
+func TestPrepareReadsInks(t *testing.T) {
+	l := newTestLoader(t, Options{})
+	for name, c := range map[string]struct {
+		stored    [4]byte
+		transform byte
+		want      color.RGBA
+	}{
+		"cyan":          {[4]byte{0, 255, 255, 255}, imagetest.AdobeCMYK, color.RGBA{0, 255, 255, 255}},
+		"red":           {[4]byte{255, 0, 0, 255}, imagetest.AdobeCMYK, color.RGBA{255, 0, 0, 255}},
+		"black ink":     {[4]byte{255, 255, 255, 40}, imagetest.AdobeCMYK, color.RGBA{40, 40, 40, 255}},
+		"red as YCCK":   {[4]byte{179, 171, 1, 255}, imagetest.AdobeYCCK, color.RGBA{255, 0, 0, 255}},
+		"black as YCCK": {[4]byte{0, 128, 128, 40}, imagetest.AdobeYCCK, color.RGBA{40, 40, 40, 255}},
+	} {
+		got, err := l.Prepare(t.Context(), imagetest.Printed(c.stored, c.transform))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if out := decoded(t, got); got.Width != 8 || got.Height != 8 || !near(out.At(4, 4), c.want) {
+			t.Errorf("%s became %v in %d×%d, want %v", name, out.At(4, 4), got.Width, got.Height, c.want)
+		}
 	}
-	if got.Width != 8 || got.Height != 8 {
-		t.Errorf("%d×%d, want 8×8", got.Width, got.Height)
-	}
-	// Adobe stores ink inverted: every sample at its middle is half of every ink.
-	if c := decoded(t, got).At(4, 4); !near(c, color.Gray{64}) {
-		t.Errorf("half of every ink became %v", c)
-	}
-}
-
-// cmykJPEG builds a baseline JPEG of one 8×8 block in four components, all zero
-// coefficients, marked by Adobe as CMYK.
-func cmykJPEG() []byte {
-	out := []byte{0xff, 0xd8}
-	segment := func(marker byte, body ...byte) {
-		out = append(binary.BigEndian.AppendUint16(append(out, 0xff, marker), uint16(len(body)+2)), body...)
-	}
-	segment(0xee, append([]byte("Adobe"), 0, 100, 0, 0, 0, 0, 0)...)
-	segment(0xdb, append([]byte{0}, bytes.Repeat([]byte{1}, 64)...)...)
-	segment(0xc0, 8, 0, 8, 0, 8, 4, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0)
-	for _, table := range []byte{0x00, 0x10} { // one code, of one bit: "0" stands for zero
-		segment(0xc4, append([]byte{table, 1}, make([]byte, 16)...)...)
-	}
-	segment(0xda, 4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 63, 0)
-	return append(out, 0x00, 0xff, 0xd9) // eight zero bits: DC and AC of four components
 }
 
 func TestPrepareIsDeterministic(t *testing.T) {
@@ -356,7 +353,7 @@ func TestPreparedPicturesAreReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := newTestLoader(t, Options{CacheDir: filepath.Join(dir, "file")})
-	if _, err := l.Prepare(t.Context(), data); err == nil || KindOf(err) != "" {
+	if _, err := l.Prepare(t.Context(), data); !errors.Is(err, ErrCache) || KindOf(err) != "" {
 		t.Errorf("a cache that cannot be written is no fault of the picture: %v", err)
 	}
 }

@@ -45,7 +45,7 @@ func readPrepared(path string) (mllm.Image, bool) {
 func keepPrepared(path string, img mllm.Image) error {
 	head, err := json.Marshal(preparedHead{img.MIME, img.SHA256, img.Width, img.Height})
 	if err != nil {
-		return fmt.Errorf("write the image cache: %w", err)
+		return fmt.Errorf("%w: %w", ErrCache, err)
 	}
-	return writeAtomic(path, append(append(head, '\n'), img.Data...))
+	return writeCache(path, append(append(head, '\n'), img.Data...))
 }

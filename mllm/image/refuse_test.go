@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/mllmrec/mllmrec/mllm/image/imagetest"
 )
 
 func TestPrepareRefusesWhatItMust(t *testing.T) {
@@ -59,7 +61,7 @@ func TestPrepareRefusesWhatItMust(t *testing.T) {
 func FuzzPrepare(f *testing.F) {
 	f.Add([]byte(tinyWebP))
 	f.Add(animatedWebP())
-	f.Add(cmykJPEG())
+	f.Add(imagetest.Printed([4]byte{0, 255, 255, 40}, imagetest.AdobeCMYK))
 	f.Add(asPNG(f, corners(4, 4)))
 	f.Add(withJPEGExif(asJPEG(f, corners(8, 8)), exifBlock(binary.LittleEndian, 6)))
 	f.Add([]byte("GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"))
