@@ -63,11 +63,16 @@ func (p *Pipeline) describe(ctx context.Context, a *author) (err error) {
 	if err != nil {
 		return err
 	}
-	texts, report, err := p.describeItems(ctx, a, d, ds.Items, store, p.reasonOptions(a, workspace.StageDescribe))
+	source, items, err := p.openPictures(a.opt.Pictures, ds.Items, !a.free() || anyURL(ds.Items))
+	if err != nil {
+		return err
+	}
+	defer source.Close() //nolint:errcheck // nothing is written through it
+	texts, report, err := p.describeItems(ctx, a, d, items, source, store, p.reasonOptions(a, workspace.StageDescribe))
 	if err != nil {
 		return a.explainRun(err)
 	}
-	if err := p.WS.WriteItemTexts(texts); err != nil {
+	if err := p.WS.WriteItemTexts(texts.All(ctx)); err != nil {
 		return err
 	}
 	err = p.record(workspace.StageDescribe, options, start, []string{workspace.ItemTextsFile}, workspace.Stage{
@@ -79,13 +84,8 @@ func (p *Pipeline) describe(ctx context.Context, a *author) (err error) {
 	return nil
 }
 
-// describeItems asks about items, with pictures from where the author's options say.
-func (p *Pipeline) describeItems(ctx context.Context, a *author, d reason.Describer, items []dataset.Item, store reason.Store, ropt reason.Options) ([]workspace.ItemText, reason.Report, error) {
-	source, items, err := p.openPictures(a.opt.Pictures, items, !a.free() || anyURL(items))
-	if err != nil {
-		return nil, reason.Report{}, err
-	}
-	defer source.Close() //nolint:errcheck // nothing is written through it
+// describeItems asks by itself or has workers ask.
+func (p *Pipeline) describeItems(ctx context.Context, a *author, d reason.Describer, items []dataset.Item, source reason.ImageSource, store reason.Store, ropt reason.Options) (*reason.Texts[workspace.ItemText], reason.Report, error) {
 	opt := reason.DescribeOptions{Options: ropt}
 	if !a.free() {
 		opt.Fallback = offline.Describer{}

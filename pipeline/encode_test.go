@@ -76,7 +76,13 @@ func retitle(t *testing.T, p *Pipeline, item int, text string) {
 	texts, err := p.WS.ItemTexts()
 	ok(t, err)
 	texts[item].Text = text
-	ok(t, p.WS.WriteItemTexts(texts))
+	ok(t, p.WS.WriteItemTexts(func(yield func(workspace.ItemText, error) bool) {
+		for _, x := range texts {
+			if !yield(x, nil) {
+				return
+			}
+		}
+	}))
 	st := p.WS.Manifest().Stages[workspace.StageDescribe]
 	ok(t, p.record(workspace.StageDescribe, st.Options, time.Now(), []string{workspace.ItemTextsFile}, st))
 }

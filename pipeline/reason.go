@@ -106,7 +106,7 @@ func (p *Pipeline) reason(ctx context.Context, a *author, pref PreferenceOptions
 	if err != nil {
 		return a.explainRun(err)
 	}
-	if err := p.WS.WriteUserTexts(texts); err != nil {
+	if err := p.WS.WriteUserTexts(texts.All(ctx)); err != nil {
 		return err
 	}
 	st := workspace.Stage{Provenance: workspace.ProvenanceTrainOnly, Info: reportInfo(a, settings, report)}
@@ -122,7 +122,7 @@ func (p *Pipeline) reason(ctx context.Context, a *author, pref PreferenceOptions
 
 // reasonUsers asks by itself or has workers ask.
 func (p *Pipeline) reasonUsers(ctx context.Context, a *author, h *dataset.Histories, users []string, catalogue []reason.HistoryItem,
-	reasoner reason.Reasoner, store reason.Store, opt reason.ReasonOptions) ([]workspace.UserText, reason.Report, error) {
+	reasoner reason.Reasoner, store reason.Store, opt reason.ReasonOptions) (*reason.Texts[workspace.UserText], reason.Report, error) {
 	if !a.opt.Workers {
 		return reason.ReasonUsers(ctx, h, users, catalogue, reasoner, store, opt)
 	}

@@ -88,12 +88,16 @@ func (p *Pipeline) sampleItems(ctx context.Context, sheet *served.Sheet, n int, 
 		p.emit(Event{Stage: workspace.StageDescribe, Message: fmt.Sprintf("asking %s about %d items", columnName(opt), len(chosen))})
 		ropt := p.reasonOptions(a, workspace.StageDescribe)
 		ropt.Progress = nil
-		texts, _, err := p.describeItems(ctx, a, d, chosen, store, ropt)
+		texts, _, err := p.describeItems(ctx, a, d, chosen, source, store, ropt)
 		if err != nil {
 			return err
 		}
-		keys := make([]string, len(texts))
-		for i, t := range texts {
+		described, err := texts.Collect(ctx)
+		if err != nil {
+			return err
+		}
+		keys := make([]string, len(described))
+		for i, t := range described {
 			keys[i] = t.Key
 		}
 		if err := fillColumn(ctx, sheet, served.Column{Name: columnName(opt), ID: d.ID()}, keys, store); err != nil {

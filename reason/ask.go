@@ -16,7 +16,7 @@ func Ask(ctx context.Context, stage string, questions []Question, d Describer, r
 			return Report{}, fmt.Errorf("%s: the question about %q cannot be asked", stage, q.About.Subject)
 		}
 	}
-	return runQuestions(ctx, stage, len(questions), store, opt, func(_ context.Context, _ *run, i int) (*question, error) {
+	_, report, err := runQuestions(ctx, stage, len(questions), store, opt, func(_ context.Context, _ *run, i int) (*question, error) {
 		q := questions[i]
 		ask := func(ctx context.Context, attempt int) (Answer, error) {
 			if stage == StageDescribe {
@@ -28,6 +28,7 @@ func Ask(ctx context.Context, stage string, questions []Question, d Describer, r
 			r.Attempt = attempt
 			return reasoner.Reason(ctx, r)
 		}
-		return &question{about: q.About, ask: ask, settle: func(*Generation) {}, describe: q.Describe, reason: q.Reason}, nil
+		return &question{about: q.About, ask: ask, describe: q.Describe, reason: q.Reason}, nil
 	})
+	return report, err
 }

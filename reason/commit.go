@@ -86,12 +86,11 @@ func (r *run) flush(batch []outcome) {
 	}
 	for _, o := range batch {
 		switch {
-		case !o.keep:
-			o.q.settle(nil) // pending
+		case !o.keep: // pending
 		case o.g.Status == StatusOK:
-			r.settle(o.q, &o.g, func(rep *Report) { rep.Answered++ })
+			r.settle(o.q.at, answered, func(rep *Report) { rep.Answered++ })
 		default:
-			r.settle(o.q, nil, func(rep *Report) {
+			r.settle(o.q.at, lacking, func(rep *Report) {
 				rep.Quarantined++
 				rep.fail(Failure{o.g.Subject, o.g.Fold, o.g.Class, o.g.Error, o.g.Attempt})
 			})

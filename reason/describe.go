@@ -42,71 +42,83 @@ type DescribeOptions struct {
 // text, is marked [workspace.StatusFallback], listed in the report and tried again by
 // the next run. On an error (cancelled, store broken, server unusable) the texts are nil
 // and what was answered is in the store.
-func DescribeItems(ctx context.Context, items []dataset.Item, images ImageSource, d Describer, store Store, opt DescribeOptions) ([]workspace.ItemText, Report, error) {
-	texts := make([]workspace.ItemText, len(items))
-	report, err := runQuestions(ctx, StageDescribe, len(items), store, opt.Options, describeQuestions(items, images, d, opt, texts))
+func DescribeItems(ctx context.Context, items []dataset.Item, images ImageSource, d Describer, store Store, opt DescribeOptions) (*Texts[workspace.ItemText], Report, error) {
+	w := &descriptionWriter{items: items, images: images, describer: d, opt: opt}
+	places, report, err := runQuestions(ctx, StageDescribe, len(items), store, opt.Options, w.question)
 	if err != nil {
 		return nil, report, err
 	}
-	return texts, report, nil
+	return &Texts[workspace.ItemText]{stage: StageDescribe, store: store, places: places, text: w.text}, report, nil
 }
 
-// describeQuestions makes the question of an item; what needs none goes into texts.
-func describeQuestions(items []dataset.Item, images ImageSource, d Describer, opt DescribeOptions, texts []workspace.ItemText) func(context.Context, *run, int) (*question, error) {
-	return func(ctx context.Context, r *run, i int) (*question, error) {
-		item := items[i]
-		texts[i] = workspace.ItemText{Item: item.ID, Text: ItemText(item, ""), By: ByMetadata, Status: workspace.StatusOK}
-		if item.Image == "" {
-			r.book(func(rep *Report) { rep.Plain++; rep.Pending-- })
-			return nil, nil
-		}
-		if images == nil {
-			return nil, usererr.New("", "item %q has a picture, but nothing to read it with was given", item.ID)
-		}
-		img, memo, err := loadOrRecall(ctx, images, d, opt.Domain, item, r.store)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			if errors.Is(err, mllmimage.ErrCache) {
-				return nil, err
-			}
-			texts[i].Status = workspace.StatusFallback
-			r.imageFailed(item.ID, err)
-			return nil, nil
-		}
-		q := describeQuestion(d, opt, item, img, &texts[i])
-		q.memo = memo
-		return q, nil
+type descriptionWriter struct {
+	items     []dataset.Item
+	images    ImageSource
+	describer Describer
+	opt       DescribeOptions
+}
+
+// question is a preparer.
+func (w *descriptionWriter) question(ctx context.Context, r *run, i int) (*question, error) {
+	item := w.items[i]
+	if item.Image == "" {
+		r.settle(i, plain, func(rep *Report) { rep.Plain++ })
+		return nil, nil
 	}
-}
-
-// describeQuestion asks d about one picture; the answer goes into text.
-func describeQuestion(d Describer, opt DescribeOptions, item dataset.Item, img mllm.Image, text *workspace.ItemText) *question {
-	req := &DescribeRequest{Item: item, Image: img, Domain: opt.Domain, Attempt: 1}
-	key := DescribeKey(d.ID(), *req)
+	if w.images == nil {
+		return nil, usererr.New("", "item %q has a picture, but nothing to read it with was given", item.ID)
+	}
+	img, memo, err := loadOrRecall(ctx, w.images, w.describer, w.opt.Domain, item, r.store)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if errors.Is(err, mllmimage.ErrCache) {
+			return nil, err
+		}
+		r.imageFailed(i, item.ID, err)
+		return nil, nil
+	}
+	req := &DescribeRequest{Item: item, Image: img, Domain: w.opt.Domain, Attempt: 1}
 	return &question{
 		describe: req,
-		about:    Generation{Key: key, Stage: StageDescribe, Subject: item.ID, Fold: FullFold, ImageHash: img.SHA256},
+		memo:     memo,
+		about:    Generation{Key: DescribeKey(w.describer.ID(), *req), Stage: StageDescribe, Subject: item.ID, Fold: FullFold, ImageHash: img.SHA256},
 		ask: func(ctx context.Context, attempt int) (Answer, error) {
 			req.Attempt = attempt
-			return d.Describe(ctx, *req)
+			return w.describer.Describe(ctx, *req)
 		},
-		settle: func(g *Generation) {
-			text.Key = key
-			if g != nil {
-				text.ImageText, text.By = Clean(g.Text), by(g.Model, g.ModelDigest)
-			} else {
-				text.Status = workspace.StatusFallback
-				if opt.Fallback != nil {
-					if a, err := opt.Fallback.Describe(context.Background(), *req); err == nil {
-						text.ImageText, text.By = Clean(a.Text), by(a.Model, a.ModelDigest)
-					}
-				}
-			}
-			text.Text = ItemText(item, text.ImageText)
-		},
+	}, nil
+}
+
+// text is the text of item i: with the answer about its picture, or with the fallback's.
+func (w *descriptionWriter) text(ctx context.Context, i int, key string, g *Generation) workspace.ItemText {
+	item := w.items[i]
+	t := workspace.ItemText{Item: item.ID, By: ByMetadata, Key: key, Status: workspace.StatusOK}
+	switch {
+	case g != nil:
+		t.ImageText, t.By = Clean(g.Text), by(g.Model, g.ModelDigest)
+	case item.Image != "":
+		t.Status = workspace.StatusFallback
+		if a, ok := w.standIn(ctx, item, key); ok {
+			t.ImageText, t.By = Clean(a.Text), by(a.Model, a.ModelDigest)
+		}
 	}
+	t.Text = ItemText(item, t.ImageText)
+	return t
+}
+
+// standIn asks the fallback about a picture that could be read: one that has a key.
+func (w *descriptionWriter) standIn(ctx context.Context, item dataset.Item, key string) (Answer, bool) {
+	if w.opt.Fallback == nil || key == "" {
+		return Answer{}, false
+	}
+	img, err := w.images.Load(ctx, item.Image)
+	if err != nil {
+		return Answer{}, false
+	}
+	a, err := w.opt.Fallback.Describe(ctx, DescribeRequest{Item: item, Image: img, Domain: w.opt.Domain, Attempt: 1})
+	return a, err == nil
 }
 
 // by names the writer of a text.
@@ -117,14 +129,13 @@ func by(model, digest string) string {
 	return model + "@" + digest
 }
 
-func (r *run) imageFailed(item string, err error) {
+func (r *run) imageFailed(at int, item string, err error) {
 	class := "image"
 	if kind := mllmimage.KindOf(err); kind != "" {
 		class = "image:" + string(kind)
 	}
-	r.book(func(rep *Report) {
+	r.settle(at, lacking, func(rep *Report) {
 		rep.ImageFailed++
-		rep.Pending--
 		rep.Classes[class]++
 		rep.fail(Failure{Subject: item, Fold: FullFold, Class: class, Error: fmt.Sprintf("load its picture: %v", err), Attempt: 1})
 	})

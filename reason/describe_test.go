@@ -55,7 +55,7 @@ func TestDescribeItems(t *testing.T) {
 	images := shelf{"a.jpg": "a red sock", "b.jpg": "no picture at all"}
 	s, d := newLedger(t), &seer{fail: map[string]mllm.Class{"bad": mllm.Refusal}}
 	opt := reason.DescribeOptions{Options: reason.Options{Backoff: 1}, Fallback: offline.Describer{}}
-	texts, report, err := reason.DescribeItems(t.Context(), items, images, d, s, opt)
+	texts, report, err := describeItems(t.Context(), items, images, d, s, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,16 +82,16 @@ func TestDescribeItems(t *testing.T) {
 
 	asked := d.asked
 	d.fail, images["gone.jpg"] = nil, "a hat"
-	texts, report, err = reason.DescribeItems(t.Context(), items, images, d, s, opt)
+	texts, report, err = describeItems(t.Context(), items, images, d, s, opt)
 	if err != nil || d.asked-asked != 2 || report.Stored != 1 || texts[2].Text != "Hat It shows a hat." || texts[3].Status != "ok" {
 		t.Errorf("second run: %d asked, %+v, %v", d.asked-asked, report, err)
 	}
 	images["a.jpg"] = "a blue sock"
 	asked = d.asked
-	if _, _, err = reason.DescribeItems(t.Context(), items, images, d, s, opt); err != nil || d.asked-asked != 1 {
+	if _, _, err = describeItems(t.Context(), items, images, d, s, opt); err != nil || d.asked-asked != 1 {
 		t.Errorf("after one picture changed %d were asked, %v", d.asked-asked, err)
 	}
-	if _, _, err := reason.DescribeItems(t.Context(), items, nil, d, s, opt); err == nil {
+	if _, _, err := describeItems(t.Context(), items, nil, d, s, opt); err == nil {
 		t.Error("pictures without a way to read them accepted")
 	} else if _, ok := usererr.Hint(err); !ok {
 		t.Errorf("not the user's mistake: %v", err)
@@ -107,7 +107,7 @@ func TestDescribeManyInBlocks(t *testing.T) {
 		items = append(items, dataset.Item{ID: fmt.Sprint("i", i), Image: ref})
 	}
 	s := newLedger(t)
-	texts, report, err := reason.DescribeItems(t.Context(), items, images, &seer{}, s, reason.DescribeOptions{})
+	texts, report, err := describeItems(t.Context(), items, images, &seer{}, s, reason.DescribeOptions{})
 	if err != nil || report.Answered != 700 {
 		t.Fatalf("%+v, %v", report, err)
 	}
@@ -204,7 +204,7 @@ func TestKnownPicturesAreNotReadAgain(t *testing.T) {
 	pass := func(d reason.Describer, read int32) []workspace.ItemText {
 		t.Helper()
 		source.read.Store(0)
-		texts, report, err := reason.DescribeItems(t.Context(), items, source, d, s, reason.DescribeOptions{Options: reason.Options{Backoff: 1}})
+		texts, report, err := describeItems(t.Context(), items, source, d, s, reason.DescribeOptions{Options: reason.Options{Backoff: 1}})
 		if err != nil || report.Pending != 0 || source.read.Load() != read {
 			t.Fatalf("%d pictures read, want %d; %+v, %v", source.read.Load(), read, report, err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/mllmrec/mllmrec/mllm"
 	"github.com/mllmrec/mllmrec/reason"
 	"github.com/mllmrec/mllmrec/reason/ledger"
+	"github.com/mllmrec/mllmrec/workspace"
 )
 
 // shop returns users with 0, 1, 2, … train items each, cyclically up to most, and two
@@ -137,3 +138,23 @@ func contents(t *testing.T, s reason.Store, stage string) []reason.Generation {
 }
 
 var quick = reason.Options{Concurrency: 4, Backoff: time.Microsecond}
+
+// reasonUsers is reason.ReasonUsers with its texts read.
+func reasonUsers(ctx context.Context, h *dataset.Histories, users []string, catalogue []reason.HistoryItem, r reason.Reasoner, s reason.Store, opt reason.ReasonOptions) ([]workspace.UserText, reason.Report, error) {
+	texts, report, err := reason.ReasonUsers(ctx, h, users, catalogue, r, s, opt)
+	return read(texts, report, err)
+}
+
+// describeItems is reason.DescribeItems with its texts read.
+func describeItems(ctx context.Context, items []dataset.Item, images reason.ImageSource, d reason.Describer, s reason.Store, opt reason.DescribeOptions) ([]workspace.ItemText, reason.Report, error) {
+	texts, report, err := reason.DescribeItems(ctx, items, images, d, s, opt)
+	return read(texts, report, err)
+}
+
+func read[T any](texts *reason.Texts[T], report reason.Report, err error) ([]T, reason.Report, error) {
+	if err != nil {
+		return nil, report, err
+	}
+	all, err := texts.Collect(context.Background())
+	return all, report, err
+}

@@ -56,7 +56,7 @@ func killable(dir string) int {
 	data, catalogue := shop(killUsers, 50, 2)
 	e := &diary{echo: echo{id: "e", pause: 2 * time.Millisecond}, file: f}
 	opt := reason.ReasonOptions{Options: reason.Options{Concurrency: 8}}
-	if _, _, err := reason.ReasonUsers(ctx, data.TrainHistories(), data.UserIDs, catalogue, e, s, opt); err != nil {
+	if _, _, err := reasonUsers(ctx, data.TrainHistories(), data.UserIDs, catalogue, e, s, opt); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -124,7 +124,7 @@ func TestKilledRunsLoseNothingAndAskNothingTwice(t *testing.T) {
 	}
 	calm := newLedger(t)
 	data, catalogue := shop(killUsers, 50, 2)
-	if _, _, err := reason.ReasonUsers(t.Context(), data.TrainHistories(), data.UserIDs, catalogue, &echo{id: "e"}, calm, reason.ReasonOptions{Options: quick}); err != nil {
+	if _, _, err := reasonUsers(t.Context(), data.TrainHistories(), data.UserIDs, catalogue, &echo{id: "e"}, calm, reason.ReasonOptions{Options: quick}); err != nil {
 		t.Fatal(err)
 	}
 	want := contents(t, calm, reason.StageReason)

@@ -17,9 +17,6 @@ const NeutralPreference = "There is nothing about them yet."
 // ByNeutral marks such texts in [workspace.UserText.By].
 const ByNeutral = "neutral"
 
-// maxFolds is what the fold of a train row, a byte, can hold.
-const maxFolds = 256
-
 // ReasonOptions are the options of [ReasonUsers].
 type ReasonOptions struct {
 	Options
@@ -52,29 +49,30 @@ func Catalogue(items []dataset.Item, texts []workspace.ItemText) ([]HistoryItem,
 // and from nothing else: one full text each, and with Folds up to K blind ones. users
 // are the users' ids in row order, catalogue the items in row order.
 //
-// A blind text is left out where it would equal the full one: for a fold that is empty
+// The texts come in the order of the file that keeps them: the full ones by user, then
+// those blind to fold 0 by user, and so on. They are asked for in that order too, so that
+// a run cut short has the full ones first. A blind text is left out where it would equal the full one: for a fold that is empty
 // because the user has fewer items than folds, and for users below FoldsFor. Use
 // [Preferences] to read the result. A text from no items at all is [NeutralPreference].
 // Answers, failures and errors are as in [DescribeItems].
-func ReasonUsers(ctx context.Context, h *dataset.Histories, users []string, catalogue []HistoryItem, reasoner Reasoner, store Store, opt ReasonOptions) ([]workspace.UserText, Report, error) {
+func ReasonUsers(ctx context.Context, h *dataset.Histories, users []string, catalogue []HistoryItem, reasoner Reasoner, store Store, opt ReasonOptions) (*Texts[workspace.UserText], Report, error) {
 	w, err := newPreferenceWriter(h, users, catalogue, reasoner, opt)
 	if err != nil {
 		return nil, Report{}, err
 	}
-	texts := make([]workspace.UserText, len(w.tasks))
-	report, err := runQuestions(ctx, StageReason, len(texts), store, opt.Options, w.prepare(texts))
+	places, report, err := runQuestions(ctx, StageReason, len(w.tasks), store, opt.Options, w.question)
 	if err != nil {
 		return nil, report, err
 	}
-	return texts, report, nil
+	return &Texts[workspace.UserText]{stage: StageReason, store: store, places: places, text: w.text}, report, nil
 }
 
 func newPreferenceWriter(h *dataset.Histories, users []string, catalogue []HistoryItem, reasoner Reasoner, opt ReasonOptions) (*preferenceWriter, error) {
 	if len(users) != h.Users() || len(catalogue) != h.NumItems() {
 		return nil, fmt.Errorf("reason: %d users and %d items for histories of %d users over %d items", len(users), len(catalogue), h.Users(), h.NumItems())
 	}
-	if opt.Folds < 0 || opt.Folds == 1 || opt.Folds > maxFolds {
-		return nil, usererr.New("Use 0 for no cross-fitting.", "%d folds: must be 0 or 2 to %d", opt.Folds, maxFolds)
+	if opt.Folds < 0 || opt.Folds == 1 || opt.Folds > workspace.MaxFolds {
+		return nil, usererr.New("Use 0 for no cross-fitting.", "%d folds: must be 0 or 2 to %d", opt.Folds, workspace.MaxFolds)
 	}
 	if opt.FoldsFor > 0 && opt.Folds == 0 {
 		return nil, usererr.New("Set the number of folds too.", "a least history for folds has no effect without folds")
@@ -83,12 +81,6 @@ func newPreferenceWriter(h *dataset.Histories, users []string, catalogue []Histo
 	w.digestItems()
 	w.plan()
 	return w, nil
-}
-
-func (w *preferenceWriter) prepare(texts []workspace.UserText) func(context.Context, *run, int) (*question, error) {
-	return func(_ context.Context, r *run, i int) (*question, error) {
-		return w.question(r, w.tasks[i], &texts[i]), nil
-	}
 }
 
 // task is one text to write.
@@ -102,6 +94,7 @@ type preferenceWriter struct {
 	users     []string
 	catalogue []HistoryItem
 	digests   [][32]byte // of catalogue
+	worded    []bool     // which items of catalogue have words
 	reasoner  Reasoner
 	id        string
 	opt       ReasonOptions
@@ -109,29 +102,36 @@ type preferenceWriter struct {
 }
 
 func (w *preferenceWriter) digestItems() {
-	w.digests = make([][32]byte, len(w.catalogue))
+	w.digests, w.worded = make([][32]byte, len(w.catalogue)), make([]bool, len(w.catalogue))
 	for i, it := range w.catalogue {
-		w.digests[i] = itemDigest(it)
+		w.digests[i], w.worded[i] = itemDigest(it), it.Text() != ""
 	}
 }
 
-// plan lists the texts: user by user, the full one first, then the folds that have items.
+// plan lists the texts: the full ones first, then fold by fold those of the users who
+// have items in it.
 func (w *preferenceWriter) plan() {
+	blind := make([][]task, w.opt.Folds)
+	used := make([]bool, w.opt.Folds)
+	w.tasks = make([]task, 0, w.h.Users())
 	for u := range w.h.Users() {
 		w.tasks = append(w.tasks, task{int32(u), FullFold})
 		n := len(w.h.Items(u))
 		if w.opt.Folds == 0 || n < w.opt.FoldsFor {
 			continue
 		}
-		used := make([]bool, w.opt.Folds)
+		clear(used)
 		for _, f := range Folds(w.users[u], n, w.opt.Folds, w.opt.Seed) {
 			used[f] = true
 		}
 		for f, any := range used {
 			if any {
-				w.tasks = append(w.tasks, task{int32(u), int32(f)})
+				blind[f] = append(blind[f], task{int32(u), int32(f)})
 			}
 		}
+	}
+	for _, tasks := range blind {
+		w.tasks = append(w.tasks, tasks...)
 	}
 }
 
@@ -151,56 +151,66 @@ func (w *preferenceWriter) shown(t task) []int {
 	return at
 }
 
-func (w *preferenceWriter) question(r *run, t task, text *workspace.UserText) *question {
+// request is what a task shows, and whether any of it has words.
+func (w *preferenceWriter) request(t task) (req ReasonRequest, digests [][32]byte, p provenance, worded bool) {
 	rows, ids := w.h.Items(int(t.user)), w.h.Sources(int(t.user))
-	req := ReasonRequest{User: w.users[t.user], Fold: int(t.fold), Domain: w.opt.Domain}
-	p := provenance{split: w.h.SplitHash(), scope: string(w.h.Scope()), sources: []int32{}}
-	var digests [][32]byte
-	worded := false
+	req = ReasonRequest{User: w.users[t.user], Fold: int(t.fold), Domain: w.opt.Domain, Attempt: 1}
+	p = provenance{split: w.h.SplitHash(), scope: string(w.h.Scope()), sources: []int32{}}
 	for _, i := range w.shown(t) {
 		it := w.catalogue[rows[i]]
-		worded = worded || it.Text() != ""
+		worded = worded || w.worded[rows[i]]
 		req.Items = append(req.Items, it)
 		digests = append(digests, w.digests[rows[i]])
 		p.sources = append(p.sources, ids[i])
 	}
-	*text = workspace.UserText{User: req.User, Fold: t.fold, Sources: p.sources, SplitHash: p.split, Scope: p.scope, Status: workspace.StatusOK}
+	return req, digests, p, worded
+}
+
+// question is a preparer.
+func (w *preferenceWriter) question(_ context.Context, r *run, i int) (*question, error) {
+	req, digests, p, worded := w.request(w.tasks[i])
 	if !worded {
-		text.Text, text.By = NeutralPreference, ByNeutral
-		r.book(func(rep *Report) { rep.Neutral++; rep.Pending-- })
-		return nil
+		r.settle(i, plain, func(rep *Report) { rep.Neutral++ })
+		return nil, nil
 	}
-	all := p.sources
 	id := w.id
 	if precise, ok := w.reasoner.(PreciseID); ok {
 		id = precise.RequestID(req)
 	}
-	text.Key = reasonKey(id, req, digests, p)
+	key := reasonKey(id, req, digests, p)
 	if partial, ok := w.reasoner.(PartialReader); ok {
 		p.sources = p.sources[min(max(partial.FirstShown(req), 0), len(p.sources)):]
-		text.Sources = p.sources
 	}
 	return &question{
 		reason: &req,
-		about:  Generation{Key: text.Key, Stage: StageReason, Subject: req.User, Fold: req.Fold, SplitHash: p.split, Scope: p.scope, Sources: p.sources},
+		about:  Generation{Key: key, Stage: StageReason, Subject: req.User, Fold: req.Fold, SplitHash: p.split, Scope: p.scope, Sources: p.sources},
 		ask: func(ctx context.Context, attempt int) (Answer, error) {
 			req.Attempt = attempt
 			return w.reasoner.Reason(ctx, req)
 		},
-		settle: func(g *Generation) {
-			if g != nil {
-				text.Text, text.By = Clean(g.Text), by(g.Model, g.ModelDigest)
-				return
-			}
-			text.Status = workspace.StatusFallback
-			text.Sources = all
-			if w.opt.Fallback != nil {
-				if a, err := w.opt.Fallback.Reason(context.Background(), req); err == nil {
-					text.Text, text.By = Clean(a.Text), by(a.Model, a.ModelDigest)
-				}
-			}
-		},
+	}, nil
+}
+
+// text is the text of task i: the answer, the fallback's, or the neutral one.
+func (w *preferenceWriter) text(ctx context.Context, i int, key string, g *Generation) workspace.UserText {
+	t := workspace.UserText{User: w.users[w.tasks[i].user], Fold: w.tasks[i].fold, Key: key, SplitHash: w.h.SplitHash(), Scope: string(w.h.Scope()), Status: workspace.StatusOK}
+	if g != nil {
+		t.Text, t.By, t.Sources = Clean(g.Text), by(g.Model, g.ModelDigest), g.Sources
+		return t
 	}
+	req, _, p, worded := w.request(w.tasks[i])
+	t.Sources = p.sources
+	if !worded {
+		t.Text, t.By = NeutralPreference, ByNeutral
+		return t
+	}
+	t.Status = workspace.StatusFallback
+	if w.opt.Fallback != nil {
+		if a, err := w.opt.Fallback.Reason(ctx, req); err == nil {
+			t.Text, t.By = Clean(a.Text), by(a.Model, a.ModelDigest)
+		}
+	}
+	return t
 }
 
 // Preferences arranges texts for encoding: the full ones in the order of users, and for

@@ -17,7 +17,7 @@ import (
 func TestFullTextsShowTrainItemsOnly(t *testing.T) {
 	d, catalogue := shop(50, 40, 6)
 	h := d.TrainHistories()
-	texts, report, err := reason.ReasonUsers(t.Context(), h, d.UserIDs, catalogue, &echo{id: "e"}, newLedger(t), reason.ReasonOptions{Options: quick})
+	texts, report, err := reasonUsers(t.Context(), h, d.UserIDs, catalogue, &echo{id: "e"}, newLedger(t), reason.ReasonOptions{Options: quick})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestFullTextsShowTrainItemsOnly(t *testing.T) {
 
 func TestLeakyHistoriesSaySo(t *testing.T) {
 	d, catalogue := shop(10, 40, 3)
-	texts, _, err := reason.ReasonUsers(t.Context(), d.LeakyHistories(), d.UserIDs, catalogue, &echo{id: "e"}, newLedger(t), reason.ReasonOptions{Options: quick})
+	texts, _, err := reasonUsers(t.Context(), d.LeakyHistories(), d.UserIDs, catalogue, &echo{id: "e"}, newLedger(t), reason.ReasonOptions{Options: quick})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestBlindTexts(t *testing.T) {
 	d, catalogue := shop(64, 40, 7)
 	h := d.TrainHistories()
 	opt := reason.ReasonOptions{Options: quick, Folds: folds, Seed: seed}
-	texts, report, err := reason.ReasonUsers(t.Context(), h, d.UserIDs, catalogue, &echo{id: "e"}, newLedger(t), opt)
+	texts, report, err := reasonUsers(t.Context(), h, d.UserIDs, catalogue, &echo{id: "e"}, newLedger(t), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestBlindTexts(t *testing.T) {
 func TestFoldsForSparesShortHistories(t *testing.T) {
 	d, catalogue := shop(16, 40, 7)
 	opt := reason.ReasonOptions{Options: quick, Folds: 2, FoldsFor: 5}
-	texts, _, err := reason.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, &echo{id: "e"}, newLedger(t), opt)
+	texts, _, err := reasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, &echo{id: "e"}, newLedger(t), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestFoldsForSparesShortHistories(t *testing.T) {
 		t.Errorf("%d texts", len(texts))
 	}
 	for _, bad := range []reason.ReasonOptions{{Folds: 1}, {Folds: -1}, {Folds: 257}, {FoldsFor: 3}} {
-		if _, _, err := reason.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, &echo{}, newLedger(t), bad); err == nil {
+		if _, _, err := reasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, &echo{}, newLedger(t), bad); err == nil {
 			t.Errorf("folds %d for %d accepted", bad.Folds, bad.FoldsFor)
 		}
 	}
@@ -171,7 +171,7 @@ func TestOnlyWhatChangedIsAskedAgain(t *testing.T) {
 	h, s := d.TrainHistories(), newLedger(t)
 	ask := func(id string, d2 *dataset.Dataset) *echo {
 		e := &echo{id: id}
-		if _, _, err := reason.ReasonUsers(t.Context(), d2.TrainHistories(), d2.UserIDs, catalogue, e, s, reason.ReasonOptions{Options: quick}); err != nil {
+		if _, _, err := reasonUsers(t.Context(), d2.TrainHistories(), d2.UserIDs, catalogue, e, s, reason.ReasonOptions{Options: quick}); err != nil {
 			t.Fatal(err)
 		}
 		return e
@@ -213,7 +213,7 @@ func TestItemsWithoutWordsAreNeutral(t *testing.T) {
 	for i := range catalogue {
 		catalogue[i].Item.Title = " \x00"
 	}
-	texts, report, err := reason.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, offline.NewReasoner(nil), newLedger(t), reason.ReasonOptions{})
+	texts, report, err := reasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, offline.NewReasoner(nil), newLedger(t), reason.ReasonOptions{})
 	if err != nil || report.Neutral != 3 || texts[2].By != reason.ByNeutral {
 		t.Errorf("%+v, %v", report, err)
 	}

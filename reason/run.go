@@ -14,12 +14,12 @@ import (
 	"github.com/mllmrec/mllmrec/mllm"
 )
 
-// question is one subject's: what to ask, under which key, and what becomes of it.
+// question is one subject's: what to ask, and under which key.
 type question struct {
-	about  Generation // key, stage, subject, fold and provenance
-	ask    func(ctx context.Context, attempt int) (Answer, error)
-	bad    int                 // unusable answers so far: only these make the next attempt differ
-	settle func(g *Generation) // called once: with the answer, or nil where there is none
+	at    int        // the subject's place in the run
+	about Generation // key, stage, subject, fold and provenance
+	ask   func(ctx context.Context, attempt int) (Answer, error)
+	bad   int // unusable answers so far: only these make the next attempt differ
 
 	describe *DescribeRequest // what is asked: one of the two
 	reason   *ReasonRequest
@@ -43,6 +43,7 @@ type run struct {
 	store   Store
 	opt     Options
 	started time.Time
+	places  *places
 
 	mu     sync.Mutex // guards report, told
 	report Report
@@ -55,14 +56,16 @@ type run struct {
 const blockSize = 256
 
 func newRun(stage string, n int, store Store, opt Options, stop context.CancelCauseFunc) *run {
-	return &run{stage: stage, store: store, opt: opt.withDefaults(), started: time.Now(), stop: stop,
+	return &run{stage: stage, store: store, opt: opt.withDefaults(), started: time.Now(), stop: stop, places: newPlaces(n),
 		report: Report{Total: n, Pending: n, Classes: map[string]int{}, Failures: []Failure{}}}
 }
 
-// runQuestions settles n subjects. prepare returns the i-th one's question, or nil if it
-// settled that itself; it is called concurrently within a block.
-func runQuestions(ctx context.Context, stage string, n int, store Store, opt Options,
-	prepare func(ctx context.Context, r *run, i int) (*question, error)) (Report, error) {
+// preparer returns the i-th subject's question, or nil if it settled that itself. It is
+// called concurrently for different subjects.
+type preparer func(ctx context.Context, r *run, i int) (*question, error)
+
+// runQuestions settles n subjects.
+func runQuestions(ctx context.Context, stage string, n int, store Store, opt Options, prepare preparer) (*places, Report, error) {
 	parent := ctx
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -90,13 +93,13 @@ func runQuestions(ctx context.Context, stage string, n int, store Store, opt Opt
 	r.report.Seconds = time.Since(r.started).Seconds()
 	r.tell(true)
 	if err := context.Cause(ctx); err != nil {
-		return r.report, fmt.Errorf("%s: stopped after %d of %d: %w", stage, r.report.Done(), n, err)
+		return nil, r.report, fmt.Errorf("%s: stopped after %d of %d: %w", stage, r.report.Done(), n, err)
 	}
-	return r.report, parent.Err()
+	return r.places, r.report, parent.Err()
 }
 
 // feed sends the questions that have no stored answer to the workers.
-func (r *run) feed(ctx context.Context, n int, prepare func(context.Context, *run, int) (*question, error), asks chan<- *question) error {
+func (r *run) feed(ctx context.Context, n int, prepare preparer, asks chan<- *question) error {
 	sent := 0
 	for lo := 0; lo < n; lo += blockSize {
 		open, err := r.open(ctx, lo, min(lo+blockSize, n), prepare)
@@ -105,7 +108,6 @@ func (r *run) feed(ctx context.Context, n int, prepare func(context.Context, *ru
 		}
 		for _, q := range open {
 			if r.opt.Limit != 0 && sent >= r.opt.Limit {
-				q.settle(nil)
 				continue
 			}
 			sent++
@@ -121,7 +123,7 @@ func (r *run) feed(ctx context.Context, n int, prepare func(context.Context, *ru
 
 // open makes the questions of subjects lo to hi, settles those that are answered, and
 // returns the others.
-func (r *run) open(ctx context.Context, lo, hi int, prepare func(context.Context, *run, int) (*question, error)) ([]*question, error) {
+func (r *run) open(ctx context.Context, lo, hi int, prepare preparer) ([]*question, error) {
 	block, err := r.prepareBlock(ctx, lo, hi, prepare)
 	if err != nil {
 		return nil, err
@@ -129,6 +131,9 @@ func (r *run) open(ctx context.Context, lo, hi int, prepare func(context.Context
 	keys := make([]string, len(block))
 	for i, q := range block {
 		keys[i] = q.about.Key
+		if err := r.places.setKey(q.at, q.about.Key); err != nil {
+			return nil, err
+		}
 	}
 	stored, err := r.store.Get(ctx, keys)
 	if err != nil {
@@ -138,7 +143,7 @@ func (r *run) open(ctx context.Context, lo, hi int, prepare func(context.Context
 	for _, q := range block {
 		g, known := stored[q.about.Key]
 		if known && g.Status == StatusOK {
-			r.settle(q, &g, func(rep *Report) { rep.Stored++ })
+			r.settle(q.at, answered, func(rep *Report) { rep.Stored++ })
 			continue
 		}
 		if known { // what failed attempts took stays on the bill
@@ -155,7 +160,7 @@ func (r *run) open(ctx context.Context, lo, hi int, prepare func(context.Context
 
 // prepareBlock makes the questions of subjects lo to hi, several at a time: pictures
 // may have to be fetched for them.
-func (r *run) prepareBlock(ctx context.Context, lo, hi int, prepare func(context.Context, *run, int) (*question, error)) ([]*question, error) {
+func (r *run) prepareBlock(ctx context.Context, lo, hi int, prepare preparer) ([]*question, error) {
 	all := make([]*question, hi-lo)
 	next := make(chan int)
 	group, ctx := errgroup.WithContext(ctx) // the first error ends it: the others would only repeat it
@@ -165,6 +170,9 @@ func (r *run) prepareBlock(ctx context.Context, lo, hi int, prepare func(context
 				q, err := prepare(ctx, r, i)
 				if err != nil {
 					return err
+				}
+				if q != nil {
+					q.at = i
 				}
 				all[i-lo] = q
 			}
@@ -194,9 +202,9 @@ func (r *run) prepareBlock(ctx context.Context, lo, hi int, prepare func(context
 	return block, nil
 }
 
-// settle hands a question its answer and books it.
-func (r *run) settle(q *question, g *Generation, book func(*Report)) {
-	q.settle(g)
+// settle notes how a subject was settled and books it.
+func (r *run) settle(at int, how settled, book func(*Report)) {
+	r.places.how[at] = how
 	r.book(func(rep *Report) {
 		book(rep)
 		rep.Pending--

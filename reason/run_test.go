@@ -42,7 +42,7 @@ func TestFaultsCancellationsAndStoreFailures(t *testing.T) {
 	h := d.TrainHistories()
 	opt := reason.ReasonOptions{Options: reason.Options{Concurrency: 6, Backoff: time.Microsecond, Attempts: 2}, Folds: 2}
 	calm := newLedger(t)
-	wantTexts, _, err := reason.ReasonUsers(t.Context(), h, d.UserIDs, catalogue, &echo{id: "e"}, calm, opt)
+	wantTexts, _, err := reasonUsers(t.Context(), h, d.UserIDs, catalogue, &echo{id: "e"}, calm, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestFaultsCancellationsAndStoreFailures(t *testing.T) {
 				}
 				return nil
 			}}
-			texts, report, err := reason.ReasonUsers(ctx, h, d.UserIDs, catalogue, e, store, opt)
+			texts, report, err := reasonUsers(ctx, h, d.UserIDs, catalogue, e, store, opt)
 			cancel()
 			for s := range e.asked {
 				if answered[s] {
@@ -122,7 +122,7 @@ func TestQuarantineFallsBackVisiblyAndIsTriedAgain(t *testing.T) {
 		return nil
 	}}
 	opt := reason.ReasonOptions{Options: quick, Fallback: offline.NewReasoner(nil)}
-	texts, report, err := reason.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, s, opt)
+	texts, report, err := reasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, s, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestQuarantineFallsBackVisiblyAndIsTriedAgain(t *testing.T) {
 		t.Errorf("tokens of failed requests are not booked: %+v", report)
 	}
 	bad = false
-	texts, report, err = reason.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, s, opt)
+	texts, report, err = reasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, s, opt)
 	if err != nil || report.Asked != 1 || report.Answered != 1 || texts[3].Status != workspace.StatusOK {
 		t.Errorf("second run: %+v, %v", report, err)
 	}
@@ -152,7 +152,7 @@ func TestQuarantineFallsBackVisiblyAndIsTriedAgain(t *testing.T) {
 func TestPermanentFailuresAreNotRetried(t *testing.T) {
 	d, catalogue := shop(3, 9, 2)
 	e := &echo{id: "e", fault: func(reason.ReasonRequest) error { return failWith(mllm.Refused) }}
-	_, report, err := reason.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, newLedger(t), reason.ReasonOptions{Options: quick})
+	_, report, err := reasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, newLedger(t), reason.ReasonOptions{Options: quick})
 	if err != nil || report.Asked != 2 || report.Quarantined != 2 {
 		t.Errorf("%+v, %v", report, err)
 	}
@@ -168,7 +168,7 @@ func TestUnusableServerStopsTheRun(t *testing.T) {
 			}
 			return nil
 		}}
-		texts, report, err := reason.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, s, reason.ReasonOptions{Options: quick})
+		texts, report, err := reasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, s, reason.ReasonOptions{Options: quick})
 		if mllm.ClassOf(err) != class || texts != nil || report.Asked > 200 || report.Quarantined != 0 {
 			t.Errorf("%s: %v, report %+v", class, err, report)
 		}
@@ -183,7 +183,7 @@ func TestCancelKeepsWhatIsInFlight(t *testing.T) {
 	s := newLedger(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	e := &echo{id: "e", pause: 20 * time.Millisecond, fault: func(reason.ReasonRequest) error { cancel(); return nil }}
-	_, report, err := reason.ReasonUsers(ctx, d.TrainHistories(), d.UserIDs, catalogue, e, s, reason.ReasonOptions{Options: reason.Options{Concurrency: 8}})
+	_, report, err := reasonUsers(ctx, d.TrainHistories(), d.UserIDs, catalogue, e, s, reason.ReasonOptions{Options: reason.Options{Concurrency: 8}})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestGraceEnds(t *testing.T) {
 		e := &echo{id: "e", pause: time.Hour}
 		time.AfterFunc(20*time.Millisecond, cancel)
 		start := time.Now()
-		_, report, err := reason.ReasonUsers(ctx, d.TrainHistories(), d.UserIDs, catalogue, e, newLedger(t), reason.ReasonOptions{Options: reason.Options{Concurrency: 2, Grace: grace}})
+		_, report, err := reasonUsers(ctx, d.TrainHistories(), d.UserIDs, catalogue, e, newLedger(t), reason.ReasonOptions{Options: reason.Options{Concurrency: 2, Grace: grace}})
 		if !errors.Is(err, context.Canceled) || report.Quarantined != 0 || time.Since(start) > 10*time.Second {
 			t.Errorf("after %v: %+v, %v", time.Since(start), report, err)
 		}
@@ -211,7 +211,7 @@ func TestConcurrencyLimitAndProgress(t *testing.T) {
 	var seen []reason.Progress
 	opt := reason.ReasonOptions{Options: reason.Options{Concurrency: 7, Progress: func(p reason.Progress) { seen = append(seen, p) }}}
 	e := &echo{id: "e", pause: time.Millisecond}
-	if _, _, err := reason.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, newLedger(t), opt); err != nil {
+	if _, _, err := reasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, newLedger(t), opt); err != nil {
 		t.Fatal(err)
 	}
 	if m := e.most.Load(); m != 7 {
@@ -236,7 +236,7 @@ func TestLimitLeavesTheRestPending(t *testing.T) {
 	asked := 0
 	for _, want := range []int{50, 20, 0} { // 80 users have items
 		e := &echo{id: "e"}
-		texts, report, err := reason.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, s, opt)
+		texts, report, err := reasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, s, opt)
 		if err != nil || report.Pending != want {
 			t.Fatalf("pending %d, want %d; %v", report.Pending, want, err)
 		}
@@ -271,7 +271,7 @@ func TestCommitEvery(t *testing.T) {
 		}}
 		done := make(chan error)
 		go func() {
-			_, _, err := reason.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, s, reason.ReasonOptions{Options: reason.Options{Concurrency: 2, CommitEvery: every}})
+			_, _, err := reasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, s, reason.ReasonOptions{Options: reason.Options{Concurrency: 2, CommitEvery: every}})
 			done <- err
 		}()
 		deadline := time.Now().Add(10 * time.Second)
@@ -298,7 +298,7 @@ func BenchmarkReasonOffline(b *testing.B) {
 	for b.Loop() {
 		s := newLedger(b)
 		opt := reason.ReasonOptions{Options: reason.Options{Concurrency: 2, CommitEvery: time.Second}}
-		if _, rep, err := reason.ReasonUsers(b.Context(), d.TrainHistories(), d.UserIDs, catalogue, r, s, opt); err != nil || rep.Pending > 0 {
+		if _, rep, err := reasonUsers(b.Context(), d.TrainHistories(), d.UserIDs, catalogue, r, s, opt); err != nil || rep.Pending > 0 {
 			b.Fatal(rep, err)
 		}
 	}
@@ -316,7 +316,7 @@ func TestFaultsOnTheWayChangeNothing(t *testing.T) {
 		}
 		return nil
 	}}
-	if _, _, err := reason.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, newLedger(t), reason.ReasonOptions{Options: quick}); err != nil {
+	if _, _, err := reasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, newLedger(t), reason.ReasonOptions{Options: quick}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]int{1, 1, 1}, e.attempts["u3/-1"]); diff != "" {

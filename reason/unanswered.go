@@ -7,7 +7,6 @@ import (
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/mllm"
-	"github.com/mllmrec/mllmrec/workspace"
 )
 
 // Question is something that has no stored answer yet, for those who ask by other ways
@@ -36,8 +35,8 @@ func (q Question) Settle(a Answer, err error) Generation {
 // in the order of the items, and returns the items whose picture can't be read. An error
 // of fn ends it.
 func UnansweredDescriptions(ctx context.Context, items []dataset.Item, images ImageSource, d Describer, store Store, opt DescribeOptions, fn func(Question) error) ([]Failure, error) {
-	texts := make([]workspace.ItemText, len(items))
-	report, err := unanswered(ctx, StageDescribe, len(items), store, opt.Options, fn, describeQuestions(items, images, d, opt, texts))
+	w := &descriptionWriter{items: items, images: images, describer: d, opt: opt}
+	report, err := unanswered(ctx, StageDescribe, len(items), store, opt.Options, fn, w.question)
 	return report.Failures, err
 }
 
@@ -48,13 +47,11 @@ func UnansweredPreferences(ctx context.Context, h *dataset.Histories, users []st
 	if err != nil {
 		return err
 	}
-	texts := make([]workspace.UserText, len(w.tasks))
-	_, err = unanswered(ctx, StageReason, len(texts), store, opt.Options, fn, w.prepare(texts))
+	_, err = unanswered(ctx, StageReason, len(w.tasks), store, opt.Options, fn, w.question)
 	return err
 }
 
-func unanswered(ctx context.Context, stage string, n int, store Store, opt Options, fn func(Question) error,
-	prepare func(context.Context, *run, int) (*question, error)) (Report, error) {
+func unanswered(ctx context.Context, stage string, n int, store Store, opt Options, fn func(Question) error, prepare preparer) (Report, error) {
 	r := newRun(stage, n, store, opt, func(error) {})
 	for lo := 0; lo < n; lo += blockSize {
 		open, err := r.open(ctx, lo, min(lo+blockSize, n), prepare)

@@ -45,11 +45,11 @@ func TestUnansweredPreferencesSettledOutsideARun(t *testing.T) {
 		t.Errorf("%d of %d left, the first is %+v", len(left), len(questions), left[0].About)
 	}
 	e := &echo{id: "e"}
-	texts, report, err := reason.ReasonUsers(t.Context(), h, d.UserIDs, catalogue, e, s, opt)
+	texts, report, err := reasonUsers(t.Context(), h, d.UserIDs, catalogue, e, s, opt)
 	if err != nil || e.total() != len(left) || report.Stored != len(questions)-len(left) {
 		t.Errorf("%d asked, %+v, %v", e.total(), report, err)
 	}
-	want, _, err := reason.ReasonUsers(t.Context(), h, d.UserIDs, catalogue, &echo{id: "e"}, newLedger(t), opt)
+	want, _, err := reasonUsers(t.Context(), h, d.UserIDs, catalogue, &echo{id: "e"}, newLedger(t), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestUnansweredDescriptions(t *testing.T) {
 		t.Errorf("asked %v, failures %v, %v", got, failures, err)
 	}
 	d := &seer{}
-	if _, report, err := reason.DescribeItems(t.Context(), items, images, d, s, reason.DescribeOptions{}); err != nil || d.asked != 0 || report.Stored != 2 {
+	if _, report, err := describeItems(t.Context(), items, images, d, s, reason.DescribeOptions{}); err != nil || d.asked != 0 || report.Stored != 2 {
 		t.Errorf("%d asked, %+v, %v", d.asked, report, err)
 	}
 }
@@ -113,7 +113,7 @@ func TestPartialReadersSourcesAndIDs(t *testing.T) {
 	h, s := d.TrainHistories(), newLedger(t)
 	for i, want := range []int{8, 0} {
 		e := &latest{echo{id: []string{"window=1", "window=2"}[i]}}
-		texts, _, err := reason.ReasonUsers(t.Context(), h, d.UserIDs, catalogue, e, s, reason.ReasonOptions{})
+		texts, _, err := reasonUsers(t.Context(), h, d.UserIDs, catalogue, e, s, reason.ReasonOptions{})
 		if err != nil || e.total() != want {
 			t.Errorf("%d asked, want %d; %v", e.total(), want, err)
 		}

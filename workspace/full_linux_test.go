@@ -55,14 +55,14 @@ func TestCreateOnFullDisk(t *testing.T) {
 func TestFullDiskKeepsWorkspace(t *testing.T) {
 	disk := smallDisk(t, 40)
 	w := mustCreate(t, filepath.Join(disk, "ws"))
-	if err := w.WriteItemTexts(itemTexts()); err != nil {
+	if err := w.WriteItemTexts(each(itemTexts())); err != nil {
 		t.Fatal(err)
 	}
 	big := itemTexts()
 	for i := range 5000 {
 		big[0].Text += HashInputs(i)
 	}
-	wantUserError(t, w.WriteItemTexts(big), ItemTextsFile, "disk is full", "as it was")
+	wantUserError(t, w.WriteItemTexts(each(big)), ItemTextsFile, "disk is full", "as it was")
 	got, err := w.ItemTexts()
 	if err != nil || got[0] != itemTexts()[0] {
 		t.Errorf("texts after the failed write: %v, %v", got, err)

@@ -1,11 +1,10 @@
 package workspace
 
 import (
-	"cmp"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/mllmrec/mllmrec/internal/parquetfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -41,134 +40,53 @@ type UserText struct {
 	Scope     string  `parquet:"scope"` // "train" or "all"
 }
 
-// WriteItemTexts replaces texts/items.parquet. There must be one text an item, in
-// the order of the catalogue.
-func (w *Workspace) WriteItemTexts(texts []ItemText) error {
-	if err := w.checkItemTexts(texts); err != nil {
+// MaxFolds bounds the folds of preferences: the fold of a train row is a byte.
+const MaxFolds = 256
+
+// WriteItemTexts replaces texts/items.parquet by what texts yields, which must be one
+// text an item in the order of the catalogue. The texts are not held together. After an
+// error, of texts or its own, the file is as it was.
+func (w *Workspace) WriteItemTexts(texts iter.Seq2[ItemText, error]) error {
+	order, err := w.itemOrder()
+	if err != nil {
 		return fmt.Errorf("writing %s: %w", w.Path(ItemTextsFile), err)
 	}
-	return writeTexts(w.Path(ItemTextsFile), texts)
+	return writeTexts(w.Path(ItemTextsFile), texts, order)
 }
 
 // ItemTexts reads texts/items.parquet: one text an item, in the order of the catalogue.
 func (w *Workspace) ItemTexts() ([]ItemText, error) {
-	var texts []ItemText
-	if err := eachRow(w.Path(ItemTextsFile), func(_ int, t *ItemText) error {
-		texts = append(texts, *t)
-		return nil
-	}); err != nil {
+	order, err := w.itemOrder()
+	if err != nil {
 		return nil, err
 	}
-	if err := w.checkItemTexts(texts); err != nil {
-		return nil, usererr.Wrap(fmt.Errorf("reading %s: %w", w.Path(ItemTextsFile), err), "Describe the items again.")
-	}
-	return texts, nil
+	return readTexts(w.Path(ItemTextsFile), order, "Describe the items again.")
 }
 
-func (w *Workspace) checkItemTexts(texts []ItemText) error {
-	ids, err := w.ids(&w.itemIDs, ItemsFile, readItemIDs)
-	if err != nil {
-		return err
-	}
-	if len(texts) != len(ids) {
-		return fmt.Errorf("%d texts for %d items", len(texts), len(ids))
-	}
-	for i, t := range texts {
-		if t.Item != ids[i] {
-			return fmt.Errorf("row %d: item %q, the catalogue has %q there", i, t.Item, ids[i])
-		}
-		if err := checkStatus(t.Status); err != nil {
-			return fmt.Errorf("row %d, item %q: %w", i, t.Item, err)
-		}
-	}
-	return nil
-}
-
-// WriteUserTexts replaces texts/users.parquet, sorted by fold (full texts, fold -1,
-// first) and then by user. There must be one full text a user, and at most one a fold.
-// The given slice is not changed.
-func (w *Workspace) WriteUserTexts(texts []UserText) error {
-	sorted, err := w.sortUserTexts(texts)
+// WriteUserTexts replaces texts/users.parquet by what texts yields: first one full text a
+// user (fold -1) in the order of the users, then fold by fold at most one text a user, in
+// that order too. Otherwise it is like [Workspace.WriteItemTexts].
+func (w *Workspace) WriteUserTexts(texts iter.Seq2[UserText, error]) error {
+	order, err := w.userOrder()
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", w.Path(UserTextsFile), err)
 	}
-	return writeTexts(w.Path(UserTextsFile), sorted)
+	return writeTexts(w.Path(UserTextsFile), texts, order)
 }
 
-// UserTexts reads texts/users.parquet: first one full text a user in the order of the
-// users, then the texts of each fold in the order of the users.
+// UserTexts reads texts/users.parquet, in the order that [Workspace.WriteUserTexts] says.
 func (w *Workspace) UserTexts() ([]UserText, error) {
-	var texts []UserText
-	if err := w.EachUserText(func(t UserText) error {
-		texts = append(texts, t)
-		return nil
-	}); err != nil {
+	order, err := w.userOrder()
+	if err != nil {
 		return nil, err
 	}
-	sorted, err := w.sortUserTexts(texts)
-	if err != nil {
-		return nil, usererr.Wrap(fmt.Errorf("reading %s: %w", w.Path(UserTextsFile), err), "Write the preferences again.")
-	}
-	return sorted, nil
+	return readTexts(w.Path(UserTextsFile), order, "Write the preferences again.")
 }
 
 // EachUserText calls fn with every text of texts/users.parquet in the file's order,
 // holding a small part of the file in memory at a time.
 func (w *Workspace) EachUserText(fn func(UserText) error) error {
 	return eachRow(w.Path(UserTextsFile), func(_ int, t *UserText) error { return fn(*t) })
-}
-
-func (w *Workspace) sortUserTexts(texts []UserText) ([]UserText, error) {
-	ids, err := w.ids(&w.userIDs, UsersFile, readUsers)
-	if err != nil {
-		return nil, err
-	}
-	index := make(map[string]int32, len(ids))
-	for i, id := range ids {
-		index[id] = int32(i)
-	}
-	type place struct{ fold, user, row int32 }
-	order := make([]place, len(texts))
-	full := 0
-	for i, t := range texts {
-		u, ok := index[t.User]
-		if !ok {
-			return nil, fmt.Errorf("row %d: user %q is unknown", i, t.User)
-		}
-		if t.Fold < -1 {
-			return nil, fmt.Errorf("row %d, user %q: fold %d", i, t.User, t.Fold)
-		}
-		if err := checkStatus(t.Status); err != nil {
-			return nil, fmt.Errorf("row %d, user %q: %w", i, t.User, err)
-		}
-		if t.Fold == -1 {
-			full++
-		}
-		order[i] = place{t.Fold, u, int32(i)}
-	}
-	slices.SortFunc(order, func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.fold, b.fold), cmp.Compare(a.user, b.user), cmp.Compare(a.row, b.row))
-	})
-	for i, p := range order {
-		if i > 0 && p.fold == order[i-1].fold && p.user == order[i-1].user {
-			return nil, fmt.Errorf("row %d: user %q has a text for fold %d in row %d already", p.row, ids[p.user], p.fold, order[i-1].row)
-		}
-	}
-	if full != len(ids) {
-		return nil, fmt.Errorf("%d full texts for %d users", full, len(ids))
-	}
-	sorted := make([]UserText, len(texts))
-	for i, p := range order {
-		sorted[i] = texts[p.row]
-	}
-	return sorted, nil
-}
-
-func checkStatus(status string) error {
-	if status != StatusOK && status != StatusFallback {
-		return fmt.Errorf("status %q (known: %s, %s)", status, StatusOK, StatusFallback)
-	}
-	return nil
 }
 
 // ids returns the ids of a table, read once.
@@ -188,9 +106,41 @@ func (w *Workspace) ids(cache *[]string, file string, read func(string) ([]strin
 // readItemIDs reads the id column alone.
 func readItemIDs(path string) ([]string, error) { return readUsers(path) }
 
-func writeTexts[T any](path string, texts []T) error {
+func writeTexts[T any](path string, texts iter.Seq2[T, error], check order[T]) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	return parquetfile.Write(path, slices.Values(texts))
+	return parquetfile.WriteAll(path, func(yield func(T, error) bool) {
+		row := 0
+		for t, err := range texts {
+			if err == nil {
+				if err = check.next(&t); err != nil {
+					err = fmt.Errorf("row %d: %w", row, err)
+				}
+			}
+			if !yield(t, err) || err != nil {
+				return
+			}
+			row++
+		}
+		if err := check.end(); err != nil {
+			var none T
+			yield(none, err)
+		}
+	})
+}
+
+func readTexts[T any](path string, check order[T], hint string) ([]T, error) {
+	var texts []T
+	err := eachRow(path, func(_ int, t *T) error {
+		texts = append(texts, *t)
+		return check.next(t)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := check.end(); err != nil {
+		return nil, usererr.Wrap(fmt.Errorf("reading %s: %w", path, err), hint)
+	}
+	return texts, nil
 }

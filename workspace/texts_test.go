@@ -1,7 +1,9 @@
 package workspace
 
 import (
+	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -28,9 +30,20 @@ func userTexts() []UserText {
 	return []UserText{mk("ann", -1, 0, 7), mk("bob", -1), mk("ç", -1, 3), mk("ann", 0, 7), mk("ç", 0), mk("ann", 1, 0)}
 }
 
+// each yields texts, without error.
+func each[T any](texts []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, x := range texts {
+			if !yield(x, nil) {
+				return
+			}
+		}
+	}
+}
+
 func TestTextsRoundTrip(t *testing.T) {
 	w := mustCreate(t, filepath.Join(t.TempDir(), "ws"))
-	if err := w.WriteItemTexts(itemTexts()); err != nil {
+	if err := w.WriteItemTexts(each(itemTexts())); err != nil {
 		t.Fatal(err)
 	}
 	items, err := w.ItemTexts()
@@ -40,11 +53,7 @@ func TestTextsRoundTrip(t *testing.T) {
 	if diff := cmp.Diff(itemTexts(), items); diff != "" {
 		t.Error(diff)
 	}
-	shuffled := userTexts()
-	for i, j := range []int{4, 0, 5, 2, 3, 1} {
-		shuffled[i] = userTexts()[j]
-	}
-	if err := w.WriteUserTexts(shuffled); err != nil {
+	if err := w.WriteUserTexts(each(userTexts())); err != nil {
 		t.Fatal(err)
 	}
 	users, err := w.UserTexts()
@@ -67,20 +76,24 @@ func TestTextsRoundTrip(t *testing.T) {
 
 func TestTextsRejects(t *testing.T) {
 	w := mustCreate(t, filepath.Join(t.TempDir(), "ws"))
-	items := func(f func([]ItemText) []ItemText) error { return w.WriteItemTexts(f(itemTexts())) }
-	users := func(f func([]UserText) []UserText) error { return w.WriteUserTexts(f(userTexts())) }
+	items := func(f func([]ItemText) []ItemText) error { return w.WriteItemTexts(each(f(itemTexts()))) }
+	users := func(f func([]UserText) []UserText) error { return w.WriteUserTexts(each(f(userTexts()))) }
 	for name, c := range map[string]struct {
 		err  error
 		want string
 	}{
-		"too few items":     {items(func(x []ItemText) []ItemText { return x[:4] }), "4 texts for 5 items"},
-		"items in disorder": {items(func(x []ItemText) []ItemText { x[1], x[2] = x[2], x[1]; return x }), `row 1: item "i2"`},
-		"item status":       {items(func(x []ItemText) []ItemText { x[3].Status = "done"; return x }), `item "i3": status "done"`},
-		"unknown user":      {users(func(x []UserText) []UserText { x[1].User = "eve"; return x }), `user "eve" is unknown`},
-		"missing full":      {users(func(x []UserText) []UserText { return x[1:] }), "2 full texts for 3 users"},
-		"fold twice":        {users(func(x []UserText) []UserText { x[5].Fold = 0; return x }), `user "ann" has a text for fold 0 in row 3 already`},
-		"negative fold":     {users(func(x []UserText) []UserText { x[5].Fold = -2; return x }), "fold -2"},
-		"user status":       {users(func(x []UserText) []UserText { x[0].Status = ""; return x }), "status"},
+		"too few items":      {items(func(x []ItemText) []ItemText { return x[:4] }), "4 texts for 5 items"},
+		"items in disorder":  {items(func(x []ItemText) []ItemText { x[1], x[2] = x[2], x[1]; return x }), `row 1: item "i2"`},
+		"item status":        {items(func(x []ItemText) []ItemText { x[3].Status = "done"; return x }), `item "i3": status "done"`},
+		"too many items":     {items(func(x []ItemText) []ItemText { return append(x, x[0]) }), "more texts than the 5 items"},
+		"unknown user":       {users(func(x []UserText) []UserText { x[1].User = "eve"; return x }), `user "eve" is unknown`},
+		"users in disorder":  {users(func(x []UserText) []UserText { x[1], x[2] = x[2], x[1]; return x }), `row 2: user "bob" comes twice for fold -1, or not in the order`},
+		"folds in disorder":  {users(func(x []UserText) []UserText { x[4], x[5] = x[5], x[4]; return x }), `row 5: user "ç": fold 0 after fold 1`},
+		"far too many folds": {users(func(x []UserText) []UserText { x[5].Fold = 256; return x }), "fold 256"},
+		"missing full":       {users(func(x []UserText) []UserText { return x[1:] }), "2 full texts for 3 users"},
+		"fold twice":         {users(func(x []UserText) []UserText { x[5].Fold = 0; return x }), `user "ann" comes twice for fold 0`},
+		"negative fold":      {users(func(x []UserText) []UserText { x[5].Fold = -2; return x }), "fold -2"},
+		"user status":        {users(func(x []UserText) []UserText { x[0].Status = ""; return x }), "status"},
 	} {
 		if c.err == nil || !strings.Contains(c.err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", name, c.err, c.want)
@@ -91,6 +104,32 @@ func TestTextsRejects(t *testing.T) {
 	}
 	_, err := w.UserTexts()
 	wantUserError(t, err, UserTextsFile)
+}
+
+func TestTextsThatFailToComeLeaveTheFile(t *testing.T) {
+	w := mustCreate(t, filepath.Join(t.TempDir(), "ws"))
+	if err := w.WriteUserTexts(each(userTexts())); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("the ledger broke")
+	err := w.WriteUserTexts(func(yield func(UserText, error) bool) {
+		for _, x := range userTexts()[:2] {
+			x.Text = "new"
+			if !yield(x, nil) {
+				return
+			}
+		}
+		yield(UserText{}, broken)
+	})
+	if !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	if got, err := w.UserTexts(); err != nil || got[0].Text != userTexts()[0].Text {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if left := entries(t, w.Path("texts")); len(left) != 1 {
+		t.Errorf("left behind: %v", left)
+	}
 }
 
 // manyUsers is a workspace of n users, each with one interaction, and their texts.
@@ -124,7 +163,7 @@ func BenchmarkUserTexts(b *testing.B) {
 	w, texts := manyUsers(b, 50_000)
 	b.Run("write", func(b *testing.B) {
 		for b.Loop() {
-			if err := w.WriteUserTexts(texts); err != nil {
+			if err := w.WriteUserTexts(each(texts)); err != nil {
 				b.Fatal(err)
 			}
 		}

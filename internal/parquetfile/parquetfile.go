@@ -23,10 +23,24 @@ const batchRows = 1024
 // Write writes rows to a parquet file (zstd), atomically. The columns are T's fields,
 // named by their parquet tags. Equal rows give equal bytes.
 func Write[T any](path string, rows iter.Seq[T]) error {
+	return WriteAll(path, func(yield func(T, error) bool) {
+		for row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	})
+}
+
+// WriteAll is [Write] for rows that may fail to come: then nothing is written.
+func WriteAll[T any](path string, rows iter.Seq2[T, error]) error {
 	return atomicfile.Write(path, func(w io.Writer) error {
 		p := parquet.NewGenericWriter[T](w, parquet.Compression(&parquet.Zstd), parquet.CreatedBy("mllmrec", "1", ""))
 		batch := make([]T, 0, batchRows)
-		for row := range rows {
+		for row, err := range rows {
+			if err != nil {
+				return err
+			}
 			if batch = append(batch, row); len(batch) == batchRows {
 				if _, err := p.Write(batch); err != nil {
 					return err

@@ -58,8 +58,9 @@ func (a *assembly) Get(ctx context.Context, keys []string) (map[string]reason.Ge
 			a.failed[subject{g.Subject, g.Fold}] = g
 			g.Attempt-- // the engine counts the try that absent makes
 			found[key] = g
-		} else if a.asked[short(key)] {
+		} else if h := short(key); a.asked[h] {
 			a.answered++
+			delete(a.asked, h) // it is looked up again when its text is put together
 		}
 	}
 	return found, err

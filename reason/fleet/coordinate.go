@@ -25,7 +25,7 @@ const ClassGivenUp = "given-up"
 
 // DescribeItems is [reason.DescribeItems] with workers that ask in place of d. Of d only
 // ID is called, so it need not reach its model from here.
-func (f *Fleet) DescribeItems(ctx context.Context, items []dataset.Item, images reason.ImageSource, d reason.Describer, opt reason.DescribeOptions, order Order) ([]workspace.ItemText, reason.Report, error) {
+func (f *Fleet) DescribeItems(ctx context.Context, items []dataset.Item, images reason.ImageSource, d reason.Describer, opt reason.DescribeOptions, order Order) (*reason.Texts[workspace.ItemText], reason.Report, error) {
 	c := f.newCollector(reason.StageDescribe, d.ID(), opt.Options, order)
 	_, err := reason.UnansweredDescriptions(ctx, items, images, d, f.store, opt, func(q reason.Question) error { return c.collect(ctx, q) })
 	if err = c.wait(ctx, err); err != nil {
@@ -38,7 +38,7 @@ func (f *Fleet) DescribeItems(ctx context.Context, items []dataset.Item, images 
 }
 
 // ReasonUsers is [reason.ReasonUsers] with workers that ask in place of reasoner.
-func (f *Fleet) ReasonUsers(ctx context.Context, h *dataset.Histories, users []string, catalogue []reason.HistoryItem, reasoner reason.Reasoner, opt reason.ReasonOptions, order Order) ([]workspace.UserText, reason.Report, error) {
+func (f *Fleet) ReasonUsers(ctx context.Context, h *dataset.Histories, users []string, catalogue []reason.HistoryItem, reasoner reason.Reasoner, opt reason.ReasonOptions, order Order) (*reason.Texts[workspace.UserText], reason.Report, error) {
 	c := f.newCollector(reason.StageReason, reasoner.ID(), opt.Options, order)
 	err := reason.UnansweredPreferences(ctx, h, users, catalogue, reasoner, f.store, opt, func(q reason.Question) error { return c.collect(ctx, q) })
 	if err = c.wait(ctx, err); err != nil {

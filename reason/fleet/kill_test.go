@@ -140,7 +140,11 @@ func TestKilledWorkersAndRestartedDatabase(t *testing.T) {
 	started := time.Now()
 	go func() {
 		texts, report, err := f.ReasonUsers(t.Context(), h, d.UserIDs, catalogue, me, opt, fleet.Order{Spec: me.spec()})
-		ended <- outcome{texts, report, err}
+		got := outcome{report: report, err: err}
+		if err == nil {
+			got.texts, got.err = texts.Collect(t.Context())
+		}
+		ended <- got
 	}()
 	steady := startChild(t, address, "steady")
 	rng := rand.New(rand.NewPCG(7, 0))

@@ -59,7 +59,11 @@ func TestThroughTheLedger(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return texts, report, srv
+		all, err := texts.Collect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all, report, srv
 	}
 	for _, way := range []History{Recurrent, Latest} {
 		path := filepath.Join(t.TempDir(), "generations.db")
