@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -56,7 +58,7 @@ func TestManyAnswers(t *testing.T) {
 	}
 	server := mllmtest.New(t, mllmtest.Options{})
 	dir := t.TempDir()
-	ws := shopOfUsers(t, dir, users)
+	ws := shopOfMany(t, dir, users, 10_000)
 	fillLedger(t, ws, server.URL)
 	for _, args := range [][]string{{"status", ws, "--json"}, {"reason", ws, "--base-url", server.URL, "-q"}, {"reason", ws, "--base-url", server.URL, "-q"}, {"status", ws, "--json"}} {
 		runtime.GC()
@@ -74,6 +76,49 @@ func TestManyAnswers(t *testing.T) {
 	if n := server.Total(); n != 0 {
 		t.Errorf("%d stored answers were asked for again", n)
 	}
+}
+
+// shopOfMany imports a shop in which users have bought three of the items, and describes
+// it offline.
+func shopOfMany(t testing.TB, dir string, users, items int) string {
+	t.Helper()
+	file := func(name, head string, fill func(w *bufio.Writer)) string {
+		path := filepath.Join(dir, name)
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := bufio.NewWriter(f)
+		fmt.Fprintln(w, head)
+		fill(w)
+		if err := errors.Join(w.Flush(), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	inter := file("inter.csv", "user,item,time", func(w *bufio.Writer) {
+		for u := range users {
+			for k := range 5 {
+				fmt.Fprintf(w, "u%d,i%d,%d\n", u, (u*31+k*977)%items, k)
+			}
+		}
+	})
+	catalogue := file("items.csv", "item,title", func(w *bufio.Writer) {
+		for i := range items {
+			fmt.Fprintf(w, "i%d,Unique number %d thing\n", i, i)
+		}
+	})
+	ws := filepath.Join(dir, "ws")
+	for _, args := range [][]string{
+		{"import", "tables", "--interactions", inter, "--items", catalogue, "--split", "leave-latest", "--k-core", "0", "--out", ws},
+		{"describe", ws, "--mllm", "offline", "-q"},
+	} {
+		var out strings.Builder
+		if code := run(context.Background(), args, &out, &out); code != 0 {
+			t.Fatalf("%v: exit %d: %s", args, code, out.String())
+		}
+	}
+	return ws
 }
 
 // watchHeap sends the largest live heap seen.
