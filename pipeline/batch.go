@@ -177,7 +177,7 @@ func (p *Pipeline) eachApart(ctx context.Context, a *author, opt BatchOptions, s
 	if _, err := p.require(workspace.StageDescribe, "describe"); err != nil {
 		return err
 	}
-	catalogue, corpus, err := p.catalogue(ds)
+	catalogue, corpus, err := p.catalogue(ds.Items)
 	if err != nil {
 		return err
 	}

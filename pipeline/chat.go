@@ -119,7 +119,7 @@ func (p *Pipeline) chatItems(ctx context.Context, chat *served.ChatWriter, opt C
 }
 
 func (p *Pipeline) chatUsers(chat *served.ChatWriter, ds *dataset.Dataset, out *ChatExport) error {
-	catalogue, _, err := p.catalogue(ds)
+	catalogue, _, err := p.catalogue(ds.Items)
 	if err != nil {
 		return err
 	}

@@ -179,7 +179,7 @@ var errStop = errors.New("enough")
 // with stand-ins as long as descriptions may be.
 func (p *Pipeline) likelyCatalogue(ds *dataset.Dataset, opt served.Options) ([]reason.HistoryItem, error) {
 	if _, ok := p.WS.Manifest().Stages[workspace.StageDescribe]; ok {
-		catalogue, _, err := p.catalogue(ds)
+		catalogue, _, err := p.catalogue(ds.Items)
 		return catalogue, err
 	}
 	words := opt.Limits.Words

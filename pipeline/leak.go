@@ -69,7 +69,7 @@ func (p *Pipeline) vectorsFrom(ctx context.Context, ds *dataset.Dataset, scope d
 	if err != nil {
 		return nil, err
 	}
-	catalogue, corpus, err := p.catalogue(ds)
+	catalogue, corpus, err := p.catalogue(ds.Items)
 	if err != nil {
 		return nil, err
 	}

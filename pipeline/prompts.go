@@ -83,7 +83,7 @@ func (p *Pipeline) PreferencePrompt(ctx context.Context, opt AuthorOptions, pref
 	if u < 0 {
 		return prompt.Prompt{}, 0, usererr.New("Ids are those of the imported interactions.", "unknown user %q", user)
 	}
-	catalogue, corpus, err := p.catalogue(ds)
+	catalogue, corpus, err := p.catalogue(ds.Items)
 	if err != nil {
 		return prompt.Prompt{}, 0, err
 	}

@@ -68,11 +68,11 @@ func (p *Pipeline) reason(ctx context.Context, a *author, pref PreferenceOptions
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	ds, err := p.WS.Dataset()
+	rows, err := p.WS.Items()
 	if err != nil {
 		return err
 	}
-	catalogue, corpus, err := p.catalogue(ds)
+	catalogue, corpus, err := p.catalogue(rows)
 	if err != nil {
 		return err
 	}
@@ -97,6 +97,10 @@ func (p *Pipeline) reason(ctx context.Context, a *author, pref PreferenceOptions
 			Message: fmt.Sprintf("%d items lack a description yet: preferences that show them are asked for again once they have one", n)})
 	}
 	start := time.Now()
+	ds, err := p.WS.Dataset()
+	if err != nil {
+		return err
+	}
 	h := pref.histories(ds)
 	ropt := reason.ReasonOptions{Options: p.reasonOptions(a, workspace.StageReason), Folds: pref.Folds, FoldsFor: pref.FoldsFor, Seed: foldSeed}
 	if !a.free() {
@@ -173,12 +177,12 @@ func leakyNote(h *dataset.Histories) string {
 }
 
 // catalogue returns the items as a reasoner sees them, and their texts.
-func (p *Pipeline) catalogue(ds *dataset.Dataset) ([]reason.HistoryItem, []string, error) {
+func (p *Pipeline) catalogue(rows []dataset.Item) ([]reason.HistoryItem, []string, error) {
 	texts, err := p.WS.ItemTexts()
 	if err != nil {
 		return nil, nil, err
 	}
-	items, err := reason.Catalogue(ds.Items, texts)
+	items, err := reason.Catalogue(rows, texts)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", workspace.ItemTextsFile, err)
 	}
@@ -216,7 +220,7 @@ func (p *Pipeline) PreferenceWriter(ctx context.Context, ds *dataset.Dataset) (P
 	if err != nil {
 		return nil, err
 	}
-	catalogue, corpus, err := p.catalogue(ds)
+	catalogue, corpus, err := p.catalogue(ds.Items)
 	if err != nil {
 		return nil, err
 	}

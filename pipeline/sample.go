@@ -114,7 +114,7 @@ func (p *Pipeline) sampleUsers(ctx context.Context, sheet *served.Sheet, n int, 
 	if _, err := p.require(workspace.StageDescribe, "describe"); err != nil {
 		return err
 	}
-	catalogue, corpus, err := p.catalogue(ds)
+	catalogue, corpus, err := p.catalogue(ds.Items)
 	if err != nil {
 		return err
 	}

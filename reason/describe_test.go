@@ -223,3 +223,23 @@ func TestKnownPicturesAreNotReadAgain(t *testing.T) {
 	items[1].Title = "renamed"
 	pass(&seer{}, 2)
 }
+
+// shelfOf makes items whose pictures are their ids.
+func shelfOf(ids ...string) ([]dataset.Item, shelf) {
+	var items []dataset.Item
+	pictures := shelf{}
+	for _, id := range ids {
+		items = append(items, dataset.Item{ID: id, Image: id})
+		pictures[id] = id
+	}
+	return items, pictures
+}
+
+// failing fails descriptions of items for good.
+func failing(ids ...string) map[string]mllm.Class {
+	m := map[string]mllm.Class{}
+	for _, id := range ids {
+		m[id] = mllm.Refusal
+	}
+	return m
+}

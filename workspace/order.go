@@ -3,6 +3,8 @@ package workspace
 import (
 	"fmt"
 	"slices"
+
+	"github.com/mllmrec/mllmrec/dataset"
 )
 
 // order checks texts one after the other.
@@ -13,21 +15,21 @@ type order[T any] interface {
 
 // itemOrder wants one text an item, in the order of the catalogue.
 type itemOrder struct {
-	ids []string
-	at  int
+	items []dataset.Item
+	at    int
 }
 
 func (w *Workspace) itemOrder() (*itemOrder, error) {
-	ids, err := w.ids(&w.itemIDs, ItemsFile, readItemIDs)
-	return &itemOrder{ids: ids}, err
+	items, err := w.Items()
+	return &itemOrder{items: items}, err
 }
 
 func (o *itemOrder) next(t *ItemText) error {
 	switch {
-	case o.at >= len(o.ids):
-		return fmt.Errorf("more texts than the %d items", len(o.ids))
-	case t.Item != o.ids[o.at]:
-		return fmt.Errorf("item %q, the catalogue has %q there", t.Item, o.ids[o.at])
+	case o.at >= len(o.items):
+		return fmt.Errorf("more texts than the %d items", len(o.items))
+	case t.Item != o.items[o.at].ID:
+		return fmt.Errorf("item %q, the catalogue has %q there", t.Item, o.items[o.at].ID)
 	}
 	o.at++
 	if err := checkStatus(t.Status); err != nil {
@@ -37,8 +39,8 @@ func (o *itemOrder) next(t *ItemText) error {
 }
 
 func (o *itemOrder) end() error {
-	if o.at != len(o.ids) {
-		return fmt.Errorf("%d texts for %d items", o.at, len(o.ids))
+	if o.at != len(o.items) {
+		return fmt.Errorf("%d texts for %d items", o.at, len(o.items))
 	}
 	return nil
 }
@@ -53,8 +55,16 @@ type userOrder struct {
 }
 
 func (w *Workspace) userOrder() (*userOrder, error) {
-	ids, err := w.ids(&w.userIDs, UsersFile, readUsers)
-	return &userOrder{ids: ids, fold: -1}, err
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.userIDs == nil {
+		ids, err := readIDs(w.Path(UsersFile), w.manifest.Users)
+		if err != nil {
+			return nil, err
+		}
+		w.userIDs = ids
+	}
+	return &userOrder{ids: w.userIDs, fold: -1}, nil
 }
 
 func (o *userOrder) next(t *UserText) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,8 +87,9 @@ func readItems(path string) ([]dataset.Item, error) {
 	return items, err
 }
 
-func readUsers(path string) ([]string, error) {
-	var ids []string
+// readIDs reads the id column alone, of about n rows.
+func readIDs(path string, n int) ([]string, error) {
+	ids := make([]string, 0, room(path, n))
 	err := eachRow(path, func(_ int, r *userRow) error {
 		ids = append(ids, r.ID)
 		return nil
@@ -95,9 +97,10 @@ func readUsers(path string) ([]string, error) {
 	return ids, err
 }
 
-// readInteractions checks labels; [checkDataset] checks the indices.
-func readInteractions(path string) ([]dataset.Interaction, error) {
-	var all []dataset.Interaction
+// readInteractions reads about n rows and checks their labels; [checkDataset] checks the
+// indices.
+func readInteractions(path string, n int) ([]dataset.Interaction, error) {
+	all := make([]dataset.Interaction, 0, room(path, n))
 	err := eachRow(path, func(_ int, r *interactionRow) error {
 		label := slices.Index(labels, r.Label)
 		if label < 0 {
@@ -107,6 +110,16 @@ func readInteractions(path string) ([]dataset.Interaction, error) {
 		return nil
 	})
 	return all, err
+}
+
+// room is for how many rows to make room: those that the manifest claims, unless the file
+// is too small to hold them.
+func room(path string, claimed int) int {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return int(min(int64(max(claimed, 0)), info.Size()))
 }
 
 var labels = []string{dataset.Train.String(), dataset.Valid.String(), dataset.Test.String()}

@@ -52,7 +52,7 @@ func TestDatasetNoticesBadRows(t *testing.T) {
 		"item out of range": {InteractionsFile, func(p string) error { return writeChanged(p, good, 1, interactionRow{0, 5, "test", 1, 2}) }, []string{"row 1", "item 5 is outside the 5 items"}},
 		"user out of range": {InteractionsFile, func(p string) error { return writeChanged(p, good, 3, interactionRow{9, 1, "train", 1, 2}) }, []string{"row 3", "user 9 is outside"}},
 		"bad label":         {InteractionsFile, func(p string) error { return writeChanged(p, good, 2, interactionRow{1, 4, "dev", 1, 3}) }, []string{"row 2", `label "dev" (known: train, valid, test)`}},
-		"rows missing":      {InteractionsFile, func(p string) error { return parquetfile.Write(p, slices.Values(good[:3])) }, []string{"3 interactions on disk", "says 5, 3, 4"}},
+		"rows missing":      {InteractionsFile, func(p string) error { return parquetfile.Write(p, slices.Values(good[:3])) }, []string{"3 interactions on disk", "says 3, 4"}},
 		"user twice":        {UsersFile, func(p string) error { return parquetfile.Write(p, slices.Values([]userRow{{"ann"}, {"bob"}, {"ann"}})) }, []string{"row 2", `id "ann" stands in row 0 already`}},
 		"column missing":    {UsersFile, func(p string) error { return parquetfile.Write(p, slices.Values([]struct{ Name string }{{"x"}})) }, []string{"column id is missing"}},
 		"column type": {UsersFile, func(p string) error {

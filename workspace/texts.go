@@ -89,23 +89,6 @@ func (w *Workspace) EachUserText(fn func(UserText) error) error {
 	return eachRow(w.Path(UserTextsFile), func(_ int, t *UserText) error { return fn(*t) })
 }
 
-// ids returns the ids of a table, read once.
-func (w *Workspace) ids(cache *[]string, file string, read func(string) ([]string, error)) ([]string, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if *cache == nil {
-		ids, err := read(w.Path(file))
-		if err != nil {
-			return nil, err
-		}
-		*cache = ids
-	}
-	return *cache, nil
-}
-
-// readItemIDs reads the id column alone.
-func readItemIDs(path string) ([]string, error) { return readUsers(path) }
-
 func writeTexts[T any](path string, texts iter.Seq2[T, error], check order[T]) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/gofrs/flock"
@@ -60,8 +61,8 @@ type Workspace struct {
 	manifest Manifest
 	lock     *flock.Flock      // nil while this Workspace does not hold the lock
 	hashed   map[string]hashed // files hashed since Open, by relative path
-	itemIDs  []string          // read when first needed
-	userIDs  []string
+	items    []dataset.Item    // read when first needed
+	userIDs  []string          // read when first needed
 }
 
 type hashed struct {
@@ -116,33 +117,64 @@ func (w *Workspace) reload() error {
 	return nil
 }
 
+// Items reads the catalogue, after checking that its file is that of the import. The
+// slice must not be modified.
+func (w *Workspace) Items() ([]dataset.Item, error) {
+	if err := w.checkImport(); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.items == nil {
+		items, err := readItems(w.Path(ItemsFile))
+		if err != nil {
+			return nil, err
+		}
+		if len(items) != w.manifest.Items {
+			return nil, usererr.New(importAgain, "workspace %s: %d items on disk, %s says %d", w.dir, len(items), ManifestFile, w.manifest.Items)
+		}
+		w.items = items
+	}
+	return w.items, nil
+}
+
 // Dataset reads catalogue, users and interactions, after checking that their files
 // are those of the import.
 func (w *Workspace) Dataset() (*dataset.Dataset, error) {
-	if c := w.CheckStage(StageImport, "", nil); c.State != Fresh {
-		return nil, usererr.New(importAgain, "workspace %s: the imported data cannot be used: %s", w.dir, c.Reason)
+	items, err := w.Items()
+	if err != nil {
+		return nil, err
 	}
 	m := w.Manifest()
-	ds := &dataset.Dataset{Name: m.Name, Domain: m.Domain, Split: m.Split, Clock: m.Clock}
-	var err error
-	if ds.Items, err = readItems(w.Path(ItemsFile)); err != nil {
+	ds := &dataset.Dataset{Name: m.Name, Domain: m.Domain, Split: m.Split, Clock: m.Clock, Items: slices.Clone(items)}
+	if ds.UserIDs, err = readIDs(w.Path(UsersFile), m.Users); err != nil {
 		return nil, err
 	}
-	if ds.UserIDs, err = readUsers(w.Path(UsersFile)); err != nil {
-		return nil, err
-	}
-	if ds.Interactions, err = readInteractions(w.Path(InteractionsFile)); err != nil {
+	if ds.Interactions, err = readInteractions(w.Path(InteractionsFile), m.Interactions); err != nil {
 		return nil, err
 	}
 	where := places{w.Path(ItemsFile), w.Path(UsersFile), w.Path(InteractionsFile)}
 	if err := checkDataset(ds, where); err != nil {
 		return nil, usererr.Wrap(err, importAgain)
 	}
-	if ds.NumItems() != m.Items || ds.Users() != m.Users || len(ds.Interactions) != m.Interactions {
-		return nil, usererr.New(importAgain, "workspace %s: %d items, %d users, %d interactions on disk, %s says %d, %d, %d",
-			w.dir, ds.NumItems(), ds.Users(), len(ds.Interactions), ManifestFile, m.Items, m.Users, m.Interactions)
+	if ds.Users() != m.Users || len(ds.Interactions) != m.Interactions {
+		return nil, usererr.New(importAgain, "workspace %s: %d users, %d interactions on disk, %s says %d, %d",
+			w.dir, ds.Users(), len(ds.Interactions), ManifestFile, m.Users, m.Interactions)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.userIDs == nil {
+		w.userIDs = slices.Clone(ds.UserIDs)
 	}
 	return ds, nil
+}
+
+// checkImport makes sure that the imported files are as they were written.
+func (w *Workspace) checkImport() error {
+	if c := w.CheckStage(StageImport, "", nil); c.State != Fresh {
+		return usererr.New(importAgain, "workspace %s: the imported data cannot be used: %s", w.dir, c.Reason)
+	}
+	return nil
 }
 
 const importAgain = "Import the data again into a new folder."
