@@ -259,3 +259,13 @@ func contents(t testing.TB, s reason.Store, stage string) []reason.Generation {
 }
 
 var quick = reason.Options{Domain: "test goods", Concurrency: 8, Backoff: time.Millisecond}
+
+// read puts texts together.
+func read[T any](t *testing.T, texts *reason.Texts[T]) []T {
+	t.Helper()
+	all, err := texts.Collect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

@@ -97,7 +97,7 @@ func describes(t *testing.T, address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(read(t, want), read(t, got)); diff != "" {
 		t.Errorf("texts: %s", diff)
 	}
 	if diff := cmp.Diff(contents(t, file, reason.StageDescribe), contents(t, f.Store(), reason.StageDescribe)); diff != "" {

@@ -178,7 +178,7 @@ func TestKilledWorkersAndRestartedDatabase(t *testing.T) {
 	if diff := cmp.Diff(contents(t, file, reason.StageReason), contents(t, f.Store(), reason.StageReason)); diff != "" {
 		t.Errorf("the ledger differs from an undisturbed run's: %s", diff)
 	}
-	if diff := cmp.Diff(want, got.texts); diff != "" {
+	if diff := cmp.Diff(read(t, want), got.texts); diff != "" {
 		t.Errorf("the texts differ from an undisturbed run's: %s", diff)
 	}
 	if len(m.violations) > 0 {

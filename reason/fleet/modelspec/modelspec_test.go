@@ -160,7 +160,15 @@ func TestFleetOfModels(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	wantTexts, err := want.Collect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	gotTexts, err := got.Collect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wantTexts, gotTexts); diff != "" {
 		t.Error(diff)
 	}
 	steps := 0
