@@ -10,26 +10,19 @@ import (
 
 // ticket is one request in the pool's queue.
 type ticket struct {
-	tokens   float64 // that it may use, by estimate
-	cost     float64 // that it may cost, by estimate
-	prompt   int     // prompt tokens, by estimate
-	model    string
-	excluded []string // endpoints that cannot serve it
-	last     error    // of the attempt before
-	tried    *endpoint
-	final    bool         // no endpoint is left for it
-	grant    chan verdict // holds one
+	tokens float64 // that it may use, by estimate
+	cost   float64 // that it may cost, by estimate
+	prompt int     // prompt tokens, by estimate
+	model  string
+	last   error // of the attempt before
+	tried  *endpoint
+	final  bool         // no endpoint is left for it
+	grant  chan verdict // holds one
 }
 
 type verdict struct {
 	e   *endpoint
 	err error
-}
-
-func (t *ticket) exclude(endpoint string) {
-	if !slices.Contains(t.excluded, endpoint) {
-		t.excluded = append(t.excluded, endpoint)
-	}
 }
 
 // answerTokens is what an answer is assumed to take if the request sets no limit.
@@ -82,11 +75,11 @@ func (p *Pool) dispatch() {
 	now := time.Now()
 	var next time.Time
 	kept := p.waiting[:0]
-	blocked := false
+	var blocked []string
 	for _, t := range p.waiting {
-		// Behind a request that waits, only those that are as picky as no other can
-		// be better off; the rest would be looked at in vain.
-		if blocked && len(t.excluded) == 0 {
+		// Behind a request that waits, only those for another model can be better off;
+		// the rest would be looked at in vain.
+		if slices.Contains(blocked, t.model) {
 			kept = append(kept, t)
 			continue
 		}
@@ -95,7 +88,7 @@ func (p *Pool) dispatch() {
 			t.grant <- v
 			continue
 		}
-		blocked = blocked || len(t.excluded) == 0
+		blocked = append(blocked, t.model)
 		kept = append(kept, t)
 		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
 			next = at
@@ -103,6 +96,11 @@ func (p *Pool) dispatch() {
 	}
 	clear(p.waiting[len(kept):])
 	p.waiting = kept
+	if limit := p.opt.Budget.MaxTime; limit > 0 && len(p.waiting) > 0 {
+		if end := p.started.Add(limit); next.IsZero() || end.Before(next) {
+			next = end // so that who waits for a rate limit or a dead server learns of it
+		}
+	}
 	if p.wake != nil {
 		p.wake.Stop()
 		p.wake = nil
@@ -128,7 +126,7 @@ func (p *Pool) decide(t *ticket, now time.Time) (v verdict, ready bool, again ti
 	var best *endpoint
 	left, down := 0, 0
 	for _, e := range p.endpoints {
-		if e.dead != nil || slices.Contains(t.excluded, e.client.Endpoint()) {
+		if e.unfit(t.model) != nil {
 			continue
 		}
 		left++
@@ -167,8 +165,8 @@ func (p *Pool) nobodyLeft(t *ticket) error {
 		return t.last
 	}
 	for _, e := range p.endpoints {
-		if e.dead != nil {
-			return e.dead
+		if err := e.unfit(t.model); err != nil {
+			return err
 		}
 	}
 	return &Error{Class: Unavailable, Model: t.model}

@@ -18,7 +18,9 @@ type endpoint struct {
 	pausedUntil time.Time // asked for by the server
 	limited     int       // rate limits in a row
 	breaker     breaker
-	dead        error // never to be asked again: its key is wrong
+	dead        error            // never to be asked again: its key is wrong
+	lacks       map[string]error // models that it does not have
+	last        error            // how the last attempt failed on the way to its answer; nil after one that did not
 
 	stats EndpointStats
 }
@@ -36,6 +38,14 @@ func newEndpoint(cfg EndpointConfig, now time.Time) *endpoint {
 	e.requests = newBucket(cfg.RequestsPerMinute/60, 1, now)
 	e.tokens = newBucket(cfg.TokensPerMinute/60, 6, now)
 	return e
+}
+
+// unfit returns why the endpoint is of no use for the model, or nil.
+func (e *endpoint) unfit(model string) error {
+	if e.dead != nil {
+		return e.dead
+	}
+	return e.lacks[model]
 }
 
 // free reports whether t may be sent now; if only time is in the way, when it may be.
@@ -74,6 +84,13 @@ func (e *endpoint) book(t *ticket, a Attempt, prompt int, now time.Time, p *Pool
 	e.tokens.give(t.tokens - float64(prompt+a.AnswerTokens))
 	e.stats.add(a)
 	switch a.Class {
+	case RateLimit, Auth, NotFound, Server, Timeout, Network, BadResponse, WrongModel:
+		e.last = a.Err
+	case Cancelled:
+	default:
+		e.last = nil
+	}
+	switch a.Class {
 	case RateLimit:
 		e.breaker.skipped()
 		e.pause(a.Err, now, p)
@@ -83,6 +100,13 @@ func (e *endpoint) book(t *ticket, a Attempt, prompt int, now time.Time, p *Pool
 		return
 	case Auth:
 		e.dead = a.Err
+		return
+	case NotFound: // it would say so to every request
+		if e.lacks == nil {
+			e.lacks = map[string]error{}
+		}
+		e.lacks[a.Model] = a.Err
+		e.breaker.skipped()
 		return
 	case Server, Timeout, Network, BadResponse, WrongModel:
 		e.breaker.failed(now, p.opt)

@@ -82,12 +82,19 @@ type ServerInfo struct {
 
 // Find returns the information about the named model.
 func (s ServerInfo) Find(name string) (ModelInfo, bool) {
-	for _, m := range s.Models {
-		if SameModel(name, m.Name) {
-			return m, true
-		}
+	if m := s.find(name); m != nil {
+		return *m, true
 	}
 	return ModelInfo{}, false
+}
+
+func (s ServerInfo) find(name string) *ModelInfo {
+	for i, m := range s.Models {
+		if SameModel(name, m.Name) {
+			return &s.Models[i]
+		}
+	}
+	return nil
 }
 
 // Client asks one server, or a pool of them. It is safe for concurrent use. Every

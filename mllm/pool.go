@@ -2,7 +2,6 @@ package mllm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -170,7 +169,7 @@ func (p *Pool) Generate(ctx context.Context, r Request) (Response, error) {
 		case class == RateLimit:
 			fifths++
 		case class == NotFound || class == Auth:
-			t.exclude(resp.Endpoint) // another endpoint may have the model, or know the key
+			// Its endpoint is out; another may have the model, or know the key.
 		case class.Transient():
 			fifths += 5
 		default:
@@ -261,39 +260,4 @@ func (p *Pool) sleep(ctx context.Context, d time.Duration) error {
 func (p *Pool) estimator(model string) *Estimator {
 	e, _ := p.estimators.LoadOrStore(model, &Estimator{})
 	return e.(*Estimator)
-}
-
-// Describe asks every endpoint. Those that cannot be reached are listed as such, unless
-// none can be; one model with different weights on two endpoints is a user's mistake.
-func (p *Pool) Describe(ctx context.Context) (ServerInfo, error) {
-	info := ServerInfo{Kind: "pool", Endpoint: p.Endpoint()}
-	from := map[string]string{} // model name to the endpoint it was first seen on
-	var failures []error
-	for _, e := range p.endpoints {
-		one, err := e.client.Describe(ctx)
-		if err != nil {
-			failures = append(failures, err)
-			info.Unreachable = append(info.Unreachable, e.client.Endpoint())
-			continue
-		}
-		if len(p.endpoints) == 1 {
-			return one, nil
-		}
-		for _, m := range one.Models {
-			have, known := info.Find(m.Name)
-			if !known {
-				info.Models = append(info.Models, m)
-				from[m.Name] = one.Endpoint
-				continue
-			}
-			if have.Digest != "" && m.Digest != "" && have.Digest != m.Digest {
-				return info, usererr.New("pull the same version on every server",
-					"model %s: %s and %s hold different weights (%.12s and %.12s)", m.Name, from[have.Name], one.Endpoint, have.Digest, m.Digest)
-			}
-		}
-	}
-	if len(failures) == len(p.endpoints) {
-		return info, errors.Join(failures...)
-	}
-	return info, nil
 }

@@ -8,7 +8,7 @@ import (
 // EndpointStats counts what one endpoint did.
 type EndpointStats struct {
 	Endpoint     string        `json:"endpoint"`
-	State        string        `json:"state"` // ready | paused | broken | dead
+	State        string        `json:"state"` // ready | paused | broken | dead (not asked again)
 	InFlight     int           `json:"in_flight"`
 	Attempts     int           `json:"attempts"`
 	Answers      int           `json:"answers"`
@@ -16,6 +16,8 @@ type EndpointStats struct {
 	PromptTokens int64         `json:"prompt_tokens"`
 	AnswerTokens int64         `json:"answer_tokens"`
 	Seconds      float64       `json:"seconds"` // sum over attempts
+	// LastError is how the last attempt failed on the way to its answer; "" after one that did not.
+	LastError string `json:"last_error,omitempty"`
 }
 
 func (s *EndpointStats) add(a Attempt) {
@@ -61,6 +63,9 @@ func (p *Pool) Stats() PoolStats {
 		one := e.stats
 		one.Endpoint, one.InFlight, one.State = e.client.Endpoint(), e.inFlight, e.state(time.Now())
 		one.Failures = maps.Clone(one.Failures)
+		if e.last != nil {
+			one.LastError = e.last.Error()
+		}
 		s.Endpoints = append(s.Endpoints, one)
 		s.Attempts += one.Attempts
 		s.Answers += one.Answers
@@ -75,7 +80,7 @@ func (p *Pool) Stats() PoolStats {
 
 func (e *endpoint) state(now time.Time) string {
 	switch {
-	case e.dead != nil:
+	case e.dead != nil, len(e.lacks) > 0 && e.stats.Answers == 0:
 		return "dead"
 	case e.breaker.open():
 		return "broken"

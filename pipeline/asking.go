@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/mllmrec/mllmrec/internal/usererr"
-	"github.com/mllmrec/mllmrec/mllm"
 	mllmimage "github.com/mllmrec/mllmrec/mllm/image"
 	"github.com/mllmrec/mllmrec/reason"
 	"github.com/mllmrec/mllmrec/reason/ledger"
@@ -189,12 +188,9 @@ func classes[C ~string](counts map[C]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// cost says in words what the run cost so far; nothing where nothing is known of prices.
-func cost(pool *mllm.Pool) string {
-	if pool == nil {
-		return ""
-	}
-	s := pool.Stats()
+// cost says in words what the stage cost so far; nothing where nothing is known of prices.
+func (a *author) cost() string {
+	s := a.sinceBefore()
 	if s.Currency == "" || s.Unpriced && s.Cost == 0 {
 		return ""
 	}

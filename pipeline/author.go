@@ -56,6 +56,8 @@ type AuthorOptions struct {
 	Limit    int            `json:"-"` // ask about at most so many subjects; below 0: about none
 	Store    string         `json:"-"` // a postgres:// address; "" = the workspace's own file
 	Workers  bool           `json:"-"` // workers that share the store ask, not this process
+
+	pool *mllm.Pool // to be shared by several stages, so that limits hold over all of them; nil = one for each
 }
 
 // used names the options that only mean something to model servers and are set.
@@ -141,8 +143,9 @@ func (o AuthorOptions) served(steps served.StepStore) (served.Options, error) {
 // AuthorOptions.
 type author struct {
 	opt    AuthorOptions
-	client mllm.Client // nil: offline
-	pool   *mllm.Pool  // nil: offline, or not to be asked
+	client mllm.Client    // nil: offline
+	pool   *mllm.Pool     // nil: offline, or not to be asked
+	before mllm.PoolStats // what the pool had done when this author got it
 }
 
 // newAuthor makes the author; no server is asked yet.
@@ -153,15 +156,17 @@ func newAuthor(opt AuthorOptions) (*author, error) {
 	if opt.MLLM == Offline {
 		return &author{opt: opt}, nil
 	}
-	prices, err := opt.prices()
-	if err != nil {
-		return nil, err
+	pool := opt.pool
+	if pool == nil {
+		prices, err := opt.prices()
+		if err != nil {
+			return nil, err
+		}
+		if pool, err = opt.connect(prices); err != nil {
+			return nil, err
+		}
 	}
-	pool, err := opt.connect(prices)
-	if err != nil {
-		return nil, err
-	}
-	return &author{opt: opt, client: pool, pool: pool}, nil
+	return &author{opt: opt, client: pool, pool: pool, before: pool.Stats()}, nil
 }
 
 // silentAuthor makes an author of the same settings that no server stands behind: for

@@ -72,6 +72,7 @@ func (p *Pipeline) describe(ctx context.Context, a *author) (err error) {
 	if err != nil {
 		return a.explainRun(err)
 	}
+	report.Classes = a.failures(report.Classes)
 	if err := p.WS.WriteItemTexts(texts.All(ctx)); err != nil {
 		return err
 	}
@@ -133,7 +134,7 @@ func refuseHistoryOptions(o AuthorOptions) error {
 
 // paid says what the run cost, if that is known.
 func paid(a *author) string {
-	if c := cost(a.pool); c != "" {
+	if c := a.cost(); c != "" {
 		return ", " + c
 	}
 	return ""

@@ -110,6 +110,7 @@ func (p *Pipeline) reason(ctx context.Context, a *author, pref PreferenceOptions
 	if err != nil {
 		return a.explainRun(err)
 	}
+	report.Classes = a.failures(report.Classes)
 	if err := p.WS.WriteUserTexts(texts.All(ctx)); err != nil {
 		return err
 	}

@@ -2,11 +2,9 @@ package pipeline
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
-	"github.com/mllmrec/mllmrec/mllm"
 	"github.com/mllmrec/mllmrec/reason"
 )
 
@@ -18,6 +16,7 @@ type reporter struct {
 	stage string
 	pace  pace
 	begun bool
+	watch serverWatch
 }
 
 func (p *Pipeline) newReporter(a *author, stage string) *reporter {
@@ -28,6 +27,10 @@ func (r *reporter) tell(g reason.Progress) {
 	if !r.begun {
 		r.begun = true
 		r.p.noteBegun(r.stage, r.a, g.Total)
+	}
+	servers := r.a.sinceBefore().Endpoints
+	for _, line := range r.watch.news(servers) {
+		r.p.emit(Event{Stage: r.stage, Message: line, End: true})
 	}
 	now := time.Now()
 	r.pace.add(moment{now, g.Answered + g.Quarantined, g.PromptTokens + g.AnswerTokens})
@@ -40,31 +43,19 @@ func (r *reporter) tell(g reason.Progress) {
 			parts = append(parts, fmt.Sprintf("%.0f tokens/s", tokens))
 		}
 	}
-	if c := cost(r.a.pool); c != "" {
+	if c := r.a.cost(); c != "" {
 		parts = append(parts, c)
 	}
-	if f := classes(failures(g.Classes, r.a.pool)); f != "" {
+	if f := classes(r.a.failures(g.Classes)); f != "" {
 		parts = append(parts, "failures: "+f)
+	}
+	if who := absent(servers); who != "" {
+		parts = append(parts, who)
 	}
 	if len(parts) > 0 {
 		e.Message += " · " + strings.Join(parts, " · ")
 	}
 	r.p.emit(e)
-}
-
-// failures joins the attempts that the pool tried again by itself with what the engine
-// saw: the classes that both count are the pool's.
-func failures(seen map[string]int, pool *mllm.Pool) map[string]int {
-	all := maps.Clone(seen)
-	if pool == nil {
-		return all
-	}
-	for class, n := range pool.Stats().Failures {
-		if class != mllm.Cancelled {
-			all[string(class)] = n
-		}
-	}
-	return all
 }
 
 // moment is how far a run was at a time.

@@ -59,6 +59,11 @@ func (p *Pipeline) prepare(ctx context.Context, opt RunOptions) error {
 	if err := p.refuseWordless(); err != nil {
 		return err
 	}
+	author, err := newAuthor(opt.Author)
+	if err != nil {
+		return err
+	}
+	opt.Author.pool = author.pool
 	describing := opt.Author // what is about histories is for preferences, and the other way round
 	describing.Window, describing.LongHistory, describing.LatestN = 0, "", 0
 	steps := []func() error{

@@ -38,6 +38,7 @@ func RunWorker(ctx context.Context, opt AuthorOptions, untilEmpty bool, log *slo
 	if err != nil {
 		return reason.Report{}, err
 	}
+	a := &author{opt: opt, client: pool, pool: pool}
 	start := time.Now()
 	return fleet.RunWorker(ctx, opt.Store, fleet.Options{
 		Describer: modelspec.Describers(pool, opt.Timeout), Reasoner: modelspec.Reasoners(pool, opt.Timeout),
@@ -47,7 +48,7 @@ func RunWorker(ctx context.Context, opt AuthorOptions, untilEmpty bool, log *slo
 				return
 			}
 			message := fmt.Sprintf("%d answers, %d quarantined", r.Answered, r.Quarantined)
-			if f := classes(failures(r.Classes, pool)); f != "" {
+			if f := classes(a.failures(r.Classes)); f != "" {
 				message += " · failures: " + f
 			}
 			observe(Event{Stage: stageWorker, Message: message, Elapsed: time.Since(start)})

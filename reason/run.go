@@ -87,8 +87,10 @@ func runQuestions(ctx context.Context, stage string, n int, store Store, opt Opt
 		}
 		workers.Wait()
 	}()
+	still := r.heartbeat()
 	r.commit(outcomes)
 	feeder.Wait()
+	still()
 
 	r.report.Seconds = time.Since(r.started).Seconds()
 	r.tell(true)

@@ -240,6 +240,7 @@ func (h *pictureHost) port() string { return h.URL[strings.LastIndexByte(h.URL, 
 // TestPicturesOfStrangers describes a catalogue whose pictures are all that is known to
 // go wrong with pictures: each costs its item the picture at most.
 func TestPicturesOfStrangers(t *testing.T) {
+	t.Parallel()
 	host := newPictureHost(t)
 	at := func(path string) string { return host.URL + path }
 	dataURI := "data:image/png;base64," + base64.StdEncoding.EncodeToString(imagetest.PNG(imagetest.Plain(20, 20, blueInk)))

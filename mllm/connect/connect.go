@@ -3,6 +3,7 @@
 package connect
 
 import (
+	"math"
 	"net/url"
 	"os"
 	"strconv"
@@ -37,7 +38,7 @@ type Options struct {
 	// Valid there: kind, weight, concurrency, rpm, tpm, key-env.
 	URLs        []string
 	KeyEnv      string // variable that holds the key; must be set if named
-	Concurrency int    // requests in flight an endpoint; 0 means 4
+	Concurrency int    // requests in flight an endpoint, fewer for lighter ones; 0 means 4
 	RPM, TPM    float64
 	Timeout     time.Duration // of one attempt; 0 means the client's default
 	PerImage    int           // tokens a picture, for estimates
@@ -48,10 +49,15 @@ type Options struct {
 	Pool        mllm.PoolOptions
 }
 
+const defaultConcurrency = 4
+
 const settings = "behind the # of a base URL, kind, weight, concurrency, rpm, tpm and key-env are valid, joined by &"
 
 // Pool builds the pool. It reaches for no server; ask Describe for that.
 func Pool(opt Options) (*mllm.Pool, error) {
+	if opt.Concurrency < 0 {
+		return nil, usererr.New("leave it out for the default", "%d requests in flight", opt.Concurrency)
+	}
 	urls := opt.URLs
 	if len(urls) == 0 {
 		if opt.Kind == OpenAI {
@@ -67,12 +73,36 @@ func Pool(opt Options) (*mllm.Pool, error) {
 		}
 		endpoints = append(endpoints, e)
 	}
+	shareOut(endpoints, opt.Concurrency)
 	return mllm.NewPool(endpoints, opt.Pool)
+}
+
+// shareOut gives endpoints without a concurrency of their own the common one, the lighter
+// ones of them as much less of it as they weigh less. A run keeps every endpoint busy, so that
+// their shares follow from what each may have in flight.
+func shareOut(endpoints []mllm.EndpointConfig, common int) {
+	if common == 0 {
+		common = defaultConcurrency
+	}
+	heaviest := 0.0
+	for i := range endpoints {
+		if endpoints[i].Weight == 0 {
+			endpoints[i].Weight = 1
+		}
+		if endpoints[i].Concurrency == 0 {
+			heaviest = max(heaviest, endpoints[i].Weight)
+		}
+	}
+	for i := range endpoints {
+		if endpoints[i].Concurrency == 0 {
+			endpoints[i].Concurrency = max(1, int(math.Round(float64(common)*endpoints[i].Weight/heaviest)))
+		}
+	}
 }
 
 func endpoint(opt Options, written string) (mllm.EndpointConfig, error) {
 	base, fragment, _ := strings.Cut(written, "#")
-	e := mllm.EndpointConfig{Concurrency: opt.Concurrency, RequestsPerMinute: opt.RPM, TokensPerMinute: opt.TPM}
+	e := mllm.EndpointConfig{RequestsPerMinute: opt.RPM, TokensPerMinute: opt.TPM}
 	kind, keyEnv := opt.Kind, opt.KeyEnv
 	values, err := url.ParseQuery(fragment)
 	if err != nil {

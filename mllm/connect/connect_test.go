@@ -92,3 +92,28 @@ func TestMistakesAreTheUsers(t *testing.T) {
 		t.Errorf("the default is Ollama on this machine: %v", err)
 	}
 }
+
+// TestDescriptionIsTrueOfAllServers: what one server vouches for, a pool does only if all do.
+func TestDescriptionIsTrueOfAllServers(t *testing.T) {
+	large := mllmtest.New(t, mllmtest.Options{})
+	small := mllmtest.New(t, mllmtest.Options{ContextLength: 8192})
+	other := mllmtest.New(t, mllmtest.Options{Digest: strings.Repeat("f", 64)})
+	describe := func(urls ...string) (mllm.ModelInfo, error) {
+		pool, err := connect.Pool(connect.Options{Kind: connect.Ollama, URLs: urls})
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := pool.Describe(t.Context())
+		m, _ := info.Find("gemma3:27b")
+		return m, err
+	}
+	if m, err := describe(large.URL, small.URL); err != nil || m.Digest == "" || m.ContextLength != 8192 {
+		t.Errorf("two of a kind: %+v, %v", m, err)
+	}
+	if m, err := describe(large.URL, small.URL+"#kind=openai"); err != nil || m.Digest != "" || m.ContextLength != 8192 || !m.Vision {
+		t.Errorf("an Ollama and another: %+v, %v", m, err)
+	}
+	if _, err := describe(large.URL, small.URL+"#kind=openai", other.URL); err == nil {
+		t.Error("different weights were accepted behind a server that names none")
+	}
+}

@@ -73,16 +73,17 @@ func (c *Client) Endpoint() string { return c.wire.Endpoint() }
 // String names the client and hides the key.
 func (c *Client) String() string { return "openai " + c.wire.Endpoint() }
 
-// Generate implements mllm.Client. r.NumCtx is an error: these servers fix the window
-// when they start.
+// Generate implements mllm.Client. r.NumCtx is an error, since these servers fix the
+// window when they start, and so is r.ModelDigest, since they tell none. Both are of class
+// NotFound: such a model is not to be had here, for this request or any like it.
 func (c *Client) Generate(ctx context.Context, r mllm.Request) (mllm.Response, error) {
 	start := time.Now()
 	resp := mllm.Response{Endpoint: c.Endpoint()}
 	if r.NumCtx != 0 {
-		return resp, c.wire.Fail(mllm.Refused, r.Model, "an OpenAI-compatible server takes no context window (num_ctx) with a request")
+		return resp, c.wire.Fail(mllm.NotFound, r.Model, "an OpenAI-compatible server takes no context window (num_ctx) with a request")
 	}
 	if r.ModelDigest != "" {
-		return resp, c.wire.Fail(mllm.Refused, r.Model, "an OpenAI-compatible server reports no digest to compare")
+		return resp, c.wire.Fail(mllm.NotFound, r.Model, "an OpenAI-compatible server reports no digest, and these weights are wanted: %s", r.ModelDigest)
 	}
 	body, err := Body(r, c.cfg.Body)
 	if err != nil {
