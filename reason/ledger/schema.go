@@ -7,43 +7,66 @@ import (
 )
 
 // schemaVersion is stored in the file; a newer one is refused, an older one upgraded.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // applicationID marks a file as a ledger: "mllr".
 const applicationID = 0x6d6c6c72
 
-const schema = `
-CREATE TABLE generations (
+// What thousands of generations have in common is written once, in origins, whose rows
+// are never changed or deleted. A generation is found by a number derived from its key
+// (see keyHash), because an index of numbers is a quarter the size of one of keys, stays
+// in memory, and is searched faster. That a key is there once is up to Put.
+const tables = `
+CREATE TABLE origins (
+	id           INTEGER PRIMARY KEY,
+	stage        TEXT NOT NULL,
+	model        TEXT NOT NULL,
+	model_digest TEXT NOT NULL,
+	prompt_hash  TEXT NOT NULL,
+	split_hash   TEXT NOT NULL,
+	scope        TEXT NOT NULL,
+	status       TEXT NOT NULL,
+	class        TEXT NOT NULL, -- of the last failure
+	finish       TEXT NOT NULL,
+	UNIQUE (stage, model, model_digest, prompt_hash, split_hash, scope, status, class, finish)
+);
+CREATE TABLE answers (
 	id            INTEGER PRIMARY KEY,
-	key           TEXT NOT NULL UNIQUE,
-	stage         TEXT NOT NULL,
+	hash          INTEGER NOT NULL, -- of key
+	key           TEXT NOT NULL,
+	origin        INTEGER NOT NULL REFERENCES origins (id),
 	subject       TEXT NOT NULL,
 	fold          INTEGER NOT NULL,
-	status        TEXT NOT NULL,
-	text          TEXT NOT NULL,
-	model         TEXT NOT NULL,
-	model_digest  TEXT NOT NULL,
 	params        TEXT NOT NULL,
-	prompt_hash   TEXT NOT NULL,
 	image_hash    TEXT NOT NULL,
-	split_hash    TEXT NOT NULL,
-	scope         TEXT NOT NULL,
 	sources       TEXT NOT NULL, -- JSON array of interaction ids
-	class         TEXT NOT NULL, -- of the last failure
-	error         TEXT NOT NULL,
-	finish        TEXT NOT NULL,
 	prompt_tokens INTEGER NOT NULL,
 	answer_tokens INTEGER NOT NULL,
 	seconds       REAL NOT NULL,
 	attempt       INTEGER NOT NULL,
-	created       INTEGER NOT NULL -- microseconds since 1970, UTC
+	created       INTEGER NOT NULL, -- microseconds since 1970, UTC
+	error         TEXT NOT NULL,
+	text          TEXT NOT NULL
 );
-CREATE INDEX generations_status ON generations (stage, model, status, prompt_tokens, answer_tokens, seconds); -- covers Counts
-CREATE INDEX generations_subject ON generations (stage, subject, fold, created);
 `
 
-// prepareSchema makes the tables of a new file and checks those of an old one. Two
-// processes that open a new file at once are told apart by the write lock.
+const indexes = `
+CREATE INDEX answers_hash ON answers (hash);
+CREATE INDEX answers_totals ON answers (origin, prompt_tokens, answer_tokens, seconds); -- covers Counts
+CREATE INDEX answers_subject ON answers (subject, fold, created, origin);
+`
+
+// views show whole generations to those who open the file with other tools.
+const views = `
+CREATE VIEW generations AS
+SELECT a.id, a.key, o.stage, a.subject, a.fold, o.status, a.text, o.model, o.model_digest, a.params, o.prompt_hash,
+	a.image_hash, o.split_hash, o.scope, a.sources, o.class, a.error, o.finish, a.prompt_tokens, a.answer_tokens,
+	a.seconds, a.attempt, a.created
+FROM answers a JOIN origins o ON o.id = a.origin;
+`
+
+// prepareSchema makes the tables of a new file, checks those of an old one, and upgrades
+// them. Two processes that open a file at once are told apart by the write lock.
 func prepareSchema(ctx context.Context, db *sql.DB) error {
 	version, app, err := fileVersion(ctx, db)
 	if err != nil {
@@ -63,26 +86,44 @@ func prepareSchema(ctx context.Context, db *sql.DB) error {
 	switch {
 	case version == schemaVersion && app == applicationID:
 		return nil
+	case version == 1 && app == applicationID:
+		err = upgradeFrom1(ctx, tx)
 	case app == applicationID && version > schemaVersion:
 		return fmt.Errorf("the ledger has format %d, this program knows formats up to %d: use a newer version of it", version, schemaVersion)
 	case app != 0 || version != 0:
 		return fmt.Errorf("the file is an SQLite database of another program (application id %#x, version %d)", app, version)
+	default:
+		err = makeTables(ctx, tx)
 	}
-	var tables int
-	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil {
+	if err != nil {
 		return err
 	}
-	if tables > 0 {
-		return fmt.Errorf("the file is an SQLite database of another program (%d tables)", tables)
-	}
-	for _, stmt := range []string{schema,
+	if err := execAll(ctx, tx,
 		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
-		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)} {
+		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func makeTables(ctx context.Context, tx *sql.Tx) error {
+	var there int
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&there); err != nil {
+		return err
+	}
+	if there > 0 {
+		return fmt.Errorf("the file is an SQLite database of another program (%d tables)", there)
+	}
+	return execAll(ctx, tx, tables, indexes, views)
+}
+
+func execAll(ctx context.Context, tx *sql.Tx, statements ...string) error {
+	for _, stmt := range statements {
 		if _, err := tx.ExecContext(ctx, stmt); err != nil {
 			return err
 		}
 	}
-	return tx.Commit()
+	return nil
 }
 
 type querier interface {

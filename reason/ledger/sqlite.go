@@ -6,13 +6,11 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"strings"
-	"sync"
 	"time"
 
 	"modernc.org/sqlite" // registers the driver "sqlite"
@@ -29,9 +27,11 @@ const busyTimeout = 30 * time.Second
 // wait for each other. A Put that returned is on disk, whatever happens to the process
 // or the machine.
 type SQLite struct {
-	db   *sql.DB
-	path string
-	mu   sync.Mutex // one writer of this process at a time
+	db      *sql.DB
+	path    string
+	origins originCache
+	readers *readers
+	writer  *writer
 }
 
 var _ reason.Store = (*SQLite)(nil)
@@ -51,8 +51,8 @@ func OpenSQLite(ctx context.Context, path string) (*SQLite, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", path, err)
 	}
-	db.SetMaxOpenConns(4)
-	s := &SQLite{db: db, path: path}
+	s := &SQLite{db: db, path: path, writer: &writer{db: db}}
+	s.readers = newReaders(db, &s.origins)
 	if err := prepareSchema(ctx, db); err != nil {
 		return nil, errors.Join(s.explain("open", err), db.Close())
 	}
@@ -84,94 +84,24 @@ func (s *SQLite) explain(doing string, err error) error {
 	return err
 }
 
-const columns = `key, stage, subject, fold, status, text, model, model_digest, params, prompt_hash, image_hash,
-	split_hash, scope, sources, class, error, finish, prompt_tokens, answer_tokens, seconds, attempt, created`
-
-// getSize is how many keys one query looks up.
-const getSize = 500
-
 // Get implements reason.Store.
 func (s *SQLite) Get(ctx context.Context, keys []string) (map[string]reason.Generation, error) {
-	found := make(map[string]reason.Generation, len(keys))
-	args := make([]any, 0, getSize)
-	for lo := 0; lo < len(keys); lo += getSize {
-		args = args[:0]
-		for _, k := range keys[lo:min(lo+getSize, len(keys))] {
-			args = append(args, k)
-		}
-		query := "SELECT " + columns + " FROM generations WHERE key IN (?" + strings.Repeat(",?", len(args)-1) + ")"
-		err := s.query(ctx, func(g reason.Generation) error {
-			found[g.Key] = g
-			return nil
-		}, query, args...)
-		if err != nil {
-			return nil, s.explain("read", err)
-		}
+	found, err := s.readers.get(ctx, keys)
+	if err != nil {
+		return nil, s.explain("read", err)
 	}
 	return found, nil
 }
 
-const upsert = `INSERT INTO generations (` + columns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
-ON CONFLICT (key) DO UPDATE SET stage = excluded.stage, subject = excluded.subject, fold = excluded.fold,
-	status = excluded.status, text = excluded.text, model = excluded.model, model_digest = excluded.model_digest,
-	params = excluded.params, prompt_hash = excluded.prompt_hash, image_hash = excluded.image_hash,
-	split_hash = excluded.split_hash, scope = excluded.scope, sources = excluded.sources, class = excluded.class,
-	error = excluded.error, finish = excluded.finish, prompt_tokens = excluded.prompt_tokens,
-	answer_tokens = excluded.answer_tokens, seconds = excluded.seconds, attempt = excluded.attempt, created = excluded.created
-WHERE generations.status <> '` + reason.StatusOK + `'`
-
 // Put implements reason.Store.
 func (s *SQLite) Put(ctx context.Context, generations []reason.Generation) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return s.explain("write", err)
-	}
-	defer tx.Rollback() // no effect after Commit
-	stmt, err := tx.PrepareContext(ctx, upsert)
-	if err != nil {
-		return s.explain("write", err)
-	}
-	defer stmt.Close()
-	for _, g := range generations {
-		if err := check(g); err != nil {
-			return s.explain("write", err)
-		}
-		sources, err := json.Marshal(orEmpty(g.Sources))
-		if err != nil {
-			return s.explain("write", err)
-		}
-		if _, err := stmt.ExecContext(ctx, g.Key, g.Stage, g.Subject, g.Fold, g.Status, g.Text, g.Model, g.ModelDigest,
-			g.Params, g.PromptHash, g.ImageHash, g.SplitHash, g.Scope, string(sources), g.Class, g.Error, g.Finish,
-			g.PromptTokens, g.AnswerTokens, g.Seconds, g.Attempt, g.Created.UnixMicro()); err != nil {
-			return s.explain("write", err)
-		}
-	}
-	return s.explain("write", tx.Commit())
-}
-
-func check(g reason.Generation) error {
-	if g.Key == "" || g.Stage == "" {
-		return fmt.Errorf("a generation of %q without key or stage", g.Subject)
-	}
-	if g.Status != reason.StatusOK && g.Status != reason.StatusQuarantined {
-		return fmt.Errorf("generation %s: unknown status %q", g.Key, g.Status)
-	}
-	return nil
-}
-
-func orEmpty(ids []int32) []int32 {
-	if ids == nil {
-		return []int32{}
-	}
-	return ids
+	return s.explain("write", s.writer.put(ctx, generations))
 }
 
 // Each implements reason.Store. It reads a snapshot: what fn stores is not met.
 func (s *SQLite) Each(ctx context.Context, stage string, fn func(reason.Generation) error) error {
-	return s.explain("read", s.query(ctx, fn, "SELECT "+columns+` FROM generations INDEXED BY generations_subject
-		WHERE stage = ? ORDER BY subject, fold, created`, stage))
+	return s.explain("read", s.query(ctx, fn, "SELECT "+columns+` FROM answers INDEXED BY answers_subject
+		WHERE origin IN (SELECT id FROM origins WHERE stage = ?) ORDER BY subject, fold, created`, stage))
 }
 
 // Find implements reason.Store.
@@ -180,14 +110,16 @@ func (s *SQLite) Find(ctx context.Context, stage, subject string) ([]reason.Gene
 	err := s.query(ctx, func(g reason.Generation) error {
 		found = append(found, g)
 		return nil
-	}, "SELECT "+columns+" FROM generations WHERE stage = ? AND subject = ? ORDER BY fold, created", stage, subject)
+	}, "SELECT "+columns+` FROM answers INDEXED BY answers_subject
+		WHERE subject = ? AND origin IN (SELECT id FROM origins WHERE stage = ?) ORDER BY fold, created`, subject, stage)
 	return found, s.explain("read", err)
 }
 
 // Counts implements reason.Store.
 func (s *SQLite) Counts(ctx context.Context) ([]reason.Count, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT stage, model, status, count(*), sum(prompt_tokens), sum(answer_tokens), sum(seconds)
-		FROM generations GROUP BY stage, model, status ORDER BY stage, model, status`)
+	rows, err := s.db.QueryContext(ctx, `SELECT stage, model, status, sum(n), sum(p), sum(a), sum(s)
+		FROM (SELECT origin, count(*) n, sum(prompt_tokens) p, sum(answer_tokens) a, sum(seconds) s FROM answers GROUP BY origin)
+		JOIN origins ON id = origin GROUP BY stage, model, status ORDER BY stage, model, status`)
 	if err != nil {
 		return nil, s.explain("read", err)
 	}
@@ -203,31 +135,31 @@ func (s *SQLite) Counts(ctx context.Context) ([]reason.Count, error) {
 	return counts, s.explain("read", rows.Err())
 }
 
-func (s *SQLite) query(ctx context.Context, fn func(reason.Generation) error, query string, args ...any) error {
-	rows, err := s.db.QueryContext(ctx, query, args...)
+// query calls fn with each generation found, on a connection of its own, so that fn may
+// use the ledger.
+func (s *SQLite) query(ctx context.Context, fn func(reason.Generation) error, query string, args ...driver.Value) error {
+	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var g reason.Generation
-		var sources string
-		var created int64
-		if err := rows.Scan(&g.Key, &g.Stage, &g.Subject, &g.Fold, &g.Status, &g.Text, &g.Model, &g.ModelDigest, &g.Params,
-			&g.PromptHash, &g.ImageHash, &g.SplitHash, &g.Scope, &sources, &g.Class, &g.Error, &g.Finish,
-			&g.PromptTokens, &g.AnswerTokens, &g.Seconds, &g.Attempt, &created); err != nil {
+	defer conn.Close()
+	return conn.Raw(func(driverConn any) (err error) {
+		prepare := driverConn.(driver.ConnPrepareContext)
+		r := rowScanner{originReader: originReader{cache: &s.origins}}
+		if err := r.prepare(ctx, prepare); err != nil {
 			return err
 		}
-		if err := json.Unmarshal([]byte(sources), &g.Sources); err != nil {
-			return fmt.Errorf("generation %s: sources: %w", g.Key, err)
-		}
-		g.Created = time.UnixMicro(created).UTC()
-		if err := fn(g); err != nil {
+		defer func() { err = errors.Join(err, r.close()) }()
+		stmt, err := prepare.PrepareContext(ctx, query)
+		if err != nil {
 			return err
 		}
-	}
-	return rows.Err()
+		defer func() { err = errors.Join(err, stmt.Close()) }()
+		return r.scan(ctx, stmt, named(args), func(g *reason.Generation) error { return fn(*g) })
+	})
 }
 
 // Close closes the file.
-func (s *SQLite) Close() error { return s.explain("close", s.db.Close()) }
+func (s *SQLite) Close() error {
+	return s.explain("close", errors.Join(s.readers.close(), s.writer.close(), s.db.Close()))
+}

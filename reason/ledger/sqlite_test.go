@@ -125,9 +125,8 @@ func TestDamagedFileIsAClearError(t *testing.T) {
 
 func TestFullDiskIsAClearErrorAndKeepsWhatWasStored(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "l.db"))
-	s.db.SetMaxOpenConns(1)
 	keys := fill(t, s, 100)
-	if _, err := s.db.Exec("PRAGMA max_page_count = 1"); err != nil { // raised by SQLite to what is in use
+	if _, err := s.writer.conn.ExecContext(t.Context(), "PRAGMA max_page_count = 1"); err != nil { // raised by SQLite to what is in use
 		t.Fatal(err)
 	}
 	var gs []reason.Generation
@@ -141,32 +140,5 @@ func TestFullDiskIsAClearErrorAndKeepsWhatWasStored(t *testing.T) {
 	}
 	if got, err := s.Get(t.Context(), append(keys, "more0")); err != nil || len(got) != 100 {
 		t.Errorf("%d of 100 generations, %v", len(got), err)
-	}
-}
-
-func BenchmarkPut50k(b *testing.B) {
-	for b.Loop() {
-		fill(b, open(b, filepath.Join(b.TempDir(), "l.db")), 50_000)
-	}
-}
-
-func BenchmarkGet50k(b *testing.B) {
-	s := open(b, filepath.Join(b.TempDir(), "l.db"))
-	keys := fill(b, s, 50_000)
-	for b.Loop() {
-		if got, err := s.Get(b.Context(), keys); err != nil || len(got) != len(keys) {
-			b.Fatal(len(got), err)
-		}
-	}
-}
-
-func BenchmarkPutOne(b *testing.B) {
-	s := open(b, filepath.Join(b.TempDir(), "l.db"))
-	i := 0
-	for b.Loop() {
-		i++
-		if err := s.Put(b.Context(), []reason.Generation{ledgertest.Full(fmt.Sprint(i))}); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

@@ -1,0 +1,49 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+
+	"modernc.org/sqlite"
+)
+
+// The upgrade runs inside the database, which has no hash of its own.
+func init() {
+	sqlite.MustRegisterDeterministicScalarFunction("mllmrec_key_hash", 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+		key, ok := args[0].(string)
+		if !ok {
+			return nil, fmt.Errorf("a key is a %T", args[0])
+		}
+		return keyHash(key), nil
+	})
+}
+
+// upgradeFrom1 moves the one table of format 1 into the tables of format 2. It is part of
+// tx: a file whose upgrade fails or is killed is the file it was.
+func upgradeFrom1(ctx context.Context, tx *sql.Tx) error {
+	if err := execAll(ctx, tx, "ALTER TABLE generations RENAME TO generations_1", tables, `
+		INSERT INTO origins (`+originColumns+`) SELECT DISTINCT `+originColumns+` FROM generations_1`, `
+		INSERT INTO answers (id, hash, key, origin, subject, fold, params, image_hash, sources, prompt_tokens, answer_tokens,
+			seconds, attempt, created, error, text)
+		SELECT g.id, mllmrec_key_hash(g.key), g.key, o.id, g.subject, g.fold, g.params, g.image_hash, g.sources, g.prompt_tokens,
+			g.answer_tokens, g.seconds, g.attempt, g.created, g.error, g.text
+		FROM generations_1 g CROSS JOIN origins o
+		WHERE o.stage = g.stage AND o.model = g.model AND o.model_digest = g.model_digest AND o.prompt_hash = g.prompt_hash
+			AND o.split_hash = g.split_hash AND o.scope = g.scope AND o.status = g.status AND o.class = g.class AND o.finish = g.finish
+		ORDER BY g.id`); err != nil {
+		return fmt.Errorf("upgrade from format 1: %w", err)
+	}
+	var before, after int
+	if err := tx.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM generations_1), (SELECT count(*) FROM answers)").Scan(&before, &after); err != nil {
+		return fmt.Errorf("upgrade from format 1: %w", err)
+	}
+	if before != after {
+		return fmt.Errorf("upgrade from format 1: %d of %d generations arrived, so all is left as it was", after, before)
+	}
+	if err := execAll(ctx, tx, "DROP TABLE generations_1", indexes, views); err != nil {
+		return fmt.Errorf("upgrade from format 1: %w", err)
+	}
+	return nil
+}
