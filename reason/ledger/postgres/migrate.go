@@ -125,4 +125,8 @@ CREATE TABLE mllmrec.generation (
 );
 CREATE INDEX generation_subject ON mllmrec.generation (stage, subject, fold, created, id);
 CREATE INDEX generation_status ON mllmrec.generation (stage, model, status);
+`, `
+-- Covers Count, so that a look at a run among a million answers reads no answer.
+CREATE INDEX generation_split ON mllmrec.generation (stage, split_hash, model, status);
+DROP INDEX mllmrec.generation_status;
 `}

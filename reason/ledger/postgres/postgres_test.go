@@ -31,7 +31,7 @@ func TestStore(t *testing.T) {
 	for name, run := range map[string]func(*testing.T, *pgtest.Server){
 		"conformance": conformance, "open at once": openAtOnce, "newer schema is refused": newerSchemaIsRefused,
 		"what PostgreSQL cannot hold": whatPostgresCannotHold, "put settles within a call": putSettlesWithinACall,
-		"each over pages": eachOverPages,
+		"each over pages": eachOverPages, "counts of one workspace": countsOfOneWorkspace, "counts without a ledger": countsWithoutLedger,
 	} {
 		t.Run(name, func(t *testing.T) { run(t, server) })
 	}
@@ -135,6 +135,58 @@ func eachOverPages(t *testing.T, server *pgtest.Server) {
 	})
 	if err != nil || len(seen) != n {
 		t.Errorf("%d of %d, %v", len(seen), n, err)
+	}
+}
+
+// What other stages, models, splits and items have in the same ledger is not counted.
+func countsOfOneWorkspace(t *testing.T, server *pgtest.Server) {
+	s := open(t, server.Database(t))
+	var gs []reason.Generation
+	add := func(n int, change func(*reason.Generation)) {
+		for range n {
+			g := ledgertest.Full(fmt.Sprint("k", len(gs)))
+			g.Subject = fmt.Sprint("s", len(gs))
+			change(&g)
+			gs = append(gs, g)
+		}
+	}
+	add(5, func(*reason.Generation) {})
+	add(2, func(g *reason.Generation) { g.Status = reason.StatusQuarantined })
+	add(10, func(g *reason.Generation) { g.SplitHash = "another" })
+	add(20, func(g *reason.Generation) { g.Model = "another" })
+	add(40, func(g *reason.Generation) { g.Stage, g.SplitHash = reason.StageDescribe, "" }) // s37 to s76
+	if err := s.Put(t.Context(), gs); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		sel  postgres.Selection
+		want postgres.Tally
+	}{
+		"a model's preferences": {postgres.Selection{Stage: reason.StageReason, Model: "gemma3:27b", SplitHash: "s"}, postgres.Tally{OK: 5, Quarantined: 2}},
+		"any model's":           {postgres.Selection{Stage: reason.StageReason, SplitHash: "s"}, postgres.Tally{OK: 25, Quarantined: 2}},
+		"some users'":           {postgres.Selection{Stage: reason.StageReason, SplitHash: "s", Subjects: []string{"s0", "s6", "s7", "s37"}}, postgres.Tally{OK: 1, Quarantined: 1}},
+		"items'":                {postgres.Selection{Stage: reason.StageDescribe, Model: "gemma3:27b", Subjects: []string{"s0", "s37", "s76", "none"}}, postgres.Tally{OK: 2}},
+		"no items'":             {postgres.Selection{Stage: reason.StageDescribe, Subjects: []string{}}, postgres.Tally{}},
+	} {
+		if got, err := postgres.Count(t.Context(), s.Pool(), c.sel); err != nil || got != c.want {
+			t.Errorf("%s: %+v, want %+v, %v", name, got, c.want, err)
+		}
+	}
+}
+
+// Whoever only looks makes no tables.
+func countsWithoutLedger(t *testing.T, server *pgtest.Server) {
+	pool, err := postgres.Connect(t.Context(), server.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	if got, err := postgres.Count(t.Context(), pool, postgres.Selection{Stage: reason.StageReason}); err != nil || got != (postgres.Tally{}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	var made bool
+	if err := pool.QueryRow(t.Context(), "SELECT to_regnamespace('mllmrec') IS NOT NULL").Scan(&made); err != nil || made {
+		t.Errorf("a schema was made: %v, %v", made, err)
 	}
 }
 
