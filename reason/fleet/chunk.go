@@ -22,6 +22,7 @@ type Job struct {
 	Spec     json.RawMessage // from which a worker's factory makes that writer; holds no secret
 	Attempts int             // as in [reason.Options]
 	Chunk    int             // questions a job; 0 = 16
+	Owner    string          // who queues, to be told apart by in [Status] and [Withdraw]
 }
 
 // chunkArgs are a job's arguments as River stores them. What is asked is in table chunk:
@@ -30,6 +31,7 @@ type chunkArgs struct {
 	Chunk     string `json:"chunk" river:"unique"`
 	Stage     string `json:"stage"`
 	Questions int    `json:"questions"`
+	Owner     string `json:"owner,omitempty"`
 }
 
 // Kind implements river.JobArgs.

@@ -17,6 +17,7 @@ import (
 type Order struct {
 	Spec     json.RawMessage // see [Job]
 	Chunk    int             // see [Job]
+	Owner    string          // see [Job]
 	Progress func(Progress)  // while workers work; may be nil
 }
 
@@ -66,7 +67,7 @@ type collector struct {
 
 func (f *Fleet) newCollector(stage, id string, opt reason.Options, order Order) *collector {
 	return &collector{f: f, opt: opt, asked: map[uint64]bool{}, order: order, started: time.Now(),
-		job: Job{Stage: stage, Domain: opt.Domain, Writer: id, Spec: order.Spec, Attempts: opt.Attempts, Chunk: order.Chunk}}
+		job: Job{Stage: stage, Domain: opt.Domain, Writer: id, Spec: order.Spec, Attempts: opt.Attempts, Chunk: order.Chunk, Owner: order.Owner}}
 }
 
 // errLimit ends the search for questions.

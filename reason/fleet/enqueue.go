@@ -134,7 +134,7 @@ func (f *Fleet) insert(ctx context.Context, tx pgx.Tx, job Job, fresh []asked, j
 		id := p.id()
 		stored.Queue(`INSERT INTO mllmrec.chunk (id, payload) VALUES ($1, $2)
 			ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, job = NULL, report = NULL, created = now()`, id, data)
-		params = append(params, river.InsertManyParams{Args: chunkArgs{id, job.Stage, len(part)}, InsertOpts: &river.InsertOpts{
+		params = append(params, river.InsertManyParams{Args: chunkArgs{id, job.Stage, len(part), job.Owner}, InsertOpts: &river.InsertOpts{
 			Queue: queueName, MaxAttempts: maxAttempts, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
 				rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled}},
 		}})

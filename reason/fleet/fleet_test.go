@@ -344,7 +344,7 @@ func withdrawn(t *testing.T, address string) {
 	c := &caller{URL: m.URL, Model: "m"}
 	f := openFleet(t, address)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, _, err := f.ReasonUsers(ctx, d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec(), Progress: func(p fleet.Progress) {
+	_, _, err := f.ReasonUsers(ctx, d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec(), Owner: "me", Progress: func(p fleet.Progress) {
 		if p.Chunks["available"] == 3 {
 			cancel()
 		}
@@ -352,11 +352,22 @@ func withdrawn(t *testing.T, address string) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if n, err := f.Withdraw(t.Context(), reason.StageDescribe); n != 0 || err != nil {
-		t.Errorf("%d jobs of the other stage were withdrawn, %v", n, err)
+	pool := f.Store().Pool()
+	if s := status(t, f); !cmp.Equal(s.Left, []fleet.Left{{Stage: reason.StageReason, Owner: "me", Waiting: 3, Questions: 40}}) || s.Questions != 40 {
+		t.Errorf("left is %+v", s)
 	}
-	if n, err := f.Withdraw(t.Context(), ""); n != 3 || err != nil {
-		t.Errorf("%d of 3 jobs were withdrawn, %v", n, err)
+	for _, other := range [][2]string{{reason.StageDescribe, ""}, {"", "you"}, {reason.StageReason, "you"}} {
+		if w, err := fleet.Withdraw(t.Context(), pool, other[0], other[1]); w != (fleet.Withdrawn{}) || err != nil {
+			t.Errorf("of stage %q for %q: %+v, %v", other[0], other[1], w, err)
+		}
+	}
+	execute(t, f, "UPDATE mllmrec.river_job SET state = 'running' WHERE id = (SELECT min(id) FROM mllmrec.river_job)")
+	if w, err := fleet.Withdraw(t.Context(), pool, reason.StageReason, "me"); w != (fleet.Withdrawn{Chunks: 2, Questions: 24, Running: 1}) || err != nil {
+		t.Errorf("withdrawn: %+v, %v", w, err)
+	}
+	execute(t, f, "UPDATE mllmrec.river_job SET state = 'available' WHERE state = 'running'")
+	if w, err := fleet.Withdraw(t.Context(), pool, "", ""); w != (fleet.Withdrawn{Chunks: 1, Questions: 16}) || err != nil {
+		t.Errorf("withdrawn: %+v, %v", w, err)
 	}
 	opt := shortLease(workerOptions("w"), time.Second)
 	opt.UntilEmpty = true

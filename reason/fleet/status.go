@@ -17,8 +17,18 @@ type State struct {
 	// completed, cancelled, discarded. Those that are over are forgotten after a day, the
 	// discarded after a week.
 	Jobs      map[string]int `json:"jobs"`
-	Questions int            `json:"questions"` // in chunks that are not over
+	Left      []Left         `json:"left"`      // what is not over, by stage and owner
+	Questions int            `json:"questions"` // in all of Left
 	Workers   []WorkerState  `json:"workers"`
+}
+
+// Left is what is left to do of a stage for one who queued it.
+type Left struct {
+	Stage     string `json:"stage"`
+	Owner     string `json:"owner"`   // see [Job]
+	Waiting   int    `json:"waiting"` // chunks that no worker has begun, or that were handed back
+	Running   int    `json:"running"` // chunks
+	Questions int    `json:"questions"`
 }
 
 // WorkerState is what a worker last told of itself.
@@ -49,10 +59,9 @@ func (s *State) alive() (n int, note string) {
 
 // Status looks at the queue. A database without one has an empty queue.
 func Status(ctx context.Context, pool *pgxpool.Pool) (*State, error) {
-	s := &State{Jobs: map[string]int{}, Workers: []WorkerState{}}
+	s := &State{Jobs: map[string]int{}, Left: []Left{}, Workers: []WorkerState{}}
 	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
-		var there bool
-		if err := pool.QueryRow(ctx, "SELECT to_regclass('mllmrec.worker') IS NOT NULL AND to_regclass('mllmrec.river_job') IS NOT NULL").Scan(&there); err != nil || !there {
+		if there, err := hasQueue(ctx, pool); err != nil || !there {
 			return err
 		}
 		clear(s.Jobs)
@@ -68,7 +77,7 @@ func Status(ctx context.Context, pool *pgxpool.Pool) (*State, error) {
 		}); err != nil {
 			return err
 		}
-		if err := pool.QueryRow(ctx, "SELECT coalesce(sum((args ->> 'questions')::int), 0) FROM mllmrec.river_job WHERE kind = $1 AND state::text = ANY ($2)", jobKind, live).Scan(&s.Questions); err != nil {
+		if err := s.readLeft(ctx, pool); err != nil {
 			return err
 		}
 		rows, err = pool.Query(ctx, `SELECT id, host, pid, started, seen, seen > now() - lease, cardinality(jobs), answered, failed, note
@@ -86,4 +95,20 @@ func Status(ctx context.Context, pool *pgxpool.Pool) (*State, error) {
 		return nil, fmt.Errorf("status of the job queue: %w", err)
 	}
 	return s, nil
+}
+
+func (s *State) readLeft(ctx context.Context, pool *pgxpool.Pool) error {
+	rows, err := pool.Query(ctx, `SELECT args ->> 'stage', coalesce(args ->> 'owner', ''), count(*) FILTER (WHERE state <> 'running'),
+		count(*) FILTER (WHERE state = 'running'), sum((args ->> 'questions')::int)
+		FROM mllmrec.river_job WHERE kind = $1 AND state::text = ANY ($2) GROUP BY 1, 2 ORDER BY 1, 2`, jobKind, live)
+	if err != nil {
+		return err
+	}
+	s.Questions = 0
+	s.Left, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (l Left, err error) {
+		err = r.Scan(&l.Stage, &l.Owner, &l.Waiting, &l.Running, &l.Questions)
+		s.Questions += l.Questions
+		return l, err
+	})
+	return err
 }

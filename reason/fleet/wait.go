@@ -39,7 +39,7 @@ const pollSize = 20000
 
 // Wait returns when all jobs of a batch are over. Cancelling ctx ends the waiting, not
 // the jobs: workers go on, and a later Enqueue of the same questions waits for the same
-// jobs. See [Fleet.Withdraw] for taking jobs back. progress may be nil.
+// jobs. See [Withdraw] for taking jobs back. progress may be nil.
 func (f *Fleet) Wait(ctx context.Context, b *Batch, progress func(Progress)) (Result, error) {
 	started := time.Now()
 	open := maps.Clone(b.jobs)
@@ -137,20 +137,4 @@ func add(sum *reason.Report, r reason.Report) {
 		sum.Classes[class] += n
 	}
 	sum.Failures = append(sum.Failures, r.Failures[:min(len(r.Failures), maxFailures-len(sum.Failures))]...)
-}
-
-// Withdraw takes back all jobs that no worker has begun, of one stage or, if stage is
-// empty, of all, and returns their number. Chunks under way go on to their end.
-func (f *Fleet) Withdraw(ctx context.Context, stage string) (int, error) {
-	n := 0
-	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
-		tag, err := f.pool.Exec(ctx, `UPDATE mllmrec.river_job SET state = 'cancelled', finalized_at = now()
-			WHERE kind = $1 AND state IN ('available', 'pending', 'retryable', 'scheduled') AND ($2 = '' OR args ->> 'stage' = $2)`, jobKind, stage)
-		n = int(tag.RowsAffected())
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("withdraw jobs: %w", err)
-	}
-	return n, nil
 }
