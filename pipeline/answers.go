@@ -20,6 +20,9 @@ type Answers struct {
 	Done        int `json:"done"`
 	Failed      int `json:"failed"` // pictures that can't be read
 	Quarantined int `json:"quarantined"`
+	// NeedsStore is set while a run keeps its answers in a shared ledger that was not given
+	// to count in: Done is unknown then.
+	NeedsStore bool `json:"needs_store,omitempty"`
 }
 
 // begun is what a reasoning stage notes of itself when it begins, so that others can
@@ -28,6 +31,7 @@ type begun struct {
 	Stage   string    `json:"stage"`
 	Model   string    `json:"model,omitempty"` // whose answers count; empty: everybody's
 	Total   int       `json:"total"`
+	Shared  bool      `json:"shared,omitempty"` // answers go to a shared ledger; its address may hold a password, and is not noted
 	Started time.Time `json:"started"`
 }
 
@@ -35,7 +39,7 @@ func begunFile(stage string) string { return "texts/" + stage + ".begun.json" }
 
 // noteBegun is best effort: without the note, status is less exact while the stage runs.
 func (p *Pipeline) noteBegun(stage string, a *author, total int) {
-	b := begun{Stage: stage, Total: total, Started: time.Now().UTC()}
+	b := begun{Stage: stage, Total: total, Shared: a.opt.Store != "", Started: time.Now().UTC()}
 	if !a.free() {
 		b.Model = a.opt.model()
 	}
@@ -45,17 +49,18 @@ func (p *Pipeline) noteBegun(stage string, a *author, total int) {
 }
 
 // Answers reports both reasoning stages: from the manifest where a stage has finished,
-// from the ledger while it runs.
-func (p *Pipeline) Answers(ctx context.Context) (describe, preferences Answers, err error) {
+// from the ledger while it runs. shared is the ledger that a run with --store uses; nil
+// if it was not given.
+func (p *Pipeline) Answers(ctx context.Context, shared *Shared) (describe, preferences Answers, err error) {
 	m := p.WS.Manifest()
-	if describe, err = p.answers(ctx, workspace.StageDescribe, m.Items); err != nil {
+	if describe, err = p.answers(ctx, shared, workspace.StageDescribe, m.Items); err != nil {
 		return describe, preferences, err
 	}
-	preferences, err = p.answers(ctx, workspace.StageReason, m.Users)
+	preferences, err = p.answers(ctx, shared, workspace.StageReason, m.Users)
 	return describe, preferences, err
 }
 
-func (p *Pipeline) answers(ctx context.Context, stage string, total int) (Answers, error) {
+func (p *Pipeline) answers(ctx context.Context, shared *Shared, stage string, total int) (Answers, error) {
 	st, finished := p.WS.Manifest().Stages[stage]
 	note, running := p.readBegun(stage)
 	running = running && note.Started.After(st.Finished)
@@ -64,6 +69,13 @@ func (p *Pipeline) answers(ctx context.Context, stage string, total int) (Answer
 	}
 	if running {
 		total = note.Total
+	}
+	if running && note.Shared && shared == nil {
+		return Answers{Total: total, NeedsStore: true}, nil
+	}
+	if shared != nil && (note.Shared || !running) {
+		t, err := p.countShared(ctx, shared, stage, note.Model)
+		return Answers{Total: total, Done: min(t.OK, total), Quarantined: min(t.Quarantined, total)}, err
 	}
 	counts, err := p.ledgerCounts(ctx)
 	if err != nil {

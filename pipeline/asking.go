@@ -61,6 +61,7 @@ func isPostgres(address string) bool {
 const (
 	infoAuthor   = "author"   // AuthorOptions, to ask again in the same way
 	infoSettings = "settings" // ID of the writer as far as it is known without a server
+	infoShared   = "shared"   // true: the answers are in a shared ledger
 )
 
 // maxRecorded bounds the failures that a manifest lists, maxPrinted those on a terminal.
@@ -76,6 +77,9 @@ func reportInfo(a *author, settings string, r reason.Report) map[string]any {
 		"images_may_come": imagesMayCome(r), "failures": r.Failures[:min(len(r.Failures), maxRecorded)]}
 	if !a.free() {
 		info[infoAuthor], info[infoSettings] = a.opt, settings
+	}
+	if a.opt.Store != "" {
+		info[infoShared] = true
 	}
 	return info
 }
@@ -93,8 +97,9 @@ func imagesMayCome(r reason.Report) int {
 func recordedAuthor(st workspace.Stage) (AuthorOptions, error) {
 	opt := AuthorOptions{MLLM: st.Options["mllm"]}
 	kept, ok := st.Info[infoAuthor]
-	if !ok {
-		return opt, nil
+	if !ok { // offline
+		err := opt.Pictures.recall(st.Options)
+		return opt, err
 	}
 	raw, err := json.Marshal(kept)
 	if err == nil {

@@ -82,9 +82,30 @@ func (o AuthorOptions) used() []string {
 	return names
 }
 
+// workersOwn names the options that are set but mean nothing to a process that lets
+// workers ask.
+func (o AuthorOptions) workersOwn() []string {
+	var names []string
+	for _, name := range o.used() {
+		switch name {
+		case "rpm", "tpm", "timeout", "keep-alive", "max-cost", "max-hours", "prices":
+			names = append(names, name)
+		}
+	}
+	if o.Concurrency != 0 {
+		names = append(names, "concurrency")
+	}
+	return names
+}
+
 func (o AuthorOptions) check() error {
-	if o.Workers && !isPostgres(o.Store) && o.MLLM != Offline {
-		return usererr.New("Give the database that workers share with --store postgres://…", "--workers has no effect without a shared ledger")
+	if o.Workers && o.MLLM != Offline {
+		if !isPostgres(o.Store) {
+			return usererr.New("Give the database that workers share with --store postgres://…", "--workers has no effect without a shared ledger")
+		}
+		if names := o.workersOwn(); len(names) > 0 {
+			return usererr.New("Leave it out here and give it to 'mllmrec worker'.", "--%s has no effect with --workers: it is each worker's own", names[0])
+		}
 	}
 	switch o.MLLM {
 	case Offline:

@@ -26,7 +26,7 @@ func (p *Pipeline) Describe(ctx context.Context, opt AuthorOptions) error {
 	if err != nil {
 		return err
 	}
-	return p.describe(ctx, a)
+	return p.leave(workspace.StageDescribe, opt, p.describe(ctx, a))
 }
 
 func (p *Pipeline) describe(ctx context.Context, a *author) (err error) {
@@ -98,7 +98,7 @@ func (p *Pipeline) describeItems(ctx context.Context, a *author, d reason.Descri
 	if err != nil {
 		return nil, reason.Report{}, err
 	}
-	order, err := p.order(workspace.StageDescribe, d.(*served.Describer).Options())
+	order, err := p.order(workspace.StageDescribe, a, len(items), d.(*served.Describer).Options())
 	if err != nil {
 		return nil, reason.Report{}, err
 	}

@@ -94,6 +94,15 @@ func (o PictureOptions) record(options map[string]string) {
 	}
 }
 
+// recall reads what record wrote.
+func (o *PictureOptions) recall(options map[string]string) (err error) {
+	o.Dir = options["image_dir"]
+	if side := options["image_long_side"]; side != "" {
+		o.LongSide, err = strconv.Atoi(side)
+	}
+	return err
+}
+
 // anyURL reports whether some picture has to be downloaded.
 func anyURL(items []dataset.Item) bool {
 	for _, it := range items {

@@ -52,7 +52,7 @@ func (p *Pipeline) Reason(ctx context.Context, opt AuthorOptions, pref Preferenc
 	if err != nil {
 		return err
 	}
-	return p.reason(ctx, a, pref)
+	return p.leave(workspace.StageReason, opt, p.reason(ctx, a, pref))
 }
 
 func (p *Pipeline) reason(ctx context.Context, a *author, pref PreferenceOptions) (err error) {
@@ -135,7 +135,7 @@ func (p *Pipeline) reasonUsers(ctx context.Context, a *author, h *dataset.Histor
 	if err != nil {
 		return nil, reason.Report{}, err
 	}
-	order, err := p.order(workspace.StageReason, reasoner.(*served.Reasoner).Options())
+	order, err := p.order(workspace.StageReason, a, opt.Texts(h), reasoner.(*served.Reasoner).Options())
 	if err != nil {
 		return nil, reason.Report{}, err
 	}

@@ -59,8 +59,8 @@ func (p *Pipeline) FindAnswers(ctx context.Context, q AnswerQuery) (list []reaso
 }
 
 // Retry goes through a finished reasoning stage again with the options of its last run,
-// but for those that change sets: base URLs, concurrency, attempts, limit, store.
-func (p *Pipeline) Retry(ctx context.Context, stage string, change AuthorOptions) error {
+// but for those that change sets. What changes the questions is not for a retry.
+func (p *Pipeline) Retry(ctx context.Context, stage string, change func(*AuthorOptions)) error {
 	st, err := p.require(stage, stage)
 	if err != nil {
 		return err
@@ -69,16 +69,18 @@ func (p *Pipeline) Retry(ctx context.Context, stage string, change AuthorOptions
 	if err != nil {
 		return err
 	}
-	if len(change.BaseURLs) > 0 {
-		opt.BaseURLs = change.BaseURLs
+	// Workers have limits of their own: what the last run had of them is nobody's wish
+	// for this one.
+	asked := AuthorOptions{}
+	change(&asked)
+	if asked.Workers {
+		opt.Concurrency, opt.RPM, opt.TPM, opt.Timeout, opt.KeepAlive, opt.Prices = 0, 0, 0, 0, "", ""
 	}
-	if change.Concurrency != 0 {
-		opt.Concurrency = change.Concurrency
+	change(&opt)
+	if st.Info[infoShared] == true && opt.Store == "" {
+		return usererr.New("Give the same --store again; or run the stage's command, which asks about all that this workspace's own ledger does not hold.",
+			"the last run kept its answers in a shared ledger: without it, a retry would ask about everything")
 	}
-	if change.Attempts != 0 {
-		opt.Attempts = change.Attempts
-	}
-	opt.Limit, opt.Store = change.Limit, change.Store
 	p.Force = true
 	if stage == workspace.StageDescribe {
 		return p.Describe(ctx, opt)

@@ -100,7 +100,8 @@ func foreignConflicts(explicit map[string]bool) error {
 	for _, flag := range []string{"folds", "folds-for", "history", "base-url", "dim", "encoder-seed", "encoder-model", "encoder-base-url",
 		"encoder-long", "encoder-item-prefix", "encoder-user-prefix", "encoder-batch", "encoder-concurrency", "encoder-api-key-env",
 		"mllm-model", "api-key-env", "concurrency", "rpm", "tpm", "max-cost", "max-hours", "prices", "prompts", "words", "script", "temperature",
-		"long-history", "window", "latest", "image-dir", "image-long-side", "image-timeout", "allow-private-images", "store"} {
+		"long-history", "window", "latest", "image-dir", "image-long-side", "image-timeout", "allow-private-images", "store", "workers",
+		"timeout", "keep-alive", "attempts", "model-seed", "max-tokens", "num-ctx"} {
 		if explicit[flag] {
 			return usererr.New("Leave it out, or encode the workspace's own texts with 'mllmrec encode --force'.",
 				"--%s has no effect: this workspace uses imported feature vectors", flag)

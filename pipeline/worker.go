@@ -72,14 +72,15 @@ func openFleet(ctx context.Context, store reason.Store) (*fleet.Fleet, error) {
 	return fleet.New(ctx, shared, slog.New(slog.NewTextHandler(io.Discard, nil)))
 }
 
-// order tells workers which model is to answer.
-func (p *Pipeline) order(stage string, opt served.Options) (fleet.Order, error) {
+// order tells workers which model is to answer, and begins a stage of so many texts.
+func (p *Pipeline) order(stage string, a *author, total int, opt served.Options) (fleet.Order, error) {
 	spec, err := modelspec.Of(opt)
 	if err != nil {
 		return fleet.Order{}, err
 	}
+	p.noteBegun(stage, a, total)
 	start := time.Now()
-	return fleet.Order{Spec: spec, Progress: func(g fleet.Progress) {
+	return fleet.Order{Spec: spec, Owner: Owner(p.WS), Progress: func(g fleet.Progress) {
 		message := fmt.Sprintf("texts · %d workers", g.Workers)
 		if g.Note != "" {
 			message += " · " + g.Note

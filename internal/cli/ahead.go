@@ -43,6 +43,9 @@ func (a *app) lookAhead(cmd *cobra.Command, dir, stage string, f aheadFlags, opt
 	if err != nil {
 		return err
 	}
+	if opt.Workers {
+		return usererr.New("Leave it out.", "--workers has no effect with --estimate and --sample: this process looks ahead by itself")
+	}
 	if f.estimate {
 		return a.estimate(cmd, p, stage, f, opt, *pref)
 	}

@@ -63,33 +63,3 @@ are kept, and shown too.`,
 	cmd.Flags().StringVar(&q.Store, "store", "", "postgres:// address of the ledger, if it is not the workspace's own")
 	return cmd
 }
-
-func (a *app) retryCmd(stage string) *cobra.Command {
-	var change pipeline.AuthorOptions
-	cmd := &cobra.Command{
-		Use:   "retry WS",
-		Short: "Ask again about what failed, with the options of the last run",
-		Long: `Retry goes through a finished stage again, with the options that the last run had, and asks
-about everything that has no good answer: quarantined answers with a changed seed,
-pictures that could not be read, what a --limit left over. Running the stage's command
-again does the same for the options it is given; stored answers are never asked again.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			p, release, err := a.openForWriting(args[0], true)
-			if err != nil {
-				return err
-			}
-			defer release()
-			if err := p.Retry(cmd.Context(), stage, change); err != nil {
-				return err
-			}
-			return a.printStage(p, stage)
-		},
-	}
-	cmd.Flags().StringArrayVar(&change.BaseURLs, "base-url", nil, "where the server is now")
-	cmd.Flags().IntVar(&change.Concurrency, "concurrency", 0, "requests in flight, a server")
-	cmd.Flags().IntVar(&change.Attempts, "attempts", 0, "how often a question is asked, before it is quarantined again")
-	cmd.Flags().IntVar(&change.Limit, "limit", 0, "ask about at most so many")
-	cmd.Flags().StringVar(&change.Store, "store", "", "postgres:// address of the ledger, if it is not the workspace's own")
-	return cmd
-}

@@ -25,17 +25,8 @@ func addAuthorFlags(cmd *cobra.Command, model string) *authorFlags {
 	o, flags := &f.opt, cmd.Flags()
 	flags.StringVar(&o.MLLM, "mllm", "ollama", "who writes: ollama, openai (any OpenAI-compatible server), or offline (pixels measured, preferences extracted, no model)")
 	flags.StringArrayVar(&f.models, model, nil, "the multimodal model (ollama: gemma3:27b unless given)")
-	flags.StringArrayVar(&o.BaseURLs, "base-url", nil, "where the server is (ollama: http://localhost:11434); again for more servers, with settings of each behind a #: http://gpu1:11434#weight=2&concurrency=8")
-	flags.StringVar(&o.KeyEnv, "api-key-env", "", "environment variable that holds the server's key (openai: OPENAI_API_KEY, if it is set)")
-	flags.IntVar(&o.Concurrency, "concurrency", 0, "requests in flight, a server (default 4; offline: pictures measured at a time, 8)")
-	flags.Float64Var(&o.RPM, "rpm", 0, "most requests a minute, a server")
-	flags.Float64Var(&o.TPM, "tpm", 0, "most tokens a minute, a server")
-	flags.DurationVar(&o.Timeout, "timeout", 0, "of one request (ollama: 10m, openai: 5m)")
-	flags.StringVar(&o.KeepAlive, "keep-alive", "", "how long Ollama keeps the model loaded, such as 30m")
-	flags.IntVar(&o.Attempts, "attempts", 0, "how often a question is asked whose answer is no good, before it is quarantined (default 3)")
-	flags.Float64Var(&o.MaxCost, "max-cost", 0, "stop before the run costs more, in the price table's currency")
-	flags.Float64Var(&f.hours, "max-hours", 0, "stop after so many hours")
-	flags.StringVar(&o.Prices, "prices", "", "price table to use in place of the built-in one ('mllmrec prompt prices' prints that)")
+	f.addServers(cmd)
+	f.addSharing(cmd)
 	flags.StringArrayVar(&f.prompts, "prompts", nil, "prompt template, or folder of them, to use in place of the built-in ones ('mllmrec prompt templates' writes those)")
 	flags.IntVar(&o.Words, "words", 0, "word limit of an answer (default 100)")
 	flags.StringVar(&o.Script, "script", "", "writing system that answers must be in: Latin, Cyrillic, Han, Japanese, …")
@@ -43,9 +34,31 @@ func addAuthorFlags(cmd *cobra.Command, model string) *authorFlags {
 	flags.Int64Var(&o.Seed, "model-seed", 0, "of the model's sampling")
 	flags.IntVar(&o.MaxTokens, "max-tokens", 0, "longest answer (default: 5 for each word of the limit)")
 	flags.IntVar(&o.NumCtx, "num-ctx", 0, "context window to ask of Ollama (default: by each prompt's length)")
+	return f
+}
+
+// addServers defines how servers are reached and what is asked of them at most: nothing
+// of it has a part in what they answer.
+func (f *authorFlags) addServers(cmd *cobra.Command) {
+	o, flags := &f.opt, cmd.Flags()
+	flags.StringArrayVar(&o.BaseURLs, "base-url", nil, "where the server is (ollama: http://localhost:11434); again for more servers, with settings of each behind a #: http://gpu1:11434#weight=2&concurrency=8")
+	flags.StringVar(&o.KeyEnv, "api-key-env", "", "environment variable that holds the server's key (openai: OPENAI_API_KEY, if it is set)")
+	flags.IntVar(&o.Concurrency, "concurrency", 0, "requests in flight, a server (default 4; offline: pictures measured at a time, 8)")
+	flags.Float64Var(&o.RPM, "rpm", 0, "most requests a minute, a server")
+	flags.Float64Var(&o.TPM, "tpm", 0, "most tokens a minute, a server")
+	flags.DurationVar(&o.Timeout, "timeout", 0, "of one request (ollama: 10m, openai: 5m)")
+	flags.StringVar(&o.KeepAlive, "keep-alive", "", "how long Ollama keeps the model loaded, such as 30m")
+	flags.Float64Var(&o.MaxCost, "max-cost", 0, "stop before this process costs more, in the price table's currency")
+	flags.Float64Var(&f.hours, "max-hours", 0, "stop after so many hours")
+	flags.StringVar(&o.Prices, "prices", "", "price table to use in place of the built-in one ('mllmrec prompt prices' prints that)")
+}
+
+// addSharing defines where answers are kept and who asks.
+func (f *authorFlags) addSharing(cmd *cobra.Command) {
+	o, flags := &f.opt, cmd.Flags()
+	flags.IntVar(&o.Attempts, "attempts", 0, "how often a question is asked whose answer is no good, before it is quarantined (default 3)")
 	flags.StringVar(&o.Store, "store", "", "postgres:// address of a ledger shared by many machines (default: generations.db in the workspace)")
 	flags.BoolVar(&o.Workers, "workers", false, "with --store postgres://…: let 'mllmrec worker' processes ask, and wait for them")
-	return f
 }
 
 func (f *authorFlags) addLimit(cmd *cobra.Command) {
@@ -53,11 +66,16 @@ func (f *authorFlags) addLimit(cmd *cobra.Command) {
 }
 
 func (f *authorFlags) addPictures(cmd *cobra.Command) {
+	f.addPictureSources(cmd)
+	cmd.Flags().IntVar(&f.opt.Pictures.LongSide, "image-long-side", 0, "pixels of a picture's longer side as it is sent (default 896)")
+}
+
+// addPictureSources defines where pictures may come from.
+func (f *authorFlags) addPictureSources(cmd *cobra.Command) {
 	p := &f.opt.Pictures
 	cmd.Flags().StringVar(&p.Dir, "image-dir", "", "folder with <item id>.jpg, .png, .webp or .gif; wins over what the catalogue names")
 	cmd.Flags().BoolVar(&p.AllowPrivate, "allow-private-images", false, "also download pictures from this machine and private networks")
 	cmd.Flags().DurationVar(&p.Timeout, "image-timeout", 0, "of the download of one picture (default 30s)")
-	cmd.Flags().IntVar(&p.LongSide, "image-long-side", 0, "pixels of a picture's longer side as it is sent (default 896)")
 }
 
 func (f *authorFlags) addHistories(cmd *cobra.Command) {
@@ -72,9 +90,13 @@ func (f *authorFlags) options() (pipeline.AuthorOptions, error) {
 	switch {
 	case f.opt.Limit < 0:
 		return f.opt, usererr.New("Leave it out for all.", "--limit %d", f.opt.Limit)
+	case f.opt.Concurrency < 0:
+		return f.opt, usererr.New("Leave it out for the default.", "--concurrency %d", f.opt.Concurrency)
+	case f.opt.Attempts < 0:
+		return f.opt, usererr.New("Leave it out for the default.", "--attempts %d", f.opt.Attempts)
 	case !(f.hours >= 0 && f.hours < 1e6):
 		return f.opt, usererr.New("Leave it out for no limit.", "--max-hours %v", f.hours)
-	case f.opt.MaxCost < 0:
+	case !(f.opt.MaxCost >= 0):
 		return f.opt, usererr.New("Leave it out for no limit.", "--max-cost %v", f.opt.MaxCost)
 	}
 	for _, list := range []struct {

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/pipeline"
 )
 
 // Exit codes, part of the interface.
@@ -69,7 +70,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func (a *app) report(err error) int {
 	code := exitFailure
 	hint, mine := usererr.Hint(err)
+	var left *pipeline.LeftToWorkers
 	switch {
+	case errors.As(err, &left):
+		code, hint = exitInterrupted, left.Hint()
 	case errors.Is(err, context.Canceled):
 		code = exitInterrupted
 		hint = "What was finished is kept; the same command goes on from there."

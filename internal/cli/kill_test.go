@@ -23,6 +23,17 @@ import (
 // else has, so that prompts tell users apart, and describes it offline.
 func shopOfUsers(t testing.TB, dir string, users int) string {
 	t.Helper()
+	ws := importShop(t, dir, users)
+	var out strings.Builder
+	if code := run(context.Background(), []string{"describe", ws, "--mllm", "offline", "-q"}, &out, &out); code != 0 {
+		t.Fatalf("exit %d: %s", code, out.String())
+	}
+	return ws
+}
+
+// importShop does all of that but the describing.
+func importShop(t testing.TB, dir string, users int) string {
+	t.Helper()
 	var inter, items strings.Builder
 	inter.WriteString("user,item,time\n")
 	items.WriteString("item,title\nvalid,Shared valid thing\ntest,Shared test thing\n")
@@ -36,14 +47,10 @@ func shopOfUsers(t testing.TB, dir string, users int) string {
 		}
 	}
 	ws := filepath.Join(dir, "ws")
-	for _, args := range [][]string{
-		{"import", "tables", "--interactions", filepath.Join(dir, "inter.csv"), "--items", filepath.Join(dir, "items.csv"), "--split", "leave-latest", "--k-core", "0", "--out", ws},
-		{"describe", ws, "--mllm", "offline", "-q"},
-	} {
-		var out strings.Builder
-		if code := run(context.Background(), args, &out, &out); code != 0 {
-			t.Fatalf("%v: exit %d: %s", args, code, out.String())
-		}
+	args := []string{"import", "tables", "--interactions", filepath.Join(dir, "inter.csv"), "--items", filepath.Join(dir, "items.csv"), "--split", "leave-latest", "--k-core", "0", "--out", ws}
+	var out strings.Builder
+	if code := run(context.Background(), args, &out, &out); code != 0 {
+		t.Fatalf("%v: exit %d: %s", args, code, out.String())
 	}
 	return ws
 }

@@ -21,26 +21,48 @@ type statusResult struct {
 	Stages       []pipeline.StageStatus `json:"stages"`
 	Describe     pipeline.Answers       `json:"describe"`
 	Reason       pipeline.Answers       `json:"reason"`
+	Queue        *queueResult           `json:"queue,omitempty"` // with --store
 	Runs         []pipeline.RunSummary  `json:"runs"`
 }
 
 func (a *app) statusCmd() *cobra.Command {
-	return &cobra.Command{
+	var store string
+	cmd := &cobra.Command{
 		Use:   "status WS",
 		Short: "What is done, stale or missing",
-		Args:  cobra.ExactArgs(1),
+		Long: `Status says of every stage whether it is done, stale or missing, and counts answers, also
+while a run goes on. A run with --store keeps them in a shared database: give status its
+address too, and it counts there what is this workspace's, and shows the queue and the
+workers.`,
+		Example: `  mllmrec status shop.ws
+  mllmrec status shop.ws --store postgres://db/mllmrec`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.open(args[0])
 			if err != nil {
 				return err
+			}
+			var shared *pipeline.Shared
+			if store != "" {
+				if shared, err = pipeline.OpenShared(cmd.Context(), store); err != nil {
+					return err
+				}
+				defer shared.Close()
 			}
 			m := p.WS.Manifest()
 			res := statusResult{Workspace: p.WS.Dir(), Name: m.Name, Split: m.Split, Users: m.Users, Items: m.Items, Interactions: m.Interactions}
 			if res.Stages, err = p.Status(cmd.Context()); err != nil {
 				return err
 			}
-			if res.Describe, res.Reason, err = p.Answers(cmd.Context()); err != nil {
+			if res.Describe, res.Reason, err = p.Answers(cmd.Context(), shared); err != nil {
 				return err
+			}
+			if shared != nil {
+				state, err := shared.Queue(cmd.Context())
+				if err != nil {
+					return err
+				}
+				res.Queue = &queueResult{state, pipeline.Owner(p.WS)}
 			}
 			if res.Runs, err = p.Runs(); err != nil {
 				return err
@@ -52,6 +74,8 @@ func (a *app) statusCmd() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&store, "store", "", "postgres:// address of the ledger of a run with --store: count there, and show the queue and the workers")
+	return cmd
 }
 
 func (a *app) printStatus(s statusResult) {
@@ -69,9 +93,13 @@ func (a *app) printStatus(s statusResult) {
 		rows = append(rows, []string{st.Stage, st.State, when, note})
 	}
 	table(a.stdout, []string{"stage", "state", "finished", ""}, rows)
-	fmt.Fprintf(a.stdout, "\nanswers: describe %d of %d, %d failed, %d quarantined; reason %d of %d, %d failed, %d quarantined\n",
-		s.Describe.Done, s.Describe.Total, s.Describe.Failed, s.Describe.Quarantined,
-		s.Reason.Done, s.Reason.Total, s.Reason.Failed, s.Reason.Quarantined)
+	fmt.Fprintf(a.stdout, "\nanswers: describe %s; reason %s\n", answersLine(s.Describe), answersLine(s.Reason))
+	if s.Describe.NeedsStore || s.Reason.NeedsStore {
+		fmt.Fprintf(a.stdout, "a run that keeps its answers in a shared ledger is under way; to count them: mllmrec status %s --store postgres://…\n", s.Workspace)
+	}
+	if s.Queue != nil {
+		a.printQueue(s.Queue)
+	}
 	if len(s.Runs) == 0 {
 		return
 	}
@@ -85,4 +113,11 @@ func (a *app) printStatus(s statusResult) {
 		rows = append(rows, []string{r.ID, r.Model, fmt.Sprint(r.Epochs), metric(r.Test["recall@20"]), metric(r.Test["ndcg@20"]), state + leakyMark(r.Leaky)})
 	}
 	table(a.stdout, []string{"run", "model", "epochs", "test R@20", "N@20", "state"}, rows)
+}
+
+func answersLine(n pipeline.Answers) string {
+	if n.NeedsStore {
+		return fmt.Sprintf("? of %d", n.Total)
+	}
+	return fmt.Sprintf("%d of %d, %d failed, %d quarantined", n.Done, n.Total, n.Failed, n.Quarantined)
 }

@@ -201,7 +201,8 @@ func readOllama(body []byte) (Record, error) {
 			Role, Content string
 			Images        [][]byte
 		}
-		Options struct {
+		KeepAlive string `json:"keep_alive"`
+		Options   struct {
 			Seed        int64
 			Temperature float64
 			NumCtx      int `json:"num_ctx"`
@@ -211,7 +212,7 @@ func readOllama(body []byte) (Record, error) {
 	if err := json.Unmarshal(body, &in); err != nil {
 		return Record{}, err
 	}
-	r := Record{Model: in.Model, Seed: in.Options.Seed, Temperature: in.Options.Temperature, NumCtx: in.Options.NumCtx, MaxTokens: in.Options.NumPredict}
+	r := Record{Model: in.Model, Seed: in.Options.Seed, Temperature: in.Options.Temperature, NumCtx: in.Options.NumCtx, MaxTokens: in.Options.NumPredict, KeepAlive: in.KeepAlive}
 	for _, m := range in.Messages {
 		if m.Role == "system" {
 			r.System = m.Content

@@ -105,6 +105,7 @@ type Record struct {
 	Temperature    float64
 	MaxTokens      int
 	NumCtx         int
+	KeepAlive      string // ollama
 	Authorization  string
 	Nth            int // how often this prompt and seed came before
 	Fault          Fault
