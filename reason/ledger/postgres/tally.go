@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -22,41 +21,74 @@ type Selection struct {
 // Tally counts generations.
 type Tally struct{ OK, Quarantined int }
 
+func (t *Tally) add(status string, n int) {
+	if status == reason.StatusOK {
+		t.OK += n
+	} else {
+		t.Quarantined += n
+	}
+}
+
 // Count counts the generations of a selection. It makes no tables: a database without a
 // ledger has none.
-func Count(ctx context.Context, pool *pgxpool.Pool, sel Selection) (Tally, error) {
-	text := "SELECT status, count(*) FROM mllmrec.generation WHERE stage = $1 AND split_hash = $2"
-	args := []any{sel.Stage, sel.SplitHash}
-	if sel.Model != "" {
-		args = append(args, sel.Model)
-		text += " AND model = $3"
-	}
-	if sel.Subjects != nil {
-		args = append(args, sel.Subjects)
-		text += fmt.Sprintf(" AND subject IN (SELECT unnest($%d::text[]))", len(args))
-	}
-	var t Tally
-	err := Retry(ctx, readPatience, func(ctx context.Context) error {
+func Count(ctx context.Context, pool *pgxpool.Pool, sel Selection) (t Tally, err error) {
+	err = Retry(ctx, readPatience, func(ctx context.Context) error {
 		var there bool
 		if err := pool.QueryRow(ctx, "SELECT to_regclass('mllmrec.generation') IS NOT NULL").Scan(&there); err != nil || !there {
 			return err
 		}
-		rows, err := pool.Query(ctx, text+" GROUP BY status", args...)
-		if err != nil {
-			return err
+		if sel.Subjects != nil {
+			t, err = sel.countSubjects(ctx, pool)
+		} else {
+			t, err = sel.countAll(ctx, pool)
 		}
-		t = Tally{}
-		var status string
-		var n int
-		_, err = pgx.ForEachRow(rows, []any{&status, &n}, func() error {
-			if status == reason.StatusOK {
-				t.OK = n
-			} else {
-				t.Quarantined = n
-			}
-			return nil
-		})
 		return err
 	})
 	return t, explain("read", err)
+}
+
+// where is the condition on everything but the subjects.
+func (sel Selection) where() (text string, args []any) {
+	text, args = " FROM mllmrec.generation WHERE stage = $1 AND split_hash = $2", []any{sel.Stage, sel.SplitHash}
+	if sel.Model != "" {
+		text, args = text+" AND model = $3", append(args, sel.Model)
+	}
+	return text, args
+}
+
+func (sel Selection) countAll(ctx context.Context, pool *pgxpool.Pool) (t Tally, err error) {
+	text, args := sel.where()
+	rows, err := pool.Query(ctx, "SELECT status, count(*)"+text+" GROUP BY status", args...)
+	if err != nil {
+		return t, err
+	}
+	var status string
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&status, &n}, func() error {
+		t.add(status, n)
+		return nil
+	})
+	return t, err
+}
+
+// countSubjects compares subjects here. A planner that knows nothing of the table yet may
+// join them with it in a way that takes hours.
+func (sel Selection) countSubjects(ctx context.Context, pool *pgxpool.Pool) (t Tally, err error) {
+	wanted := make(map[string]bool, len(sel.Subjects))
+	for _, s := range sel.Subjects {
+		wanted[clean(s)] = true
+	}
+	text, args := sel.where()
+	rows, err := pool.Query(ctx, "SELECT status, subject"+text, args...)
+	if err != nil {
+		return t, err
+	}
+	var status, subject string
+	_, err = pgx.ForEachRow(rows, []any{&status, &subject}, func() error {
+		if wanted[subject] {
+			t.add(status, 1)
+		}
+		return nil
+	})
+	return t, err
 }
