@@ -249,7 +249,8 @@ func TestRetryFindsPictures(t *testing.T) {
 	}{
 		{[]string{"import", "tables", "--interactions", filepath.Join(dir, "inter.csv"), "--items", filepath.Join(dir, "items.csv"), "--split", "leave-latest", "--k-core", "0", "--out", ws}, ""},
 		{[]string{"describe", ws, "--base-url", server.URL}, "0 with a described picture, 2 pictures unreadable"},
-		{[]string{"describe", "retry", ws, "--allow-private-images"}, "1 with a described picture, 1 pictures unreadable"},
+		{[]string{"describe", "retry", ws, "--allow-private-images", "--image-timeout", "1ns"}, "image:timeout 1"},
+		{[]string{"describe", "retry", ws, "--image-timeout", "0s"}, "1 with a described picture, 1 pictures unreadable"},
 		{[]string{"describe", "retry", ws, "--image-dir", found}, "2 with a described picture"},
 	} {
 		if code, _, stderr := call(t, step.args...); code != 0 || !strings.Contains(stderr, step.says) {
