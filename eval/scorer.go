@@ -36,11 +36,13 @@ type Scorer interface {
 
 type dotScorer struct {
 	users, items *tensor.Matrix
+	packed       *tensor.Packed // of items, for all blocks of users
 	block        *tensor.Matrix
 }
 
 // DotScorer scores by the inner product of user and item vectors (rows of matrices
-// with equal numbers of columns). It is not safe for concurrent use.
+// with equal numbers of columns), which must not change while it is in use. It is not
+// safe for concurrent use.
 func DotScorer(users, items *tensor.Matrix) Scorer {
 	return &dotScorer{users: users, items: items}
 }
@@ -52,12 +54,19 @@ func (d *dotScorer) Scores(users []int32, dst *tensor.Matrix) error {
 	if d.users.Cols != d.items.Cols {
 		return fmt.Errorf("score by inner product: user vectors have %d dimensions, item vectors %d", d.users.Cols, d.items.Cols)
 	}
+	if d.items.Cols == 0 || d.items.Rows == 0 {
+		clear(dst.Data)
+		return nil
+	}
+	if d.packed == nil {
+		d.packed = tensor.Pack(true, d.items.Cols, d.items.Rows, d.items.Data, d.items.Cols)
+	}
 	if d.block == nil || d.block.Rows < len(users) {
 		d.block = tensor.New(len(users), d.users.Cols)
 	}
 	b := d.block.RowRange(0, len(users))
 	tensor.Gather(b, d.users, users)
-	tensor.Gemm(false, true, 1, b, d.items, 0, dst)
+	d.packed.Mul(b, dst)
 	return nil
 }
 
