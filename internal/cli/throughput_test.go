@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,18 +48,20 @@ func BenchmarkThroughput(b *testing.B) {
 // manyEnv asks for TestManyAnswers with so many users.
 const manyEnv = "MLLMREC_TEST_MANY"
 
-// TestManyAnswers measures status and resuming over a ledger that holds an answer for
-// every user: export MLLMREC_TEST_MANY=1000000 to run it.
+// TestManyAnswers measures status and resuming over a ledger that holds all answers:
+// export MLLMREC_TEST_MANY=1000000 for one of each of a million users, or 100000x9 for
+// ten of each of a hundred thousand, nine of them blind to a fold.
 func TestManyAnswers(t *testing.T) {
-	users, err := strconv.Atoi(os.Getenv(manyEnv))
-	if err != nil {
+	var users, folds int
+	if n, _ := fmt.Sscanf(os.Getenv(manyEnv), "%dx%d", &users, &folds); n == 0 {
 		t.Skipf("set %s to a number of users", manyEnv)
 	}
 	server := mllmtest.New(t, mllmtest.Options{})
 	dir := t.TempDir()
-	ws := shopOfMany(t, dir, users, 10_000)
-	fillLedger(t, ws, server.URL)
-	for _, args := range [][]string{{"status", ws, "--json"}, {"reason", ws, "--base-url", server.URL, "-q"}, {"reason", ws, "--base-url", server.URL, "-q"}, {"status", ws, "--json"}} {
+	ws := shopOfMany(t, dir, users, 10_000, max(folds, 3))
+	answers := fillLedger(t, ws, server.URL, folds)
+	resume := []string{"reason", ws, "--base-url", server.URL, "--folds", fmt.Sprint(folds), "-q"}
+	for _, args := range [][]string{{"status", ws, "--json"}, resume, resume, {"status", ws, "--json"}} {
 		runtime.GC()
 		stop, peak := make(chan struct{}), make(chan uint64)
 		go watchHeap(stop, peak)
@@ -71,16 +72,16 @@ func TestManyAnswers(t *testing.T) {
 		}
 		took := time.Since(start)
 		close(stop)
-		t.Logf("%s over %d answers: %s, heap at most %d MB", args[0], users, took.Round(time.Millisecond), <-peak>>20)
+		t.Logf("%s over %d answers: %s, heap at most %d MB", args[0], answers, took.Round(time.Millisecond), <-peak>>20)
 	}
 	if n := server.Total(); n != 0 {
 		t.Errorf("%d stored answers were asked for again", n)
 	}
 }
 
-// shopOfMany imports a shop in which users have bought three of the items, and describes
-// it offline.
-func shopOfMany(t testing.TB, dir string, users, items int) string {
+// shopOfMany imports a shop in which users have bought so many of the items, and two more
+// that are held out, and describes it offline.
+func shopOfMany(t testing.TB, dir string, users, items, each int) string {
 	t.Helper()
 	file := func(name, head string, fill func(w *bufio.Writer)) string {
 		path := filepath.Join(dir, name)
@@ -98,7 +99,7 @@ func shopOfMany(t testing.TB, dir string, users, items int) string {
 	}
 	inter := file("inter.csv", "user,item,time", func(w *bufio.Writer) {
 		for u := range users {
-			for k := range 5 {
+			for k := range each + 2 {
 				fmt.Fprintf(w, "u%d,i%d,%d\n", u, (u*31+k*977)%items, k)
 			}
 		}
@@ -138,8 +139,8 @@ func watchHeap(stop <-chan struct{}, peak chan<- uint64) {
 }
 
 // fillLedger stores an answer to every question of the workspace under the key that a
-// run will look for.
-func fillLedger(t *testing.T, dir, url string) {
+// run will look for, and returns how many they are.
+func fillLedger(t *testing.T, dir, url string, folds int) (answers int) {
 	t.Helper()
 	ws, err := workspace.Open(dir)
 	if err != nil {
@@ -177,7 +178,8 @@ func fillLedger(t *testing.T, dir, url string) {
 		}
 		batch = batch[:0]
 	}
-	err = reason.UnansweredPreferences(t.Context(), ds.TrainHistories(), ds.UserIDs, catalogue, r, store, reason.ReasonOptions{Options: reason.Options{Domain: ds.Domain}}, func(q reason.Question) error {
+	err = reason.UnansweredPreferences(t.Context(), ds.TrainHistories(), ds.UserIDs, catalogue, r, store, reason.ReasonOptions{Options: reason.Options{Domain: ds.Domain}, Folds: folds, Seed: 1}, func(q reason.Question) error {
+		answers++
 		answer := reason.Answer{Model: "gemma3:27b", Text: "They like sturdy, colourful things for every day, " + q.About.Subject + ".", PromptTokens: 400, AnswerTokens: 20, Seconds: 1, Attempt: 1}
 		if batch = append(batch, q.Settle(answer, nil)); len(batch) == 20000 {
 			flush()
@@ -188,4 +190,5 @@ func fillLedger(t *testing.T, dir, url string) {
 		t.Fatal(err)
 	}
 	flush()
+	return answers
 }
