@@ -203,6 +203,6 @@ func (p *Pipeline) likelyCatalogue(ds *dataset.Dataset, opt served.Options) ([]r
 // noAnswers is a store that holds nothing.
 type noAnswers struct{ reason.Store }
 
-func (noAnswers) Get(context.Context, []string) (map[string]reason.Generation, error) {
+func (noAnswers) Statuses(context.Context, []string) (map[string]reason.Standing, error) {
 	return nil, nil
 }

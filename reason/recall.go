@@ -46,6 +46,6 @@ func recall(ctx context.Context, note string, d Describer, domain string, item d
 	}
 	img := mllm.Image{SHA256: notes[note].ImageHash}
 	key := DescribeKey(d.ID(), DescribeRequest{Item: item, Image: img, Domain: domain})
-	answers, err := store.Get(ctx, []string{key})
+	answers, err := store.Statuses(ctx, []string{key})
 	return img, err == nil && answers[key].Status == StatusOK
 }

@@ -137,7 +137,7 @@ func (r *run) open(ctx context.Context, lo, hi int, prepare preparer) ([]*questi
 			return nil, err
 		}
 	}
-	stored, err := r.store.Get(ctx, keys)
+	stored, err := r.store.Statuses(ctx, keys)
 	if err != nil {
 		return nil, fmt.Errorf("look up stored answers: %w", err)
 	}

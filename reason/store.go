@@ -39,6 +39,17 @@ type Generation struct {
 	Created      time.Time
 }
 
+// Standing is how a question stands: the part of a [Generation] that says whether it
+// must be asked, and what it took so far.
+type Standing struct {
+	Status       string // StatusOK or StatusQuarantined
+	Class        string // of the last failure; empty if ok
+	PromptTokens int
+	AnswerTokens int
+	Seconds      float64
+	Attempt      int
+}
+
 // Count is how many generations of one kind there are and what they took.
 type Count struct {
 	Stage, Model, Status string
@@ -54,6 +65,8 @@ type Count struct {
 type Store interface {
 	// Get returns the generations stored under keys; absent keys are absent.
 	Get(ctx context.Context, keys []string) (map[string]Generation, error)
+	// Statuses is Get for those who do not need the texts, and faster.
+	Statuses(ctx context.Context, keys []string) (map[string]Standing, error)
 	// Put stores generations, all or none. One that is StatusOK is never replaced; a
 	// quarantined one is by any later generation of its key.
 	Put(ctx context.Context, generations []Generation) error

@@ -48,22 +48,44 @@ func (a *assembly) options(opt reason.Options) reason.Options {
 	return opt
 }
 
-// Get implements reason.Store.
-func (a *assembly) Get(ctx context.Context, keys []string) (map[string]reason.Generation, error) {
-	found, err := a.Store.Get(ctx, keys)
+// Statuses implements reason.Store.
+func (a *assembly) Statuses(ctx context.Context, keys []string) (map[string]reason.Standing, error) {
+	found, err := a.Store.Statuses(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	return found, a.noteFailures(ctx, a.tally(found))
+}
+
+// tally counts the answers and returns the keys of the failures.
+func (a *assembly) tally(found map[string]reason.Standing) (failed []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for key, g := range found {
-		if g.Status != reason.StatusOK {
-			a.failed[subject{g.Subject, g.Fold}] = g
-			g.Attempt-- // the engine counts the try that absent makes
-			found[key] = g
+	for key, s := range found {
+		if s.Status != reason.StatusOK {
+			failed = append(failed, key)
+			s.Attempt-- // the engine counts the try that absent makes
+			found[key] = s
 		} else if h := short(key); a.asked[h] {
 			a.answered++
-			delete(a.asked, h) // it is looked up again when its text is put together
+			delete(a.asked, h) // an item is looked up once by its picture's stamp, once by its picture
 		}
 	}
-	return found, err
+	return failed
+}
+
+// noteFailures keeps what the workers left of questions that failed.
+func (a *assembly) noteFailures(ctx context.Context, keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	failed, err := a.Get(ctx, keys)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, g := range failed {
+		a.failed[subject{g.Subject, g.Fold}] = g
+	}
+	return err
 }
 
 // Put implements reason.Store.

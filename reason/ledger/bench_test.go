@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,6 +99,17 @@ func BenchmarkResume(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*len(keys)), "µs/key")
 		})
 	}
+	b.Run("statuses", func(b *testing.B) {
+		for range b.N {
+			s := open(b, path)
+			for part := range slices.Chunk(keys, lookupSize) {
+				if got, err := s.Statuses(b.Context(), part); err != nil || len(got) != len(part) {
+					b.Fatal(len(got), err)
+				}
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*len(keys)), "µs/key")
+	})
 	b.Run("counts", func(b *testing.B) {
 		s := open(b, path)
 		for b.Loop() {
@@ -111,8 +123,7 @@ func BenchmarkResume(b *testing.B) {
 func lookUpAll(b *testing.B, path string, keys []string) {
 	b.Helper()
 	s := open(b, path)
-	for lo := 0; lo < len(keys); lo += lookupSize {
-		part := keys[lo:min(lo+lookupSize, len(keys))]
+	for part := range slices.Chunk(keys, lookupSize) {
 		if got, err := s.Get(b.Context(), part); err != nil || len(got) != len(part) {
 			b.Fatal(len(got), err)
 		}

@@ -46,30 +46,38 @@ func newReaders(db *sql.DB, origins *originCache) *readers {
 	return r
 }
 
-// get returns the generations under keys, several connections at work on parts of them.
-func (r *readers) get(ctx context.Context, keys []string) (map[string]reason.Generation, error) {
-	found := make(map[string]reason.Generation, len(keys))
+// lookUp returns what find adds for keys, several connections at work on parts of them.
+func lookUp[T any](ctx context.Context, r *readers, keys []string, find func(c *reader, keys []string, add func(string, T)) error) (map[string]T, error) {
+	found := make(map[string]T, len(keys))
 	var mu sync.Mutex
-	add := func(gs []reason.Generation) {
+	add := func(key string, v T) {
 		mu.Lock()
 		defer mu.Unlock()
-		for i := range gs {
-			found[gs[i].Key] = gs[i]
-		}
+		found[key] = v
+	}
+	part := func(keys []string) error {
+		return r.use(ctx, func(c *reader) error {
+			for ; len(keys) > lookupKeys; keys = keys[lookupKeys:] {
+				if err := errors.Join(ctx.Err(), find(c, keys[:lookupKeys], add)); err != nil {
+					return err
+				}
+			}
+			return errors.Join(ctx.Err(), find(c, keys, add))
+		})
 	}
 	parts := max(1, min(cap(r.free), len(keys)/lookupKeys))
 	errs := make([]error, parts)
 	var wg sync.WaitGroup
 	for i := 1; i < parts; i++ {
-		wg.Go(func() { errs[i] = r.part(ctx, keys[i*len(keys)/parts:(i+1)*len(keys)/parts], add) })
+		wg.Go(func() { errs[i] = part(keys[i*len(keys)/parts : (i+1)*len(keys)/parts]) })
 	}
-	errs[0] = r.part(ctx, keys[:len(keys)/parts], add)
+	errs[0] = part(keys[:len(keys)/parts])
 	wg.Wait()
 	return found, errors.Join(errs...)
 }
 
-// part looks keys up on one connection.
-func (r *readers) part(ctx context.Context, keys []string, add func([]reason.Generation)) error {
+// use calls f with a connection that is free.
+func (r *readers) use(ctx context.Context, f func(*reader) error) error {
 	var c *reader
 	select {
 	case c = <-r.free:
@@ -84,7 +92,7 @@ func (r *readers) part(ctx context.Context, keys []string, add func([]reason.Gen
 		}
 		c = opened
 	}
-	err := c.get(ctx, keys, add)
+	err := c.guarded(func() error { return f(c) })
 	if c.broken {
 		c = nil
 	}
@@ -96,7 +104,7 @@ func (r *readers) open(ctx context.Context) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &reader{conn: conn, found: make([]reason.Generation, 0, lookupKeys)}
+	c := &reader{conn: conn}
 	c.cache = r.origins
 	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA mmap_size = %d", mapSize)); err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -126,51 +134,45 @@ func (r *readers) close() error {
 // reader is one connection with its statements. It speaks to the driver itself: what
 // database/sql does for each column of each row takes longer than to find the row.
 type reader struct {
-	conn      *sql.Conn
-	one, many driver.Stmt
-	args      [lookupKeys]driver.NamedValue
-	found     []reason.Generation // by the last query
-	broken    bool
+	conn         *sql.Conn
+	whole, brief keyQuery
+	args         [lookupKeys]driver.NamedValue
+	broken       bool
 	rowScanner
 }
 
-func (c *reader) prepare(driverConn any) (err error) {
+// keyQuery is a query for one key, and for many.
+type keyQuery struct{ one, many driver.Stmt }
+
+func (q *keyQuery) prepare(ctx context.Context, conn driver.ConnPrepareContext, columns string) (err error) {
+	query := "SELECT " + columns + " FROM answers WHERE hash IN (?"
+	if q.one, err = conn.PrepareContext(ctx, query+")"); err != nil {
+		return err
+	}
+	q.many, err = conn.PrepareContext(ctx, query+strings.Repeat(",?", lookupKeys-1)+")")
+	return err
+}
+
+func (q *keyQuery) close() error { return errors.Join(q.one.Close(), q.many.Close()) }
+
+func (c *reader) prepare(driverConn any) error {
 	ctx := context.Background()
 	conn := driverConn.(driver.ConnPrepareContext)
-	const query = "SELECT " + columns + " FROM answers WHERE hash IN (?"
-	if c.one, err = conn.PrepareContext(ctx, query+")"); err != nil {
-		return err
-	}
-	if c.many, err = conn.PrepareContext(ctx, query+strings.Repeat(",?", lookupKeys-1)+")"); err != nil {
-		return err
-	}
 	for i := range c.args {
 		c.args[i].Ordinal = i + 1
+	}
+	if err := c.whole.prepare(ctx, conn, columns); err != nil {
+		return err
+	}
+	if err := c.brief.prepare(ctx, conn, briefColumns); err != nil {
+		return err
 	}
 	return c.rowScanner.prepare(ctx, conn)
 }
 
 func (c *reader) close() error {
-	err := c.conn.Raw(func(any) error { return errors.Join(c.one.Close(), c.many.Close(), c.rowScanner.close()) })
+	err := c.conn.Raw(func(any) error { return errors.Join(c.whole.close(), c.brief.close(), c.rowScanner.close()) })
 	return errors.Join(err, c.conn.Close())
-}
-
-// get calls add with what is stored under keys, in parts; add must not keep them.
-func (c *reader) get(ctx context.Context, keys []string, add func([]reason.Generation)) error {
-	return c.guarded(func() error {
-		for len(keys) > 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			n := min(lookupKeys, len(keys))
-			if err := c.find(ctx, keys[:n]); err != nil {
-				return err
-			}
-			add(c.found)
-			keys = keys[n:]
-		}
-		return nil
-	})
 }
 
 // guarded calls f, which may use the connection. Where the disk fails below the map of a
@@ -196,24 +198,42 @@ func (c *reader) guarded(f func() error) error {
 	})
 }
 
-// find puts what is stored under at most lookupKeys keys into c.found.
-func (c *reader) find(ctx context.Context, keys []string) error {
-	c.found = c.found[:0]
-	stmt, args := c.many, c.args[:]
+// generations adds what is stored under at most lookupKeys keys.
+func (c *reader) generations(keys []string, add func(string, reason.Generation)) error {
+	return c.find(&c.whole, numColumns, keys, func(ctx context.Context, row []driver.Value) error {
+		g, err := c.generation(ctx, row)
+		if err == nil && slices.Contains(keys, g.Key) { // else a stranger with the same hash
+			add(g.Key, g)
+		}
+		return err
+	})
+}
+
+// standings is generations without most of them.
+func (c *reader) standings(keys []string, add func(string, reason.Standing)) error {
+	return c.find(&c.brief, numBriefColumns, keys, func(ctx context.Context, row []driver.Value) error {
+		key, s, err := c.standing(ctx, row)
+		if err == nil && slices.Contains(keys, key) {
+			add(key, s)
+		}
+		return err
+	})
+}
+
+// find calls fn with the rows of at most lookupKeys keys. None waits for a lock, and all
+// are found soon, so that no context is watched, which the driver does by a goroutine.
+func (c *reader) find(q *keyQuery, columns int, keys []string, fn func(context.Context, []driver.Value) error) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	stmt, args := q.many, c.args[:]
 	if len(keys) == 1 {
-		stmt, args = c.one, c.args[:1]
+		stmt, args = q.one, c.args[:1]
 	}
 	for i := range args {
 		args[i].Value = keyHash(keys[min(i, len(keys)-1)])
 	}
-	// No lookup waits for a lock, and one is short, so that the driver need not watch ctx,
-	// which it does by a goroutine a query.
-	return c.scan(context.WithoutCancel(ctx), stmt, args, func(g *reason.Generation) error {
-		if slices.Contains(keys, g.Key) { // else a stranger with the same hash
-			c.found = append(c.found, *g)
-		}
-		return nil
-	})
+	return c.scan(context.Background(), stmt, columns, args, fn)
 }
 
 // rowScanner reads generations on one connection.
@@ -222,37 +242,52 @@ type rowScanner struct {
 	row [numColumns]driver.Value
 }
 
-func (r *rowScanner) prepare(ctx context.Context, conn driver.ConnPrepareContext) error {
-	return r.originReader.prepare(ctx, conn)
-}
-
 func (r *rowScanner) close() error { return r.stmt.Close() }
 
-// scan calls fn with each generation that a query finds.
-func (r *rowScanner) scan(ctx context.Context, stmt driver.Stmt, args []driver.NamedValue, fn func(*reason.Generation) error) (err error) {
+// scan calls fn with each row that a query finds.
+func (r *rowScanner) scan(ctx context.Context, stmt driver.Stmt, columns int, args []driver.NamedValue, fn func(context.Context, []driver.Value) error) (err error) {
 	rows, err := stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for {
-		switch err := rows.Next(r.row[:]); {
+		switch err := rows.Next(r.row[:columns]); {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return err
 		}
-		g, id, err := generation(r.row[:])
-		if err != nil {
-			return err
-		}
-		o, err := r.origin(ctx, id)
-		if err != nil {
-			return fmt.Errorf("generation %s: %w", g.Key, err)
-		}
-		o.fill(&g)
-		if err := fn(&g); err != nil {
+		if err := fn(ctx, r.row[:columns]); err != nil {
 			return err
 		}
 	}
+}
+
+// generation is what a row says, together with the row of its origin.
+func (r *rowScanner) generation(ctx context.Context, row []driver.Value) (reason.Generation, error) {
+	g, id, err := generation(row)
+	if err != nil {
+		return g, err
+	}
+	o, err := r.origin(ctx, id)
+	if err != nil {
+		return g, fmt.Errorf("generation %s: %w", g.Key, err)
+	}
+	o.fill(&g)
+	return g, nil
+}
+
+// standing is generation for a brief row.
+func (r *rowScanner) standing(ctx context.Context, row []driver.Value) (key string, s reason.Standing, err error) {
+	key, s, id, err := standing(row)
+	if err != nil {
+		return key, s, err
+	}
+	o, err := r.origin(ctx, id)
+	if err != nil {
+		return key, s, fmt.Errorf("generation %s: %w", key, err)
+	}
+	s.Status, s.Class = o.status, o.class
+	return key, s, nil
 }

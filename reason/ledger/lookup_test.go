@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"context"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +35,10 @@ func TestAnyNumberOfKeys(t *testing.T) {
 			if err != nil || len(got) != n {
 				t.Fatalf("%d keys: %d generations of %d, %v", len(ask), len(got), n, err)
 			}
+			brief, err := s.Statuses(t.Context(), ask)
+			if err != nil || len(brief) != n {
+				t.Fatalf("%d keys: %d standings of %d, %v", len(ask), len(brief), n, err)
+			}
 			for i, k := range there[:n] {
 				if g := got[k]; g.Key != k || g.Subject != fmt.Sprint("u", i) {
 					t.Fatalf("%d keys: under %s is %+v", len(ask), k, g)
@@ -59,6 +65,9 @@ func TestKeysOfOneHashAreTwo(t *testing.T) {
 	}
 	if got, err := s.Get(t.Context(), []string{"b"}); err != nil || len(got) != 0 {
 		t.Errorf("b is answered by a: %v, %v", got, err)
+	}
+	if got, err := s.Statuses(t.Context(), []string{"b"}); err != nil || len(got) != 0 {
+		t.Errorf("b stands as a does: %v, %v", got, err)
 	}
 	put(b)
 	if _, err := s.db.Exec("UPDATE answers SET hash = ? WHERE key = 'a'", keyHash("a")); err != nil {
@@ -101,7 +110,7 @@ func TestFaultBelowTheMapIsAnError(t *testing.T) {
 		c.args[i].Value = keyHash(keys[i*len(keys)/len(c.args)])
 	}
 	err = c.guarded(func() error {
-		return c.scan(t.Context(), c.many, c.args[:], func(*reason.Generation) error { return os.Truncate(path, 4096) })
+		return c.scan(t.Context(), c.whole.many, numColumns, c.args[:], func(context.Context, []driver.Value) error { return os.Truncate(path, 4096) })
 	})
 	var fault runtime.Error
 	if !errors.As(err, &fault) || !c.broken {

@@ -42,6 +42,22 @@ func generation(row []driver.Value) (g reason.Generation, origin int64, err erro
 	return g, origin, nil
 }
 
+// briefColumns are those that tell how a question stands, as standing reads them.
+const briefColumns = "key, origin, prompt_tokens, answer_tokens, seconds, attempt"
+
+const numBriefColumns = 6
+
+// standing is what the brief columns of a row say, and the row of its origin.
+func standing(row []driver.Value) (key string, s reason.Standing, origin int64, err error) {
+	r := rowReader{row: row}
+	key, origin = r.text(), r.number()
+	s.PromptTokens, s.AnswerTokens, s.Seconds, s.Attempt = int(r.number()), int(r.number()), r.real(), int(r.number())
+	if r.err != nil {
+		return key, s, 0, fmt.Errorf("generation %s: %w", key, r.err)
+	}
+	return key, s, origin, nil
+}
+
 // keyHash is the number that a key is found by: 64-bit FNV-1a. It is part of the format.
 func keyHash(key string) int64 {
 	h := uint64(14695981039346656037)

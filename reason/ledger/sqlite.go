@@ -86,7 +86,16 @@ func (s *SQLite) explain(doing string, err error) error {
 
 // Get implements reason.Store.
 func (s *SQLite) Get(ctx context.Context, keys []string) (map[string]reason.Generation, error) {
-	found, err := s.readers.get(ctx, keys)
+	found, err := lookUp(ctx, s.readers, keys, (*reader).generations)
+	if err != nil {
+		return nil, s.explain("read", err)
+	}
+	return found, nil
+}
+
+// Statuses implements reason.Store.
+func (s *SQLite) Statuses(ctx context.Context, keys []string) (map[string]reason.Standing, error) {
+	found, err := lookUp(ctx, s.readers, keys, (*reader).standings)
 	if err != nil {
 		return nil, s.explain("read", err)
 	}
@@ -155,7 +164,13 @@ func (s *SQLite) query(ctx context.Context, fn func(reason.Generation) error, qu
 			return err
 		}
 		defer func() { err = errors.Join(err, stmt.Close()) }()
-		return r.scan(ctx, stmt, named(args), func(g *reason.Generation) error { return fn(*g) })
+		return r.scan(ctx, stmt, numColumns, named(args), func(ctx context.Context, row []driver.Value) error {
+			g, err := r.generation(ctx, row)
+			if err != nil {
+				return err
+			}
+			return fn(g)
+		})
 	})
 }
 

@@ -24,6 +24,7 @@ func Run(t *testing.T, open, reopen func(t *testing.T) reason.Store) {
 		run  func(t *testing.T, s reason.Store)
 	}{
 		{"what is put is got", putGet},
+		{"statuses are those of the generations", statuses},
 		{"empty calls", empty},
 		{"an answer is never replaced", neverReplaced},
 		{"all or none", allOrNone},
@@ -95,7 +96,50 @@ func putGet(t *testing.T, s reason.Store) {
 	}
 }
 
+func statuses(t *testing.T, s reason.Store) {
+	answer, failed := Full("answer"), Full("failed")
+	failed.Status, failed.Class, failed.Attempt, failed.Seconds, failed.PromptTokens, failed.AnswerTokens = reason.StatusQuarantined, "timeout", 7, 0.5, 3, 0
+	put(t, s, answer, failed)
+	standings := func(keys ...string) map[string]reason.Standing {
+		t.Helper()
+		got, err := s.Statuses(t.Context(), keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	want := map[string]reason.Standing{
+		"answer": {Status: reason.StatusOK, Class: "c", PromptTokens: 1234, AnswerTokens: 99, Seconds: 1.625, Attempt: 2},
+		"failed": {Status: reason.StatusQuarantined, Class: "timeout", PromptTokens: 3, Seconds: 0.5, Attempt: 7},
+	}
+	if diff := cmp.Diff(want, standings("failed", "absent", "answer", "failed")); diff != "" {
+		t.Error(diff)
+	}
+	failed.Status, failed.Class = reason.StatusOK, ""
+	put(t, s, failed)
+	if got := standings("failed")["failed"]; got.Status != reason.StatusOK || got.Class != "" {
+		t.Errorf("an answered question stands as %+v", got)
+	}
+	var keys []string
+	var many []reason.Generation
+	for i := range 2500 {
+		g := Full(fmt.Sprintf("many%d", i))
+		g.Attempt = i
+		keys, many = append(keys, g.Key), append(many, g)
+	}
+	put(t, s, many...)
+	got := standings(keys...)
+	for i, k := range keys {
+		if got[k].Attempt != i {
+			t.Fatalf("%s stands as %+v", k, got[k])
+		}
+	}
+}
+
 func empty(t *testing.T, s reason.Store) {
+	if got, err := s.Statuses(t.Context(), nil); err != nil || len(got) != 0 {
+		t.Errorf("no keys stand as %v, %v", got, err)
+	}
 	put(t, s)
 	if got := get(t, s); len(got) != 0 {
 		t.Errorf("no keys gave %v", got)
@@ -203,6 +247,9 @@ func cancelled(t *testing.T, s reason.Store) {
 	}
 	if _, err := s.Get(ctx, []string{"k"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Get: %v", err)
+	}
+	if _, err := s.Statuses(ctx, []string{"k"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Statuses: %v", err)
 	}
 }
 

@@ -86,6 +86,31 @@ func (s *Store) Get(ctx context.Context, keys []string) (map[string]reason.Gener
 	return found, nil
 }
 
+// Statuses implements reason.Store.
+func (s *Store) Statuses(ctx context.Context, keys []string) (map[string]reason.Standing, error) {
+	found := make(map[string]reason.Standing, len(keys))
+	for part := range slices.Chunk(keys, getSize) {
+		err := Retry(ctx, readPatience, func(ctx context.Context) error {
+			rows, err := s.pool.Query(ctx, `SELECT key, status, class, prompt_tokens, answer_tokens, seconds, attempt
+				FROM mllmrec.generation WHERE key = ANY ($1)`, part)
+			if err != nil {
+				return err
+			}
+			var key string
+			var st reason.Standing
+			_, err = pgx.ForEachRow(rows, []any{&key, &st.Status, &st.Class, &st.PromptTokens, &st.AnswerTokens, &st.Seconds, &st.Attempt}, func() error {
+				found[key] = st
+				return nil
+			})
+			return err
+		})
+		if err != nil {
+			return nil, explain("read", err)
+		}
+	}
+	return found, nil
+}
+
 // pageSize is how many generations Each reads at a time.
 const pageSize = 5000
 
