@@ -63,63 +63,73 @@ func (p *Pipeline) DescribePrompt(ctx context.Context, opt AuthorOptions, item s
 	return d.(*served.Describer).Prompt(reason.DescribeRequest{Item: items[at], Image: img, Domain: p.WS.Manifest().Domain, Attempt: 1})
 }
 
-// PreferencePrompt returns what would be sent about a user (Eq. 3–4): the one prompt, or
-// the first of the number of prompts that a long history takes.
-func (p *Pipeline) PreferencePrompt(ctx context.Context, opt AuthorOptions, pref PreferenceOptions, user string) (prompt.Prompt, int, error) {
+// HistoryPrompt is what would be sent about a user, and into what it is fitted.
+type HistoryPrompt struct {
+	prompt.Prompt
+	Steps   int  // prompts that the history takes; this is the first
+	Window  int  // tokens that each must fit into together with its answer
+	Assumed bool // no server told what its model reads, and the user set no Window
+}
+
+// PreferencePrompt returns what would be sent about a user (Eq. 3–4).
+func (p *Pipeline) PreferencePrompt(ctx context.Context, opt AuthorOptions, pref PreferenceOptions, user string) (HistoryPrompt, error) {
 	if opt.MLLM == Offline {
-		return prompt.Prompt{}, 0, errOfflinePrompt
+		return HistoryPrompt{}, errOfflinePrompt
 	}
 	if err := pref.check(); err != nil {
-		return prompt.Prompt{}, 0, err
+		return HistoryPrompt{}, err
 	}
 	if _, err := p.require(workspace.StageDescribe, "describe"); err != nil {
-		return prompt.Prompt{}, 0, err
+		return HistoryPrompt{}, err
 	}
 	ds, err := p.WS.Dataset()
 	if err != nil {
-		return prompt.Prompt{}, 0, err
+		return HistoryPrompt{}, err
 	}
 	u := slices.Index(ds.UserIDs, user)
 	if u < 0 {
-		return prompt.Prompt{}, 0, usererr.New("Ids are those of the imported interactions.", "unknown user %q", user)
+		return HistoryPrompt{}, usererr.New("Ids are those of the imported interactions.", "unknown user %q", user)
 	}
 	catalogue, corpus, err := p.catalogue(ds.Items)
 	if err != nil {
-		return prompt.Prompt{}, 0, err
+		return HistoryPrompt{}, err
 	}
 	req := requestOf(ds, pref.histories(ds), catalogue, u)
 	if len(req.Items) == 0 {
-		return prompt.Prompt{}, 0, usererr.New("Nobody is asked about such a user; the text is neutral.", "user %q has no items in the history", user)
+		return HistoryPrompt{}, usererr.New("Nobody is asked about such a user; the text is neutral.", "user %q has no items in the history", user)
 	}
-	r, err := p.willingReasoner(ctx, opt, corpus)
+	r, told, err := willingReasoner(ctx, opt, corpus)
 	if err != nil {
-		return prompt.Prompt{}, 0, err
+		return HistoryPrompt{}, err
 	}
-	return r.Prompts(req)
+	shown := HistoryPrompt{Window: r.Options().Window, Assumed: !told && opt.Window == 0 && opt.NumCtx == 0}
+	shown.Prompt, shown.Steps, err = r.Prompts(req)
+	return shown, err
 }
 
-// willingReasoner asks the server about its model's window if it answers soon.
-func (p *Pipeline) willingReasoner(ctx context.Context, opt AuthorOptions, corpus []string) (*served.Reasoner, error) {
+// willingReasoner asks the server about its model's window if it answers soon; told is
+// false where it does not.
+func willingReasoner(ctx context.Context, opt AuthorOptions, corpus []string) (_ *served.Reasoner, told bool, err error) {
 	a, err := newAuthor(opt)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	soon, cancel := context.WithTimeout(ctx, askFirst)
 	defer cancel()
 	r, err := a.reasoner(soon, corpus, nil)
 	if err == nil {
-		return r.(*served.Reasoner), nil
+		return r.(*served.Reasoner), true, nil
 	}
 	if !unreachable(err) || ctx.Err() != nil {
-		return nil, errors.Join(err, ctx.Err())
+		return nil, false, errors.Join(err, ctx.Err())
 	}
 	if a, err = silentAuthor(opt); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if r, err = a.reasoner(ctx, corpus, nil); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return r.(*served.Reasoner), nil
+	return r.(*served.Reasoner), false, nil
 }
 
 // requestOf is the question about a user's whole history.

@@ -11,6 +11,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/atomicfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/mllm"
+	"github.com/mllmrec/mllmrec/pipeline"
 	"github.com/mllmrec/mllmrec/reason/prompt"
 )
 
@@ -31,7 +32,8 @@ func (a *app) promptShowCmd() *cobra.Command {
 		Use:   "show WS --item X | --user U",
 		Short: "Print exactly what would be sent about an item or a user",
 		Long: `Show prints the messages character by character as they would be sent, with the size and
-hash of the picture. No server is needed; where one answers, its model's window counts.`,
+hash of the picture. No server is needed; where one answers, its model's window counts, elsewhere --window or
+16384 tokens.`,
 		Args: cobra.ExactArgs(1),
 	}
 	author := addAuthorFlags(cmd, "model")
@@ -52,33 +54,47 @@ hash of the picture. No server is needed; where one answers, its model's window 
 		if err != nil {
 			return err
 		}
-		shown, steps, err := prompt.Prompt{}, 1, error(nil)
 		if cmd.Flags().Changed("item") {
-			shown, err = p.DescribePrompt(cmd.Context(), opt, item)
-		} else {
-			shown, steps, err = p.PreferencePrompt(cmd.Context(), opt, *pref, user)
+			shown, err := p.DescribePrompt(cmd.Context(), opt, item)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(promptJSON(shown))
+			}
+			return shown.Show(a.stdout)
 		}
+		shown, err := p.PreferencePrompt(cmd.Context(), opt, *pref, user)
 		if err != nil {
 			return err
 		}
-		if a.json {
-			return a.emit(promptJSON(shown, steps))
-		}
-		if steps > 1 {
-			fmt.Fprintf(a.stdout, "the first of %d prompts: the history does not fit the window and is read in parts\n", steps)
-		}
-		return shown.Show(a.stdout)
+		return a.showHistory(shown)
 	}
 	return cmd
 }
 
-func promptJSON(p prompt.Prompt, steps int) map[string]any {
+func (a *app) showHistory(p pipeline.HistoryPrompt) error {
+	if a.json {
+		out := promptJSON(p.Prompt)
+		out["prompts"], out["window"], out["window_assumed"] = p.Steps, p.Window, p.Assumed
+		return a.emit(out)
+	}
+	if p.Assumed {
+		fmt.Fprintf(a.stderr, "no server answers to say what its model reads: a window of %d tokens is assumed; --window sets another\n", p.Window)
+	}
+	if p.Steps > 1 {
+		fmt.Fprintf(a.stdout, "the first of %d prompts: the history does not fit the window of %d tokens and is read in parts\n", p.Steps, p.Window)
+	}
+	return p.Show(a.stdout)
+}
+
+func promptJSON(p prompt.Prompt) map[string]any {
 	var images []map[string]any
 	for _, img := range p.Images {
 		images = append(images, map[string]any{"sha256": img.SHA256, "mime": img.MIME, "bytes": len(img.Data), "width": img.Width, "height": img.Height})
 	}
 	return map[string]any{"kind": p.Kind, "template": p.Source, "template_sha256": p.TemplateHash, "sha256": p.Hash(),
-		"system": p.System, "user": p.User, "images": images, "prompts": steps}
+		"system": p.System, "user": p.User, "images": images, "prompts": 1}
 }
 
 func (a *app) promptTemplatesCmd() *cobra.Command {
