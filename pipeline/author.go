@@ -272,15 +272,15 @@ func unreachable(err error) bool {
 	return false
 }
 
-// nobody is a client behind which there is no server.
-type nobody struct{}
+// nobody is a client behind which there is no server, but which may know of models.
+type nobody struct{ models []mllm.ModelInfo }
 
 func (nobody) Generate(context.Context, mllm.Request) (mllm.Response, error) {
 	return mllm.Response{}, &mllm.Error{Class: mllm.Unavailable, Err: fmt.Errorf("no server is to be asked")}
 }
 
-func (nobody) Describe(context.Context) (mllm.ServerInfo, error) {
-	return mllm.ServerInfo{Kind: "nobody"}, nil
+func (n nobody) Describe(context.Context) (mllm.ServerInfo, error) {
+	return mllm.ServerInfo{Kind: "nobody", Models: n.models}, nil
 }
 
 func (nobody) Endpoint() string { return "nobody" }

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync/atomic"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/mllm/connect"
 	"github.com/mllmrec/mllmrec/reason"
-	"github.com/mllmrec/mllmrec/reason/prompt"
 	"github.com/mllmrec/mllmrec/reason/served"
 	"github.com/mllmrec/mllmrec/workspace"
 )
@@ -19,7 +19,7 @@ import (
 type Estimate struct {
 	Stage string `json:"stage"`
 	served.Estimate
-	Answered int    `json:"answered"` // by the same model to the same prompt, in the ledger already
+	Answered int    `json:"answered"` // in the ledger already, if weights and pictures are as they were
 	Rate     string `json:"rate,omitempty"`
 }
 
@@ -57,14 +57,10 @@ func (p *Pipeline) Estimate(ctx context.Context, stage string, opt AuthorOptions
 	if err != nil {
 		return nil, err
 	}
-	answered, err := answeredSubjects(ctx, store, stage, opt.model(), sopt)
-	if err != nil {
-		return nil, err
-	}
 	if stage == workspace.StageDescribe {
-		err = p.estimateDescribe(e, opt, sopt, rates, ds, answered)
+		err = p.estimateDescribe(ctx, e, opt, sopt, rates, ds, store)
 	} else {
-		err = p.estimateReason(ctx, e, opt, sopt, rates, ds, pref, answered)
+		err = p.estimateReason(ctx, e, opt, sopt, rates, ds, pref, store)
 	}
 	return e, err
 }
@@ -85,31 +81,7 @@ func (e *Estimate) measured(ctx context.Context, store reason.Store, model strin
 	return nil
 }
 
-// answerOf is a subject and the fold left out of its history.
-type answerOf struct {
-	subject string
-	fold    int
-}
-
-// answeredSubjects finds what this model has answered to these prompts. Keys are not
-// compared: they would need every picture read, and the server's word on its weights.
-func answeredSubjects(ctx context.Context, store reason.Store, stage, model string, opt served.Options) (map[answerOf]reason.Generation, error) {
-	kind := prompt.Describe
-	if stage == workspace.StageReason {
-		kind = prompt.Preference
-	}
-	hash := opt.Prompts.Hash(kind)
-	answered := map[answerOf]reason.Generation{}
-	err := store.Each(ctx, stage, func(g reason.Generation) error {
-		if g.Status == reason.StatusOK && g.Model == model && (g.PromptHash == hash || stage == workspace.StageReason && g.PromptHash == served.RecurrentHash(opt.Prompts)) {
-			answered[answerOf{g.Subject, g.Fold}] = reason.Generation{SplitHash: g.SplitHash, Scope: g.Scope}
-		}
-		return nil
-	})
-	return answered, err
-}
-
-func (p *Pipeline) estimateDescribe(e *Estimate, opt AuthorOptions, sopt served.Options, rates served.Rates, ds *dataset.Dataset, answered map[answerOf]reason.Generation) (err error) {
+func (p *Pipeline) estimateDescribe(ctx context.Context, e *Estimate, opt AuthorOptions, sopt served.Options, rates served.Rates, ds *dataset.Dataset, store reason.Store) error {
 	if err := refuseHistoryOptions(opt); err != nil {
 		return err
 	}
@@ -118,12 +90,16 @@ func (p *Pipeline) estimateDescribe(e *Estimate, opt AuthorOptions, sopt served.
 		return err
 	}
 	defer source.Close() //nolint:errcheck // nothing was read
+	described, err := describedItems(ctx, store, opt, ds.Domain, items)
+	if err != nil {
+		return err
+	}
 	e.Estimate, err = served.EstimateDescribe(sopt, func(yield func(reason.DescribeRequest) bool) {
 		for _, it := range items {
 			if it.Image == "" {
 				continue
 			}
-			if _, ok := answered[answerOf{it.ID, reason.FullFold}]; ok {
+			if described[it.ID] {
 				e.Answered++
 				continue
 			}
@@ -135,7 +111,7 @@ func (p *Pipeline) estimateDescribe(e *Estimate, opt AuthorOptions, sopt served.
 	return err
 }
 
-func (p *Pipeline) estimateReason(ctx context.Context, e *Estimate, opt AuthorOptions, sopt served.Options, rates served.Rates, ds *dataset.Dataset, pref PreferenceOptions, answered map[answerOf]reason.Generation) error {
+func (p *Pipeline) estimateReason(ctx context.Context, e *Estimate, opt AuthorOptions, sopt served.Options, rates served.Rates, ds *dataset.Dataset, pref PreferenceOptions, store reason.Store) error {
 	if err := pref.check(); err != nil {
 		return err
 	}
@@ -143,23 +119,23 @@ func (p *Pipeline) estimateReason(ctx context.Context, e *Estimate, opt AuthorOp
 	if err != nil {
 		return err
 	}
-	silent, err := silentAuthor(opt)
-	if err != nil {
-		return err
-	}
-	reasoner, err := silent.reasoner(ctx, nil, nil)
-	if err != nil {
-		return err
-	}
 	h := pref.histories(ds)
+	ropt := reason.ReasonOptions{Options: reason.Options{Domain: ds.Domain}, Folds: pref.Folds, FoldsFor: pref.FoldsFor, Seed: foldSeed}
+	unanswered := func(r reason.Reasoner, s reason.Store, fn func(reason.Question) error) error {
+		return reason.UnansweredPreferences(ctx, h, ds.UserIDs, catalogue, r, s, ropt, fn)
+	}
+	reasoner, answered, err := likelyReasoner(ctx, store, opt, func(r reason.Reasoner) (int, error) {
+		var found atomic.Int64
+		err := unanswered(r, countingStore{store, &found}, func(reason.Question) error { return nil })
+		return int(found.Load()), err
+	})
+	if err != nil {
+		return err
+	}
+	e.Answered = answered
 	var failed error
 	var requests iter.Seq[reason.ReasonRequest] = func(yield func(reason.ReasonRequest) bool) {
-		ropt := reason.ReasonOptions{Options: reason.Options{Domain: ds.Domain}, Folds: pref.Folds, FoldsFor: pref.FoldsFor, Seed: foldSeed}
-		failed = reason.UnansweredPreferences(ctx, h, ds.UserIDs, catalogue, reasoner, noAnswers{}, ropt, func(q reason.Question) error {
-			if g, ok := answered[answerOf{q.About.Subject, q.About.Fold}]; ok && g.SplitHash == q.About.SplitHash && g.Scope == q.About.Scope {
-				e.Answered++
-				return nil
-			}
+		failed = unanswered(reasoner, store, func(q reason.Question) error {
 			if !yield(*q.Reason) {
 				return errStop
 			}
@@ -198,11 +174,4 @@ func (p *Pipeline) likelyCatalogue(ds *dataset.Dataset, opt served.Options) ([]r
 		}
 	}
 	return catalogue, nil
-}
-
-// noAnswers is a store that holds nothing.
-type noAnswers struct{ reason.Store }
-
-func (noAnswers) Statuses(context.Context, []string) (map[string]reason.Standing, error) {
-	return nil, nil
 }

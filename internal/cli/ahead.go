@@ -12,6 +12,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/atomicfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/pipeline"
+	"github.com/mllmrec/mllmrec/workspace"
 )
 
 // aheadFlags look ahead before the whole stage is paid for.
@@ -100,7 +101,11 @@ func (a *app) estimate(cmd *cobra.Command, p *pipeline.Pipeline, stage string, f
 		return err
 	}
 	if e.Answered > 0 {
-		fmt.Fprintf(a.stdout, "%-15s %d more, in the ledger already\n", "answered", e.Answered)
+		unseen := "the model's weights are"
+		if stage == workspace.StageDescribe {
+			unseen = "the pictures and the model's weights are"
+		}
+		fmt.Fprintf(a.stdout, "%-15s %d more, in the ledger already, if %s as they were\n", "answered", e.Answered, unseen)
 	}
 	switch {
 	case e.Rate != "":
