@@ -258,6 +258,10 @@ func (p *Pool) sleep(ctx context.Context, d time.Duration) error {
 }
 
 func (p *Pool) estimator(model string) *Estimator {
-	e, _ := p.estimators.LoadOrStore(model, &Estimator{})
+	if e, ok := p.estimators.Load(model); ok {
+		return e.(*Estimator)
+	}
+	picture, _ := p.opt.Budget.Prices.PictureTokens(model)
+	e, _ := p.estimators.LoadOrStore(model, &Estimator{PerImage: picture})
 	return e.(*Estimator)
 }

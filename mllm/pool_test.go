@@ -375,24 +375,3 @@ func TestPoolChecksItsOptions(t *testing.T) {
 		}
 	}
 }
-
-func TestPrices(t *testing.T) {
-	table := mllm.DefaultPrices()
-	for model, want := range map[string]float64{"gpt-4o": 12.5, "GPT-4o-mini-2024-07-18": 0.75, "gemma3:27b": 0} {
-		if cost, ok := table.Cost(model, 1_000_000, 1_000_000); !ok || cost != want {
-			t.Errorf("%s costs %v (%v), want %v", model, cost, ok, want)
-		}
-	}
-	if _, ok := table.Cost("gpt-9", 1, 1); ok {
-		t.Error("a model without a price has one")
-	}
-	for name, text := range map[string]string{
-		"unknown setting": "currency: USD\nmodels: {a: {input: 1, outptu: 2}}", "negative": "currency: USD\nmodels: {a: {input: -1}}",
-		"not a number": "currency: USD\nmodels: {a: {input: .nan}}", "star inside": "currency: USD\nmodels: {a*b: {input: 1}}",
-		"empty": "", "no currency": "models: {a: {input: 1}}", "torn": "currency: [",
-	} {
-		if _, err := mllm.ParsePrices([]byte(text), "p.yaml"); err == nil {
-			t.Errorf("%s was accepted", name)
-		}
-	}
-}

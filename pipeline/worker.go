@@ -58,7 +58,11 @@ func RunWorker(ctx context.Context, opt AuthorOptions, untilEmpty bool, log *slo
 
 // connect makes the pool of servers.
 func (o AuthorOptions) connect(prices *mllm.PriceTable) (*mllm.Pool, error) {
-	return connect.Pool(connect.Options{Kind: o.MLLM, URLs: o.BaseURLs, KeyEnv: o.KeyEnv, Concurrency: o.Concurrency,
+	picture, listed := prices.PictureTokens(o.model())
+	if !listed {
+		picture = 0 // the client's own guess
+	}
+	return connect.Pool(connect.Options{PerImage: picture, Kind: o.MLLM, URLs: o.BaseURLs, KeyEnv: o.KeyEnv, Concurrency: o.Concurrency,
 		RPM: o.RPM, TPM: o.TPM, Timeout: o.Timeout, KeepAlive: o.KeepAlive,
 		Pool: mllm.PoolOptions{Budget: mllm.Budget{MaxCost: o.MaxCost, MaxTime: o.MaxTime, Prices: prices}}})
 }

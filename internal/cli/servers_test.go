@@ -171,10 +171,12 @@ func TestRatesAndHours(t *testing.T) {
 }
 
 // priced writes a price table in which only answers cost, a thousandth a token.
-func priced(t *testing.T) string {
+func priced(t *testing.T) string { return priceTable(t, "gemma3*: {input: 0, output: 1000}") }
+
+func priceTable(t *testing.T, line string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "prices.yaml")
-	if err := os.WriteFile(path, []byte("currency: EUR\nas_of: today\nmodels:\n  gemma3*: {input: 0, output: 1000}\n"), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte("currency: EUR\nas_of: today\nmodels:\n  "+line+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -247,5 +249,25 @@ func TestCostLimitHoldsOverAllStages(t *testing.T) {
 	}
 	if len(asked) <= len(things) || spent > limit-longest {
 		t.Errorf("%d requests; the last was sent though %.4f were spent", len(asked), spent)
+	}
+}
+
+// TestCostLimitKnowsWhatPicturesTake asks a model that charges a hundred times more for a
+// picture than others: what is in flight must be set aside at that.
+func TestCostLimitKnowsWhatPicturesTake(t *testing.T) {
+	const each, limit = 25501, 0.9 // a third of a euro with the words
+	server := mllmtest.New(t, mllmtest.Options{Model: "gpt-4o-mini", PictureTokens: each, Delay: 5 * time.Millisecond})
+	var things []thing
+	for i := range 12 {
+		things = append(things, thing{id: string(rune('a' + i)), image: "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs="})
+	}
+	ws := shopOfThings(t, things)
+	code, _, errs := call(t, "describe", ws, "--mllm", "openai", "--model", "gpt-4o-mini", "--base-url", server.URL,
+		"--prices", priceTable(t, "gpt-4o-mini: {input: 10, output: 0}"), "--max-cost", "0.9", "--concurrency", "12")
+	if code != exitUser || !strings.Contains(errs, "cost limit of 0.9 EUR") {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	if cost := float64(server.Total()*each) * 10 / 1e6; cost > limit || server.Total() < 2 {
+		t.Errorf("%d requests were sent: at least %.2f EUR, the limit was %.2f", server.Total(), cost, limit)
 	}
 }

@@ -158,7 +158,7 @@ func (s *Server) flood(w http.ResponseWriter, req *http.Request) {
 
 // promptTokens counts about as a tokenizer would, and cuts at the window as Ollama does.
 func (s *Server) promptTokens(r Record) int {
-	n := mllm.EstimateTokens(r.System) + mllm.EstimateTokens(r.Prompt) + mllm.ImageTokens*len(r.Images) + 10
+	n := mllm.EstimateTokens(r.System) + mllm.EstimateTokens(r.Prompt) + s.opt.PictureTokens*len(r.Images) + 10
 	if r.NumCtx > 0 {
 		n = min(n, r.NumCtx)
 	}

@@ -91,6 +91,7 @@ type Options struct {
 	Model         string                       // "" = gemma3:27b
 	Digest        string                       // "" = a fixed one
 	ContextLength int                          // 0 = 131072
+	PictureTokens int                          // of one picture; 0 = mllm.ImageTokens
 	Key           string                       // when set, requests without it get 401
 	Answer        func(r Record) string        // nil = Honest
 }
@@ -139,6 +140,9 @@ func New(t Cleaner, opt Options) *Server {
 	}
 	if opt.ContextLength == 0 {
 		opt.ContextLength = 131072
+	}
+	if opt.PictureTokens == 0 {
+		opt.PictureTokens = mllm.ImageTokens
 	}
 	if opt.RetryAfter == "" {
 		opt.RetryAfter = "0"

@@ -14,9 +14,8 @@ import (
 // Rates turn work into cost and time. The zero value of each field but TokensPerSecond
 // means its default.
 type Rates struct {
-	Prices   *mllm.PriceTable // nil = mllm.DefaultPrices()
-	Pictures *Pictures        // nil = DefaultPictures()
-	Local    bool             // the model runs on machines of one's own and costs nothing, listed or not
+	Prices *mllm.PriceTable // nil = mllm.DefaultPrices()
+	Local  bool             // the model runs on machines of one's own and costs nothing, listed or not
 	// TokensPerSecond is how fast one request's answer is written while Concurrency
 	// requests are in flight; 0 = unknown, and so is the time.
 	TokensPerSecond float64
@@ -32,9 +31,6 @@ type Rates struct {
 func (r Rates) withDefaults() (Rates, error) {
 	if r.Prices == nil {
 		r.Prices = mllm.DefaultPrices()
-	}
-	if r.Pictures == nil {
-		r.Pictures = DefaultPictures()
 	}
 	if r.Concurrency == 0 {
 		r.Concurrency = 1
@@ -142,7 +138,7 @@ func newCount(opt Options, rates Rates) (*count, error) {
 	}
 	c := &count{opt: opt, rates: rates, perAnswer: int64(min(ceil(tokensPerWord*float64(opt.Limits.Words)), opt.MaxTokens))}
 	c.Model, c.Currency, c.PricesAsOf, c.Concurrency = opt.Model, rates.Prices.Currency, rates.Prices.AsOf, rates.Concurrency
-	c.perImage, c.PicturesOK = rates.Pictures.Tokens(opt.Model)
+	c.perImage, c.PicturesOK = rates.Prices.PictureTokens(opt.Model)
 	return c, nil
 }
 
@@ -219,7 +215,7 @@ func (e Estimate) Write(w io.Writer) error {
 	}
 	out += fmt.Sprintf("%-15s %d\n", "prompt tokens", e.PromptTokens)
 	if e.ImageTokens > 0 {
-		out += fmt.Sprintf("%-15s %d%s\n", "picture tokens", e.ImageTokens, map[bool]string{false: " (a guess: the model is not in the table)"}[e.PicturesOK])
+		out += fmt.Sprintf("%-15s %d%s\n", "picture tokens", e.ImageTokens, map[bool]string{false: " (a guess: the price table does not list the model's pictures)"}[e.PicturesOK])
 	}
 	out += fmt.Sprintf("%-15s %d, at most %d\n", "answer tokens", e.AnswerTokens, e.AnswerTokensMost)
 	switch {

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/mllmrec/mllmrec/dataset"
-	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/reason"
 )
 
@@ -85,22 +84,6 @@ func TestEstimateOfDescriptions(t *testing.T) {
 	for _, r := range []Rates{{TokensPerSecond: -1}, {Concurrency: -1}, {TokenRatio: math.NaN()}} {
 		if _, err := EstimateDescribe(Options{Model: "m"}, slices.Values(items), r); err == nil {
 			t.Errorf("%+v: no error", r)
-		}
-	}
-}
-
-func TestPictureTables(t *testing.T) {
-	p := DefaultPictures()
-	for name, want := range map[string]int{"gemma3:27b": 256, "gpt-4o-2024-08-06": 765, "gpt-4o-mini": 25501, "qwen/qwen2.5-vl-7b-instruct": 1024, "what": 1024} {
-		if n, _ := p.Tokens(name); n != want {
-			t.Errorf("%s: %d, want %d", name, n, want)
-		}
-	}
-	for _, text := range []string{"", "default: 0", "default: 5\nmodels: {a: -1}", "default: 5\nmodels: {a*b: 1}", "default: 5\nmodel: {}", "default: x"} {
-		if _, err := ParsePictures([]byte(text), "t.yaml"); err == nil {
-			t.Errorf("%q: no error", text)
-		} else if _, mine := usererr.Hint(err); !mine || !strings.Contains(err.Error(), "t.yaml") {
-			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
