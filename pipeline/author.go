@@ -95,6 +95,9 @@ func (o AuthorOptions) workersOwn() []string {
 	if o.Concurrency != 0 {
 		names = append(names, "concurrency")
 	}
+	if o.KeyEnv != "" && len(o.BaseURLs) == 0 && o.MLLM == connect.OpenAI { // nothing here needs a key
+		names = append(names, "api-key-env")
+	}
 	return names
 }
 
@@ -177,6 +180,9 @@ func newAuthor(opt AuthorOptions) (*author, error) {
 	if opt.MLLM == Offline {
 		return &author{opt: opt}, nil
 	}
+	if opt.Workers && len(opt.BaseURLs) == 0 {
+		return newTold(opt)
+	}
 	pool := opt.pool
 	if pool == nil {
 		prices, err := opt.prices()
@@ -188,6 +194,19 @@ func newAuthor(opt AuthorOptions) (*author, error) {
 		}
 	}
 	return &author{opt: opt, client: pool, pool: pool, before: pool.Stats()}, nil
+}
+
+// newTold makes an author whose model workers tell of.
+func newTold(opt AuthorOptions) (*author, error) {
+	t := &told{store: opt.Store, model: opt.model()}
+	if opt.MLLM == connect.Ollama { // the kind that has a default address
+		local, err := opt.connect(nil)
+		if err != nil {
+			return nil, err
+		}
+		t.fallback = local
+	}
+	return &author{opt: opt, client: t}, nil
 }
 
 // silentAuthor makes an author of the same settings that no server stands behind: for
@@ -246,6 +265,10 @@ func (a *author) explain(err error) error {
 	case mllm.Network, mllm.Timeout, mllm.Server, mllm.BadResponse, mllm.RateLimit, mllm.Unavailable:
 	default:
 		return err
+	}
+	if a.opt.Workers {
+		return usererr.Wrap(fmt.Errorf("what the model %s is must be known before questions about it are queued, and neither a worker nor a server tells: %w", a.opt.model(), err),
+			"Start a worker that reaches the model ('mllmrec worker --store …') and leave out --base-url, or name one server that has it with --base-url.")
 	}
 	if a.opt.MLLM == connect.Ollama {
 		return usererr.Wrap(fmt.Errorf("no model server answers: %w", err),

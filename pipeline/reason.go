@@ -9,6 +9,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/mllm/connect"
 	"github.com/mllmrec/mllmrec/reason"
 	"github.com/mllmrec/mllmrec/reason/offline"
 	"github.com/mllmrec/mllmrec/reason/served"
@@ -216,6 +217,9 @@ func (p *Pipeline) PreferenceWriter(ctx context.Context, ds *dataset.Dataset) (P
 	}
 	if p.Writer != "" && p.Writer != opt.MLLM {
 		opt = AuthorOptions{MLLM: p.Writer}
+	}
+	if opt.MLLM == connect.OpenAI && len(opt.BaseURLs) == 0 {
+		return nil, usererr.New("Let plain rules write it: --mllm offline.", "the workspace's preferences are by %s on the servers of workers, which cannot be asked from here", opt.model())
 	}
 	a, err := newAuthor(opt)
 	if err != nil {

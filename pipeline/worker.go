@@ -41,7 +41,7 @@ func RunWorker(ctx context.Context, opt AuthorOptions, untilEmpty bool, log *slo
 	a := &author{opt: opt, client: pool, pool: pool}
 	start := time.Now()
 	return fleet.RunWorker(ctx, opt.Store, fleet.Options{
-		Describer: modelspec.Describers(pool, opt.Timeout), Reasoner: modelspec.Reasoners(pool, opt.Timeout),
+		Describer: modelspec.Describers(pool, opt.Timeout), Reasoner: modelspec.Reasoners(pool, opt.Timeout), Servers: pool.Describe,
 		Concurrency: pool.Capacity(), Grace: -1, UntilEmpty: untilEmpty, Log: log,
 		Progress: func(r reason.Report) {
 			if observe == nil {

@@ -126,4 +126,6 @@ CREATE TABLE mllmrec.worker (
 	failed   bigint NOT NULL,
 	note     text NOT NULL -- what keeps it from working; empty if nothing does
 );
+`, `
+ALTER TABLE mllmrec.worker ADD COLUMN serves jsonb; -- what models it has; null before its servers have told
 `}

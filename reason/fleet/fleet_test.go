@@ -38,6 +38,7 @@ func TestFleet(t *testing.T) {
 		"a worker whose budget is used up stops":   budget,
 		"a worker that was silent loses its lease": lostLease,
 		"withdrawn jobs are not begun":             withdrawn,
+		"workers tell what they serve":             serves,
 		"limit":                                    limited,
 		"a long chunk is worked on in slices":      sliced,
 		"status of a database without a queue":     noQueue,

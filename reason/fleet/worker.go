@@ -17,6 +17,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"github.com/mllmrec/mllmrec/mllm"
 	"github.com/mllmrec/mllmrec/reason"
 	"github.com/mllmrec/mllmrec/reason/ledger/postgres"
 )
@@ -28,6 +29,10 @@ type Options struct {
 	// steps in it. A stage without factory is not worked on: its jobs fail.
 	Describer func(ctx context.Context, spec json.RawMessage, store reason.Store) (reason.Describer, error)
 	Reasoner  func(ctx context.Context, spec json.RawMessage, store reason.Store) (reason.Reasoner, error)
+
+	// Servers tells which models the worker has, for coordinators; see [Servers]. nil: it
+	// does not tell.
+	Servers func(context.Context) (mllm.ServerInfo, error)
 
 	Concurrency int           // questions in flight, over all chunks; 0 = 1
 	Backoff     time.Duration // as in [reason.Options]
@@ -95,6 +100,12 @@ func RunWorker(ctx context.Context, address string, opt Options) (reason.Report,
 	var keeper sync.WaitGroup
 	quit := make(chan struct{})
 	keeper.Go(func() { w.keep(apart, quit) })
+	if opt.Servers != nil {
+		asking, enough := context.WithCancel(apart)
+		defer enough()
+		keeper.Go(func() { w.publish(asking, quit) })
+		context.AfterFunc(stopping, enough)
+	}
 	<-stopping.Done()
 	end, cancel := context.WithTimeout(apart, max(opt.Grace, 30*time.Second)+30*time.Second) // a client may have a grace of its own
 	defer cancel()
