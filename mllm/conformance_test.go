@@ -167,6 +167,19 @@ func TestClientsNeverShowTheKey(t *testing.T) {
 	})
 }
 
+func TestScrubSparesWords(t *testing.T) {
+	for secret, want := range map[string]string{"EMPTY": `the EMPTY box, sk-0123456789`, "sk-0123456789": `the EMPTY box, [redacted]`} {
+		t.Setenv("MLLM_TEST_KEY", secret)
+		key, err := mllm.KeyFromEnv("MLLM_TEST_KEY")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(key.Scrub([]byte("the EMPTY box, sk-0123456789"))); got != want {
+			t.Errorf("%s: %s", secret, got)
+		}
+	}
+}
+
 func TestKeyFromEnv(t *testing.T) {
 	t.Setenv("MLLM_TEST_KEY", "a b"+secret)
 	_, err := mllm.KeyFromEnv("MLLM_TEST_KEY")

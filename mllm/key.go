@@ -61,6 +61,16 @@ func (k Key) Redact(s string) string {
 	return s
 }
 
+// Scrub does the same to an answer, which is kept, unless the key is so short that it may
+// be a word of it: servers that want no key are often given "EMPTY".
+func (k Key) Scrub(answer []byte) []byte {
+	const wordLike = 8
+	if len(k.secret) < wordLike {
+		return answer
+	}
+	return []byte(k.Redact(string(answer)))
+}
+
 // String returns a fixed mark, never the key.
 func (k Key) String() string { return redacted }
 

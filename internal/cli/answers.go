@@ -40,7 +40,7 @@ are kept, and shown too.`,
 				if g.Fold >= 0 {
 					fold = fmt.Sprintf(", blind to fold %d", g.Fold)
 				}
-				fmt.Fprintf(a.stdout, "%s%s · %s · %s · attempt %d · %d+%d tokens · %.1f s\n", g.Subject, fold, g.Status, g.Model, g.Attempt, g.PromptTokens, g.AnswerTokens, g.Seconds)
+				fmt.Fprintf(a.stdout, "%s%s · %s · %s · attempt %d · %d+%d tokens · %.1f s\n", printable(g.Subject), fold, g.Status, g.Model, g.Attempt, g.PromptTokens, g.AnswerTokens, g.Seconds)
 				if g.Error != "" {
 					fmt.Fprintf(a.stdout, "  %s: %s\n", g.Class, clip(g.Error, 300))
 				}

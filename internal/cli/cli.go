@@ -90,7 +90,7 @@ func (a *app) report(err error) int {
 		enc.Encode(map[string]any{"error": err.Error(), "hint": hint, "exit_code": code}) //nolint:errcheck // nobody is left to tell
 		return code
 	}
-	fmt.Fprintln(a.stderr, "mllmrec: "+strings.TrimSpace(err.Error()))
+	fmt.Fprintln(a.stderr, "mllmrec: "+printable(strings.TrimSpace(err.Error())))
 	if hint != "" {
 		fmt.Fprintln(a.stderr, "  "+hint)
 	}

@@ -36,7 +36,7 @@ func (a *app) observer() pipeline.Observer {
 }
 
 func (p *progress) observe(e pipeline.Event) {
-	line := e.String()
+	line := printable(e.String())
 	switch {
 	case e.Final():
 		p.clear()

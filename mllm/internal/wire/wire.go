@@ -124,7 +124,7 @@ func (c *Caller) Call(ctx context.Context, timeout time.Duration, path, model st
 	if len(data) > MaxBody {
 		return c.bad(resp, model, "the answer is larger than %d bytes", MaxBody)
 	}
-	if err := json.Unmarshal(data, out); err != nil {
+	if err := json.Unmarshal(c.key.Scrub(data), out); err != nil {
 		return c.bad(resp, model, "the answer is not the JSON expected: %v, in %s", err, data)
 	}
 	return nil
