@@ -29,11 +29,11 @@ func (p *Pipeline) DescribePrompt(ctx context.Context, opt AuthorOptions, item s
 	if err := refuseHistoryOptions(opt); err != nil {
 		return prompt.Prompt{}, err
 	}
-	ds, err := p.WS.Dataset()
+	rows, err := p.WS.Items()
 	if err != nil {
 		return prompt.Prompt{}, err
 	}
-	at := slices.IndexFunc(ds.Items, func(it dataset.Item) bool { return it.ID == item })
+	at := slices.IndexFunc(rows, func(it dataset.Item) bool { return it.ID == item })
 	if at < 0 {
 		return prompt.Prompt{}, usererr.New("Ids are those of the imported catalogue.", "unknown item %q", item)
 	}
@@ -45,7 +45,7 @@ func (p *Pipeline) DescribePrompt(ctx context.Context, opt AuthorOptions, item s
 	if err != nil {
 		return prompt.Prompt{}, err
 	}
-	source, items, err := p.openPictures(opt.Pictures, ds.Items, anyURL(ds.Items[at:at+1]))
+	source, items, err := p.openPictures(opt.Pictures, rows, anyURL(rows[at:at+1]))
 	if err != nil {
 		return prompt.Prompt{}, err
 	}

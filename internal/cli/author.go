@@ -22,27 +22,48 @@ type authorFlags struct {
 // flag for the MLLM's, which elsewhere may mean the recommender's.
 func addAuthorFlags(cmd *cobra.Command, model string) *authorFlags {
 	f := &authorFlags{}
+	f.addPrompting(cmd, model)
+	f.addContext(cmd)
+	f.addSampling(cmd)
+	f.addServers(cmd)
+	f.addSharing(cmd)
+	return f
+}
+
+// addPrompting defines what decides the words that are sent.
+func (f *authorFlags) addPrompting(cmd *cobra.Command, model string) {
 	o, flags := &f.opt, cmd.Flags()
 	flags.StringVar(&o.MLLM, "mllm", "ollama", "who writes: ollama, openai (any OpenAI-compatible server), or offline (pixels measured, preferences extracted, no model)")
 	flags.StringArrayVar(&f.models, model, nil, "the multimodal model (ollama: gemma3:27b unless given)")
-	f.addServers(cmd)
-	f.addSharing(cmd)
 	flags.StringArrayVar(&f.prompts, "prompts", nil, "prompt template, or folder of them, to use in place of the built-in ones ('mllmrec prompt templates' writes those)")
 	flags.IntVar(&o.Words, "words", 0, "word limit of an answer (default 100)")
+	flags.IntVar(&o.MaxTokens, "max-tokens", 0, "longest answer (default: 5 for each word of the limit)")
+}
+
+func (f *authorFlags) addContext(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&f.opt.NumCtx, "num-ctx", 0, "context window to ask of Ollama (default: by each prompt's length)")
+}
+
+// addSampling defines how answers are drawn and which are good.
+func (f *authorFlags) addSampling(cmd *cobra.Command) {
+	o, flags := &f.opt, cmd.Flags()
 	flags.StringVar(&o.Script, "script", "", "writing system that answers must be in: Latin, Cyrillic, Han, Japanese, …")
 	flags.Float64Var(&o.Temperature, "temperature", 0, "of the model; 0 = greedy")
 	flags.Int64Var(&o.Seed, "model-seed", 0, "of the model's sampling")
-	flags.IntVar(&o.MaxTokens, "max-tokens", 0, "longest answer (default: 5 for each word of the limit)")
-	flags.IntVar(&o.NumCtx, "num-ctx", 0, "context window to ask of Ollama (default: by each prompt's length)")
-	return f
+}
+
+// addAddress defines how servers are reached.
+func (f *authorFlags) addAddress(cmd *cobra.Command) {
+	o, flags := &f.opt, cmd.Flags()
+	flags.StringArrayVar(&o.BaseURLs, "base-url", nil, "where the server is (ollama: http://localhost:11434); again for more servers, with settings of each behind a #: http://gpu1:11434#weight=2&concurrency=8")
+	flags.StringVar(&o.KeyEnv, "api-key-env", "", "environment variable that holds the server's key (openai: OPENAI_API_KEY, if it is set)")
 }
 
 // addServers defines how servers are reached and what is asked of them at most: nothing
 // of it has a part in what they answer.
 func (f *authorFlags) addServers(cmd *cobra.Command) {
+	f.addAddress(cmd)
 	o, flags := &f.opt, cmd.Flags()
-	flags.StringArrayVar(&o.BaseURLs, "base-url", nil, "where the server is (ollama: http://localhost:11434); again for more servers, with settings of each behind a #: http://gpu1:11434#weight=2&concurrency=8")
-	flags.StringVar(&o.KeyEnv, "api-key-env", "", "environment variable that holds the server's key (openai: OPENAI_API_KEY, if it is set)")
 	flags.IntVar(&o.Concurrency, "concurrency", 0, "requests in flight, a server (default 4; offline: pictures measured at a time, 8)")
 	flags.Float64Var(&o.RPM, "rpm", 0, "most requests a minute, a server")
 	flags.Float64Var(&o.TPM, "tpm", 0, "most tokens a minute, a server")
@@ -55,10 +76,14 @@ func (f *authorFlags) addServers(cmd *cobra.Command) {
 
 // addSharing defines where answers are kept and who asks.
 func (f *authorFlags) addSharing(cmd *cobra.Command) {
+	f.addStore(cmd)
 	o, flags := &f.opt, cmd.Flags()
 	flags.IntVar(&o.Attempts, "attempts", 0, "how often a question is asked whose answer is no good, before it is quarantined (default 3)")
-	flags.StringVar(&o.Store, "store", "", "postgres:// address of a ledger shared by many machines (default: generations.db in the workspace)")
 	flags.BoolVar(&o.Workers, "workers", false, "with --store postgres://…: let 'mllmrec worker' processes ask, and wait for them")
+}
+
+func (f *authorFlags) addStore(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.opt.Store, "store", "", "postgres:// address of a ledger shared by many machines (default: generations.db in the workspace)")
 }
 
 func (f *authorFlags) addLimit(cmd *cobra.Command) {

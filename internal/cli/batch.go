@@ -37,7 +37,10 @@ are left to 'mllmrec reason'.`,
   mllmrec batch import shop.ws done.jsonl`,
 		Args: cobra.ExactArgs(1),
 	}
-	author := addAuthorFlags(cmd, "model")
+	author := &authorFlags{}
+	author.addPrompting(cmd, "model")
+	author.addSampling(cmd)
+	author.addStore(cmd)
 	author.addPictures(cmd)
 	author.addHistories(cmd)
 	author.addLimit(cmd)

@@ -36,14 +36,21 @@ hash of the picture. No server is needed; where one answers, its model's window 
 16384 tokens.`,
 		Args: cobra.ExactArgs(1),
 	}
-	author := addAuthorFlags(cmd, "model")
+	author := &authorFlags{}
+	author.addPrompting(cmd, "model")
+	author.addContext(cmd)
+	author.addAddress(cmd)
 	author.addPictures(cmd)
 	author.addHistories(cmd)
-	pref := preferenceFlags(cmd)
+	pref := &pipeline.PreferenceOptions{}
+	addHistoryFlag(cmd, pref)
 	cmd.Flags().StringVar(&item, "item", "", "id of an item: its description prompt")
 	cmd.Flags().StringVar(&user, "user", "", "id of a user: the preference prompt")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := exactlyOne(cmd, "item", "user"); err != nil {
+			return err
+		}
+		if err := onlyWithEffect(cmd); err != nil {
 			return err
 		}
 		opt, err := author.options()
@@ -71,6 +78,20 @@ hash of the picture. No server is needed; where one answers, its model's window 
 		return a.showHistory(shown)
 	}
 	return cmd
+}
+
+// onlyWithEffect refuses what has no part in the prompt that is shown.
+func onlyWithEffect(cmd *cobra.Command) error {
+	with, without := "--user", []string{"image-dir", "allow-private-images", "image-timeout", "image-long-side"}
+	if cmd.Flags().Changed("item") {
+		with, without = "--item", []string{"history", "window", "long-history", "latest", "num-ctx", "max-tokens", "base-url", "api-key-env"}
+	}
+	for _, name := range without {
+		if cmd.Flags().Changed(name) {
+			return usererr.New("Leave it out.", "--%s has no effect with %s", name, with)
+		}
+	}
+	return nil
 }
 
 func (a *app) showHistory(p pipeline.HistoryPrompt) error {

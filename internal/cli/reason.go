@@ -11,10 +11,14 @@ import (
 // preferenceFlags says from what preferences are written.
 func preferenceFlags(cmd *cobra.Command) *pipeline.PreferenceOptions {
 	opt := &pipeline.PreferenceOptions{}
-	cmd.Flags().StringVar(&opt.History, "history", string(dataset.ScopeTrain), "train, or all: the published code's protocol, which shows validation and test items; everything made from it is marked leaky")
+	addHistoryFlag(cmd, opt)
 	cmd.Flags().IntVar(&opt.Folds, "folds", 0, "cross-fitting: write K further texts a user, each blind to one part of the train items (0: none, the paper's way)")
 	cmd.Flags().IntVar(&opt.FoldsFor, "folds-for", 0, "cross-fitting for users with at least so many train items only")
 	return opt
+}
+
+func addHistoryFlag(cmd *cobra.Command, opt *pipeline.PreferenceOptions) {
+	cmd.Flags().StringVar(&opt.History, "history", string(dataset.ScopeTrain), "train, or all: the published code's protocol, which shows validation and test items; everything made from it is marked leaky")
 }
 
 func (a *app) reasonCmd() *cobra.Command {
