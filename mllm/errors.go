@@ -102,6 +102,9 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Is makes a cancelled request the same as a cancelled context.
+func (e *Error) Is(target error) bool { return target == context.Canceled && e.Class == Cancelled }
+
 // ClassOf returns the class of the first *Error in err's chain. A bare context error is
 // Cancelled or Timeout; any other unclassified error, and nil, have the empty class.
 func ClassOf(err error) Class {

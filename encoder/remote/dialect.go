@@ -44,12 +44,12 @@ func embedOpenAI(ctx context.Context, c *Client, inputs []string) ([]vector, err
 			Embedding vector `json:"embedding"`
 		} `json:"data"`
 	}
-	if err := c.call.post(ctx, "/embeddings", in, &out); err != nil {
+	if err := c.post(ctx, "/embeddings", in, &out); err != nil {
 		return nil, err
 	}
 	// The order is told by the indices, not by the places.
 	if len(out.Data) != len(inputs) {
-		return nil, c.call.fail(mllm.BadResponse, "%d vectors came for %d texts", len(out.Data), len(inputs))
+		return nil, c.fail(mllm.BadResponse, "%d vectors came for %d texts", len(out.Data), len(inputs))
 	}
 	vectors := make([]vector, len(inputs))
 	for place, d := range out.Data {
@@ -58,7 +58,7 @@ func embedOpenAI(ctx context.Context, c *Client, inputs []string) ([]vector, err
 			i = *d.Index
 		}
 		if i < 0 || i >= len(vectors) || vectors[i] != nil {
-			return nil, c.call.fail(mllm.BadResponse, "the answer numbers its vectors wrongly: %d", i)
+			return nil, c.fail(mllm.BadResponse, "the answer numbers its vectors wrongly: %d", i)
 		}
 		vectors[i] = d.Embedding
 	}
@@ -75,11 +75,11 @@ func embedOllama(ctx context.Context, c *Client, inputs []string) ([]vector, err
 		Embeddings []vector `json:"embeddings"`
 		Error      string   `json:"error"`
 	}
-	if err := c.call.post(ctx, "/api/embed", in, &out); err != nil {
+	if err := c.post(ctx, "/api/embed", in, &out); err != nil {
 		return nil, err
 	}
 	if out.Error != "" {
-		return nil, c.call.fail(mllm.Server, "%s", out.Error)
+		return nil, c.fail(mllm.Server, "%s", out.Error)
 	}
 	return out.Embeddings, nil
 }
@@ -89,7 +89,7 @@ func describeOllama(ctx context.Context, c *Client) (string, error) {
 	var out struct {
 		Models []struct{ Name, Model, Digest string } `json:"models"`
 	}
-	if err := c.call.get(ctx, "/api/tags", &out); err != nil {
+	if err := c.get(ctx, "/api/tags", &out); err != nil {
 		return "", err
 	}
 	want := c.cfg.Model
@@ -103,7 +103,7 @@ func describeOllama(ctx context.Context, c *Client) (string, error) {
 		}
 		names = append(names, m.Name)
 	}
-	return "", c.call.missing("the server has no model %s; it has: %s", want, strings.Join(names, ", "))
+	return "", c.missing("the server has no model %s; it has: %s", want, strings.Join(names, ", "))
 }
 
 func embedTEI(ctx context.Context, c *Client, inputs []string) ([]vector, error) {
@@ -113,7 +113,7 @@ func embedTEI(ctx context.Context, c *Client, inputs []string) ([]vector, error)
 		Truncate  bool     `json:"truncate"`
 	}{inputs, true, c.cfg.Truncate}
 	var out []vector
-	return out, c.call.post(ctx, "/embed", in, &out)
+	return out, c.post(ctx, "/embed", in, &out)
 }
 
 // describeTEI asks which model is served and how many texts a request may have.
@@ -123,11 +123,11 @@ func describeTEI(ctx context.Context, c *Client) (string, error) {
 		SHA      string `json:"model_sha"`
 		MaxBatch int    `json:"max_client_batch_size"`
 	}
-	if err := c.call.get(ctx, "/info", &out); err != nil {
+	if err := c.get(ctx, "/info", &out); err != nil {
 		return "", err
 	}
 	if c.cfg.Model != "" && out.Model != c.cfg.Model {
-		return "", c.call.missing("the server serves %s, not %s", out.Model, c.cfg.Model)
+		return "", c.missing("the server serves %s, not %s", out.Model, c.cfg.Model)
 	}
 	c.cfg.Model = out.Model
 	if out.MaxBatch > 0 {

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +23,7 @@ import (
 	"github.com/mllmrec/mllmrec/encoder"
 	"github.com/mllmrec/mllmrec/internal/tensor"
 	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/internal/wire"
 	"github.com/mllmrec/mllmrec/mllm"
 )
 
@@ -62,7 +62,7 @@ var _ encoder.Encoder = (*Client)(nil)
 type Client struct {
 	cfg     Config
 	kind    dialect
-	call    caller
+	wire    *wire.Caller
 	limiter *rate.Limiter
 	dim     int
 	id      string
@@ -89,9 +89,9 @@ func Open(ctx context.Context, kind string, cfg Config) (*Client, error) {
 	c.dim = len(probe[0])
 	if cfg.Dimensions > 0 && c.dim != cfg.Dimensions {
 		return nil, usererr.New("leave the number of dimensions out, or choose a model that can shorten its vectors",
-			"%s: %d dimensions asked for, %d came", c.call.endpoint, cfg.Dimensions, c.dim)
+			"%s: %d dimensions asked for, %d came", c.wire.Endpoint(), cfg.Dimensions, c.dim)
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%d\n%t\n%q", kind, c.call.endpoint, c.cfg.Model, digest, c.dim, cfg.Truncate, cfg.Prefix))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%d\n%t\n%q", kind, c.wire.Endpoint(), c.cfg.Model, digest, c.dim, cfg.Truncate, cfg.Prefix))
 	c.id = fmt.Sprintf("%s/1 %s sha256:%x", kind, c.cfg.Model, sum)
 	return c, nil
 }
@@ -113,10 +113,11 @@ func newClient(kind string, cfg Config) (*Client, error) {
 	if cfg.Dimensions < 0 || cfg.Batch < 0 || cfg.Concurrency < 0 || cfg.RequestsPerMinute < 0 || cfg.Timeout < 0 || cfg.Backoff < 0 {
 		return nil, usererr.New("", "a negative number in the settings of the embedding server")
 	}
-	base, err := checkURL(cfg.BaseURL)
+	w, err := wire.New(cfg.BaseURL, cfg.Key, cfg.Transport)
 	if err != nil {
 		return nil, err
 	}
+	w.MaxBody = maxAnswer
 	orDefault(&cfg.Batch, defaultBatch)
 	orDefault(&cfg.Concurrency, defaultConcurrency)
 	orDefault(&cfg.Retries, defaultRetries)
@@ -126,27 +127,13 @@ func newClient(kind string, cfg Config) (*Client, error) {
 	if cfg.RequestsPerMinute > 0 {
 		limit = rate.Limit(cfg.RequestsPerMinute / 60)
 	}
-	return &Client{cfg: cfg, kind: d, call: newCaller(base, cfg), limiter: rate.NewLimiter(limit, 1)}, nil
+	return &Client{cfg: cfg, kind: d, wire: w, limiter: rate.NewLimiter(limit, 1)}, nil
 }
 
 func orDefault[T int | time.Duration](v *T, def T) {
 	if *v == 0 {
 		*v = def
 	}
-}
-
-func checkURL(s string) (string, error) {
-	u, err := url.Parse(strings.TrimSpace(s))
-	const hint = "write it like http://localhost:8080, and put a key into the environment"
-	switch {
-	case err != nil: // the parser's message would repeat a password
-		return "", usererr.New(hint, "the base URL is not a URL")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "", usererr.New(hint, "the base URL must not carry a password, a query or a fragment")
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return "", usererr.New(hint, "base URL %q: it must be http or https with a host", s)
-	}
-	return strings.TrimRight(u.String(), "/"), nil
 }
 
 // Dim returns the length of a vector.
@@ -206,7 +193,7 @@ func (c *Client) batch(ctx context.Context, texts []string, lo, hi int, out *ten
 	}
 	for i, v := range vectors {
 		if len(v) != c.dim {
-			return c.call.fail(mllm.BadResponse, "text %d has a vector of %d numbers, others of %d", lo+i, len(v), c.dim)
+			return c.fail(mllm.BadResponse, "text %d has a vector of %d numbers, others of %d", lo+i, len(v), c.dim)
 		}
 		copy(out.Row(lo+i), v)
 	}
@@ -229,11 +216,11 @@ func (c *Client) send(ctx context.Context, inputs []string) ([]vector, error) {
 
 func (c *Client) check(vectors []vector, want int) error {
 	if len(vectors) != want {
-		return c.call.fail(mllm.BadResponse, "%d vectors came for %d texts", len(vectors), want)
+		return c.fail(mllm.BadResponse, "%d vectors came for %d texts", len(vectors), want)
 	}
 	for i, v := range vectors {
 		if len(v) == 0 || len(v) != len(vectors[0]) {
-			return c.call.fail(mllm.BadResponse, "vector %d has %d numbers, the first %d", i, len(v), len(vectors[0]))
+			return c.fail(mllm.BadResponse, "vector %d has %d numbers, the first %d", i, len(v), len(vectors[0]))
 		}
 	}
 	return nil

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -269,5 +272,21 @@ func TestCostLimitKnowsWhatPicturesTake(t *testing.T) {
 	}
 	if cost := float64(server.Total()*each) * 10 / 1e6; cost > limit || server.Total() < 2 {
 		t.Errorf("%d requests were sent: at least %.2f EUR, the limit was %.2f", server.Total(), cost, limit)
+	}
+}
+
+// TestInterruptWhileConnecting stops a run that waits for a server to name its models.
+func TestInterruptWhileConnecting(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		stop()
+		<-r.Context().Done()
+	}))
+	t.Cleanup(server.Close)
+	ws := shopOfUsers(t, t.TempDir(), 2)
+	var out strings.Builder
+	if code := run(ctx, []string{"reason", ws, "--base-url", server.URL}, &out, &out); code != exitInterrupted || !strings.Contains(out.String(), "goes on") {
+		t.Errorf("exit %d: %s", code, out.String())
 	}
 }

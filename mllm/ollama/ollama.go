@@ -14,8 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mllmrec/mllmrec/internal/wire"
 	"github.com/mllmrec/mllmrec/mllm"
-	"github.com/mllmrec/mllmrec/mllm/internal/wire"
 )
 
 // Defaults of the paper and of the server.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mllmrec/mllmrec/internal/wire"
 	"github.com/mllmrec/mllmrec/mllm"
-	"github.com/mllmrec/mllmrec/mllm/internal/wire"
 )
 
 type completion struct {

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/internal/wire"
 	"github.com/mllmrec/mllmrec/mllm"
-	"github.com/mllmrec/mllmrec/mllm/internal/wire"
 )
 
 // DefaultTimeout bounds one attempt unless the request says otherwise.

@@ -18,13 +18,18 @@ import (
 	"github.com/mllmrec/mllmrec/mllm"
 )
 
-// MaxBody bounds the answer that is read from a server, in bytes. The longest honest
-// answer is a few thousand tokens; listings of models stay below too.
+// MaxBody bounds the answer that is read from a server, in bytes, unless Caller.MaxBody
+// says otherwise. The longest honest answer of a language model is a few thousand tokens;
+// listings of models stay below too.
 const MaxBody = 4 << 20
+
+// quoted is how much of an answer that is no JSON is looked at to quote from.
+const quoted = 64 << 10
 
 // Caller reaches one server.
 type Caller struct {
-	base     *url.URL
+	MaxBody int64 // bytes of one answer
+
 	endpoint string
 	key      mllm.Key
 	http     *http.Client
@@ -57,7 +62,7 @@ func New(baseURL string, key mllm.Key, transport http.RoundTripper) (*Caller, er
 		transport = t
 	}
 	return &Caller{
-		base:     u,
+		MaxBody:  MaxBody,
 		endpoint: u.String(),
 		key:      key,
 		http: &http.Client{
@@ -114,18 +119,18 @@ func (c *Caller) Call(ctx context.Context, timeout time.Duration, path, model st
 		return c.broken(ctx, attempt, model, 0, "no answer", err)
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
+	data, err := io.ReadAll(io.LimitReader(resp.Body, c.MaxBody+1))
 	if resp.StatusCode != http.StatusOK {
 		return c.status(resp, data, model)
 	}
 	if err != nil {
 		return c.broken(ctx, attempt, model, resp.StatusCode, fmt.Sprintf("the answer broke off after %d bytes", len(data)), err)
 	}
-	if len(data) > MaxBody {
-		return c.bad(resp, model, "the answer is larger than %d bytes", MaxBody)
+	if int64(len(data)) > c.MaxBody {
+		return c.bad(resp, model, "the answer is larger than %d bytes", c.MaxBody)
 	}
 	if err := json.Unmarshal(c.key.Scrub(data), out); err != nil {
-		return c.bad(resp, model, "the answer is not the JSON expected: %v, in %s", err, data)
+		return c.bad(resp, model, "the answer is not the JSON expected: %v, in %s", err, data[:min(len(data), quoted)])
 	}
 	return nil
 }
