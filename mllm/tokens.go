@@ -4,6 +4,7 @@ import (
 	"math"
 	"sync"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Token counts are not knowable without the model's tokenizer, which servers do not
@@ -23,20 +24,35 @@ const wrapperTokens = 32
 func EstimateTokens(text string) int {
 	var n float64
 	for _, r := range text {
-		switch {
-		case r == ' ':
-			n += 0.05 // usually part of the next word's token
-		case unicode.IsDigit(r), isCJK(r):
-			n++
-		case r < 0x250 && unicode.IsLetter(r):
-			n += 0.25
-		case unicode.IsLetter(r), unicode.IsMark(r):
-			n += 0.5
-		default:
-			n++
+		if r < utf8.RuneSelf {
+			n += asciiTokens[r]
+		} else {
+			n += runeTokens(r)
 		}
 	}
 	return int(math.Ceil(n))
+}
+
+// asciiTokens is runeTokens of most of what is counted: several times for each request.
+var asciiTokens = func() (t [utf8.RuneSelf]float64) {
+	for r := range t {
+		t[r] = runeTokens(rune(r))
+	}
+	return t
+}()
+
+func runeTokens(r rune) float64 {
+	switch {
+	case r == ' ':
+		return 0.05 // usually part of the next word's token
+	case unicode.IsDigit(r), isCJK(r):
+		return 1
+	case r < 0x250 && unicode.IsLetter(r):
+		return 0.25
+	case unicode.IsLetter(r), unicode.IsMark(r):
+		return 0.5
+	}
+	return 1
 }
 
 // FloorTokens returns a count that the tokens of text do not fall below: tokenizers do

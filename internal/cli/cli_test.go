@@ -9,8 +9,9 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"mllmrec":   func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
-		"run-batch": func() { os.Exit(runBatch(os.Args[1], os.Args[2], os.Args[3])) },
+		"mllmrec":     func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
+		"slow-server": func() { os.Exit(runSlowServer(os.Args[1])) },
+		"run-batch":   func() { os.Exit(runBatch(os.Args[1], os.Args[2], os.Args[3])) },
 	})
 }
 
