@@ -279,7 +279,7 @@ func TestPicturesOfStrangers(t *testing.T) {
 	}
 	ws := shopOfThings(t, things)
 	server := mllmtest.New(t, mllmtest.Options{})
-	args := []string{"describe", ws, "--base-url", server.URL, "--image-dir", folder, "--allow-private-images", "--image-timeout", "1s", "--json"}
+	args := []string{"describe", ws, "--base-url", server.URL, "--image-dir", folder, "--allow-private-images", "--image-timeout", "2s", "--json"}
 	code, out, errs := call(t, args...)
 	if code != exitOK {
 		t.Fatalf("exit %d: %s", code, errs)

@@ -79,9 +79,9 @@ func TestOneServerFailsTheOtherGoesOn(t *testing.T) {
 
 // TestServerDiesInTheMiddle takes one of two servers away while it is busy.
 func TestServerDiesInTheMiddle(t *testing.T) {
-	const users = 300
-	stays := mllmtest.New(t, mllmtest.Options{Delay: 5 * time.Millisecond})
-	dies := mllmtest.New(t, mllmtest.Options{Delay: 5 * time.Millisecond})
+	const users = 600
+	stays := mllmtest.New(t, mllmtest.Options{Delay: 20 * time.Millisecond})
+	dies := mllmtest.New(t, mllmtest.Options{Delay: 20 * time.Millisecond})
 	go func() {
 		for dies.Total() < 40 && t.Context().Err() == nil {
 			time.Sleep(time.Millisecond)
@@ -155,10 +155,11 @@ func TestRatesAndHours(t *testing.T) {
 	const users = 30
 	for _, limit := range [][]string{{"--rpm", "0.01"}, {"--tpm", "0.01"}} {
 		t.Run(limit[0], func(t *testing.T) {
+			t.Parallel() // the time must be enough for a busy machine to send one request
 			server := mllmtest.New(t, mllmtest.Options{})
 			ws := shopOfUsers(t, t.TempDir(), users)
 			args := []string{"reason", ws, "--base-url", server.URL}
-			code, _, errs := call(t, append(append(args, "--max-hours", "0.0003"), limit...)...)
+			code, _, errs := call(t, append(append(args, "--max-hours", "0.001"), limit...)...)
 			if code != exitUser || !strings.Contains(errs, "time limit") || !strings.Contains(errs, "run the same command again") {
 				t.Errorf("exit %d: %s", code, errs)
 			}
