@@ -20,6 +20,10 @@ import (
 // batchRows is how many rows are converted at a time.
 const batchRows = 1024
 
+// groupRows is how many rows make a row group. The library holds a group in memory,
+// compressed, until it is whole.
+const groupRows = 32 * batchRows
+
 // Write writes rows to a parquet file (zstd), atomically. The columns are T's fields,
 // named by their parquet tags. Equal rows give equal bytes.
 func Write[T any](path string, rows iter.Seq[T]) error {
@@ -35,7 +39,7 @@ func Write[T any](path string, rows iter.Seq[T]) error {
 // WriteAll is [Write] for rows that may fail to come: then nothing is written.
 func WriteAll[T any](path string, rows iter.Seq2[T, error]) error {
 	return atomicfile.Write(path, func(w io.Writer) error {
-		p := parquet.NewGenericWriter[T](w, parquet.Compression(&parquet.Zstd), parquet.CreatedBy("mllmrec", "1", ""))
+		p := parquet.NewGenericWriter[T](w, parquet.Compression(&parquet.Zstd), parquet.MaxRowsPerRowGroup(groupRows), parquet.CreatedBy("mllmrec", "1", ""))
 		batch := make([]T, 0, batchRows)
 		for row, err := range rows {
 			if err != nil {
