@@ -37,6 +37,7 @@ func TestFleet(t *testing.T) {
 		"a model that is away costs no attempt":    away,
 		"a worker whose budget is used up stops":   budget,
 		"a worker that was silent loses its lease": lostLease,
+		"who took a lost chunk dies, too":          lostTwice,
 		"withdrawn jobs are not begun":             withdrawn,
 		"workers tell what they serve":             serves,
 		"limit":                                    limited,
@@ -323,6 +324,8 @@ func lostLease(t *testing.T, address string) {
 		done <- err
 	}()
 	until(t, func() bool { return m.askedBy("silent") > 0 })
+	execute(t, f, `INSERT INTO mllmrec.worker (id, host, pid, lease, jobs, answered, failed, note)
+		SELECT 'another', 'elsewhere', 1, interval '1 hour', array_agg(id), 0, 0, '' FROM mllmrec.river_job WHERE state = 'running'`)
 	execute(t, f, "UPDATE mllmrec.river_job SET attempt = attempt + 1, attempted_by = array_append(attempted_by, 'another') WHERE state = 'running'")
 	time.Sleep(time.Second)
 	asked := m.askedBy("silent")
@@ -336,6 +339,31 @@ func lostLease(t *testing.T, address string) {
 	execute(t, f, "UPDATE mllmrec.river_job SET state = 'available' WHERE state = 'running'")
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// The worker that lost a chunk does not speak for the one that took it and died.
+func lostTwice(t *testing.T, address string) {
+	d, catalogue := shop(16)
+	m := newModel(t)
+	m.delay = func(asking) time.Duration { return 200 * time.Millisecond }
+	c := &caller{URL: m.URL, Model: "m"}
+	f := openFleet(t, address)
+	startWorker(t, address, shortLease(workerOptions("silent"), time.Second))
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec()})
+		done <- err
+	}()
+	until(t, func() bool { return m.askedBy("silent") > 0 })
+	execute(t, f, "UPDATE mllmrec.river_job SET attempt = attempt + 1, attempted_by = array_append(attempted_by, 'dead') WHERE state = 'running'")
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Errorf("nobody takes the chunk of the dead: %+v", status(t, f))
 	}
 }
 

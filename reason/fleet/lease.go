@@ -12,15 +12,22 @@ import (
 	"github.com/mllmrec/mllmrec/mllm"
 )
 
+// hold names a lease: a worker may take a job again that it has lost, while the end of
+// the first hold is still awaited.
+type hold struct {
+	job     int64
+	attempt int32
+}
+
 // lease is a worker's hold on a chunk. It lasts as long as the worker's heartbeat names
 // the job.
 type lease struct {
-	job     int64
-	attempt int
-	cancel  context.CancelCauseFunc
-	undo    func() bool
-	ended   time.Time     // zero while worked on
-	over    chan struct{} // closed when the job, lost, is no longer running elsewhere
+	hold
+	lost   bool // another took the job; it is no longer named
+	cancel context.CancelCauseFunc
+	undo   func() bool
+	ended  time.Time     // zero while worked on
+	over   chan struct{} // closed when the job, lost, is no longer running elsewhere
 }
 
 // errLost ends the work on a chunk that another worker has taken: this one was silent
@@ -30,11 +37,11 @@ var errLost = errors.New("the lease was lost")
 // take begins a lease. The context ends when the worker is stopped, too.
 func (w *worker) take(ctx context.Context, job int64, attempt int) (context.Context, *lease) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	l := &lease{job: job, attempt: attempt, cancel: cancel, over: make(chan struct{})}
+	l := &lease{hold: hold{job, int32(attempt)}, cancel: cancel, over: make(chan struct{})}
 	l.undo = context.AfterFunc(w.stopping, func() { cancel(context.Cause(w.stopping)) })
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.leases[job] = l
+	w.leases[l.hold] = l
 	return ctx, l
 }
 
@@ -86,17 +93,21 @@ func (w *worker) keep(ctx context.Context, quit <-chan struct{}) {
 func (w *worker) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, max(w.opt.Lease, 2*time.Second))
 	defer cancel()
-	jobs, attempts := w.held()
+	holds, named := w.held()
+	jobs, attempts := make([]int64, len(holds)), make([]int32, len(holds))
+	for i, h := range holds {
+		jobs[i], attempts[i] = h.job, h.attempt
+	}
 	w.mu.Lock()
 	answered, failed, note := w.sum.Answered, w.sum.Quarantined, w.note
 	w.mu.Unlock()
 	var b pgx.Batch
 	b.Queue(`INSERT INTO mllmrec.worker (id, host, pid, lease, jobs, answered, failed, note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (id) DO UPDATE SET seen = now(), jobs = excluded.jobs, answered = excluded.answered, failed = excluded.failed, note = excluded.note`,
-		w.id, w.host, os.Getpid(), w.opt.Lease, jobs, answered, failed, note)
+		w.id, w.host, os.Getpid(), w.opt.Lease, named, answered, failed, note)
 	// A job that is not running any more was booked as ended; one that runs at another
 	// attempt was lost.
-	b.Queue(`SELECT held.job, j.state = 'running' FROM unnest($1::bigint[], $2::int[]) AS held (job, attempt)
+	b.Queue(`SELECT held.job, held.attempt, j.state = 'running' FROM unnest($1::bigint[], $2::int[]) AS held (job, attempt)
 		JOIN mllmrec.river_job j ON j.id = held.job WHERE j.state <> 'running' OR j.attempt <> held.attempt`, jobs, attempts)
 	results := w.store.Pool().SendBatch(ctx, &b)
 	defer results.Close()
@@ -107,10 +118,10 @@ func (w *worker) beat(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("send heartbeat: %w", err)
 	}
-	var job int64
+	var h hold
 	var elsewhere bool
-	_, err = pgx.ForEachRow(rows, []any{&job, &elsewhere}, func() error {
-		w.gone(job, elsewhere)
+	_, err = pgx.ForEachRow(rows, []any{&h.job, &h.attempt, &elsewhere}, func() error {
+		w.gone(h, elsewhere)
 		return nil
 	})
 	if err != nil {
@@ -119,32 +130,39 @@ func (w *worker) beat(ctx context.Context) error {
 	return nil
 }
 
-// held lists the leases, and forgets those that ended a lease ago: if their end was not
-// booked by then, it never will be, and the chunk is to be taken once more.
-func (w *worker) held() (jobs []int64, attempts []int32) {
+// held lists the leases, and the jobs of those that are not lost. It forgets leases that
+// ended a lease ago: if their end was not booked by then, it never will be, and the chunk
+// is to be taken once more. A lost one is not named, or a job whose new worker dies would
+// seem to be in good hands.
+func (w *worker) held() (holds []hold, named []int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	jobs, attempts = []int64{}, []int32{}
-	for id, l := range w.leases {
+	named = []int64{}
+	for h, l := range w.leases {
 		if !l.ended.IsZero() && time.Since(l.ended) > w.opt.Lease {
-			delete(w.leases, id)
+			delete(w.leases, h)
 			continue
 		}
-		jobs, attempts = append(jobs, id), append(attempts, int32(l.attempt))
+		holds = append(holds, h)
+		if !l.lost {
+			named = append(named, h.job)
+		}
 	}
-	return jobs, attempts
+	return holds, named
 }
 
-// gone deals with a lease whose job is not this worker's any more.
-func (w *worker) gone(job int64, elsewhere bool) {
+// gone deals with a lease whose job is not held any more: it runs elsewhere, under this
+// worker's next hold on it perhaps, or not at all.
+func (w *worker) gone(h hold, elsewhere bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	l := w.leases[job]
+	l := w.leases[h]
 	switch {
 	case l == nil:
 	case !l.ended.IsZero():
-		delete(w.leases, job)
+		delete(w.leases, h)
 	default:
+		l.lost = true
 		l.cancel(errLost)
 		if !elsewhere {
 			select {

@@ -143,7 +143,7 @@ type worker struct {
 	stop     context.CancelCauseFunc
 
 	mu      sync.Mutex
-	leases  map[int64]*lease
+	leases  map[hold]*lease
 	writers map[string]*factory
 	sum     reason.Report
 	note    string
@@ -160,7 +160,7 @@ func newWorker(store *postgres.Store, opt Options) *worker {
 	return &worker{
 		id: fmt.Sprintf("%.60s-%d-%s", host, os.Getpid(), hex.EncodeToString(tag[:])), host: host,
 		store: store, opt: opt, log: opt.Log, tokens: make(chan struct{}, opt.Concurrency),
-		leases: map[int64]*lease{}, writers: map[string]*factory{},
+		leases: map[hold]*lease{}, writers: map[string]*factory{},
 		sum: reason.Report{Classes: map[string]int{}, Failures: []reason.Failure{}},
 	}
 }
