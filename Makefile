@@ -21,7 +21,7 @@ test-data: ## tests on real data: make test-data MLLMREC_DATA_DIR=...
 test-ollama: ## build a real Ollama server from its Go module and talk to it (needs cgo; minutes)
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	CGO_ENABLED=1 GOBIN="$$tmp" $(GO) install github.com/ollama/ollama@$(OLLAMA_VERSION) && \
-	MLLMREC_OLLAMA_BIN="$$tmp/ollama" $(GO) test -count=1 -run RealOllama -v ./mllm/ollama
+	MLLMREC_OLLAMA_BIN="$$tmp/ollama" $(GO) test -count=1 -run RealOllama -v ./mllm/ollama ./internal/cli
 
 race: ## all tests under the race detector (needs cgo)
 	CGO_ENABLED=1 $(GO) test -race -short ./...

@@ -15,28 +15,28 @@ const (
 // with everything that determined it. Tokens, seconds and attempts count all tries so
 // far, the failed ones included.
 type Generation struct {
-	Key          string // SHA-256, hex, of all that determines the answer; see [DescribeKey], [ReasonKey]
-	Stage        string // StageDescribe or StageReason
-	Subject      string // item id or user id
-	Fold         int    // FullFold, or the fold left out; FullFold for pictures
-	Model        string
-	ModelDigest  string
-	Params       string // canonical JSON
-	PromptHash   string
-	ImageHash    string
-	SplitHash    string  // of the split that the history was cut from
-	Scope        string  // "train" or "all"
-	Sources      []int32 // ids of the interactions shown
-	Text         string
-	Status       string // StatusOK or StatusQuarantined
-	Class        string // of the last failure; empty if ok
-	Error        string // the last failure; empty if ok
-	Finish       string // why the model stopped
-	PromptTokens int
-	AnswerTokens int
-	Seconds      float64
-	Attempt      int // requests sent so far
-	Created      time.Time
+	Key          string    `json:"key"`     // SHA-256, hex, of all that determines the answer; see [DescribeKey], [ReasonKey]
+	Stage        string    `json:"stage"`   // StageDescribe or StageReason
+	Subject      string    `json:"subject"` // item id or user id
+	Fold         int       `json:"fold"`    // FullFold, or the fold left out; FullFold for pictures
+	Model        string    `json:"model"`
+	ModelDigest  string    `json:"model_digest"`
+	Params       string    `json:"params"` // canonical JSON
+	PromptHash   string    `json:"prompt_hash"`
+	ImageHash    string    `json:"image_hash"`
+	SplitHash    string    `json:"split_hash"` // of the split that the history was cut from
+	Scope        string    `json:"scope"`      // "train" or "all"
+	Sources      []int32   `json:"sources"`    // ids of the interactions shown
+	Text         string    `json:"text"`
+	Status       string    `json:"status"` // StatusOK or StatusQuarantined
+	Class        string    `json:"class"`  // of the last failure; empty if ok
+	Error        string    `json:"error"`  // the last failure; empty if ok
+	Finish       string    `json:"finish"` // why the model stopped
+	PromptTokens int       `json:"prompt_tokens"`
+	AnswerTokens int       `json:"answer_tokens"`
+	Seconds      float64   `json:"seconds"`
+	Attempt      int       `json:"attempt"` // requests sent so far
+	Created      time.Time `json:"created"`
 }
 
 // Standing is how a question stands: the part of a [Generation] that says whether it

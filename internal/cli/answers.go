@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/pipeline"
+	"github.com/mllmrec/mllmrec/reason"
 	"github.com/mllmrec/mllmrec/workspace"
 )
 
@@ -33,7 +35,7 @@ are kept, and shown too.`,
 				return err
 			}
 			if a.json {
-				return a.emit(map[string]any{"stage": stage, "answers": list, "more": more})
+				return a.emit(map[string]any{"stage": stage, "answers": answersJSON(list), "more": more})
 			}
 			for _, g := range list {
 				fold := ""
@@ -62,4 +64,21 @@ are kept, and shown too.`,
 	cmd.Flags().IntVar(&q.Limit, "limit", 20, "show at most so many")
 	cmd.Flags().StringVar(&q.Store, "store", "", "postgres:// address of the ledger, if it is not the workspace's own")
 	return cmd
+}
+
+// answerJSON is an answer whose parameters are an object, not the text of one.
+type answerJSON struct {
+	reason.Generation
+	Params json.RawMessage `json:"params,omitempty"`
+}
+
+func answersJSON(list []reason.Generation) []answerJSON {
+	out := make([]answerJSON, len(list))
+	for i, g := range list {
+		out[i].Generation = g
+		if json.Valid([]byte(g.Params)) {
+			out[i].Params = json.RawMessage(g.Params)
+		}
+	}
+	return out
 }

@@ -37,9 +37,9 @@ type Options struct {
 
 // File is one file written.
 type File struct {
-	Path     string
-	Requests int
-	Bytes    int64
+	Path     string `json:"path"`
+	Requests int    `json:"requests"`
+	Bytes    int64  `json:"bytes"`
 }
 
 // line is one request of a batch file.

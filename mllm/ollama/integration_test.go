@@ -3,18 +3,10 @@ package ollama_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	goimage "image"
 	"image/color"
 	"image/png"
-	"io"
-	"net"
-	"net/http"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -22,95 +14,9 @@ import (
 	"github.com/mllmrec/mllmrec/mllm"
 	"github.com/mllmrec/mllmrec/mllm/image"
 	"github.com/mllmrec/mllmrec/mllm/ollama"
+	"github.com/mllmrec/mllmrec/mllm/ollama/ollamatest"
 	"github.com/mllmrec/mllmrec/mllm/openai"
 )
-
-const (
-	binaryEnv = "MLLMREC_OLLAMA_BIN"
-	tinyModel = "tiny-gemma3"
-	// The turns of Gemma 3, system message and user message alike.
-	tinyTemplate = "{{ range .Messages }}<start_of_turn>user\n{{ .Content }}<end_of_turn>\n{{ end }}<start_of_turn>model\n"
-)
-
-// startOllama runs a server of the binary named in the environment, with folders of its
-// own, and gives it the tiny model.
-func startOllama(t *testing.T) string {
-	t.Helper()
-	binary := os.Getenv(binaryEnv)
-	if binary == "" {
-		t.Skipf("set %s to an Ollama binary to run this against a real server (make test-ollama builds one)", binaryEnv)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	home := t.TempDir()
-	var log bytes.Buffer
-	cmd := exec.Command(binary, "serve")
-	cmd.Env = append(os.Environ(), "OLLAMA_HOST="+address, "HOME="+home, "OLLAMA_MODELS="+home+"/models", "OLLAMA_NUM_PARALLEL=1", "OLLAMA_KEEP_ALIVE=10m")
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		select {
-		case <-done:
-		case <-time.After(10 * time.Second):
-			_ = cmd.Process.Kill()
-			<-done
-		}
-		if t.Failed() {
-			text := log.String()
-			t.Logf("the server's log ends:\n%s", text[max(0, len(text)-6000):])
-		}
-	})
-	url := "http://" + address
-	for start := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-		resp, err := http.Get(url + "/api/version")
-		if err == nil {
-			resp.Body.Close()
-			break
-		}
-		if time.Since(start) > 30*time.Second {
-			t.Fatalf("the server does not start: %v", err)
-		}
-	}
-	createModel(t, url)
-	return url
-}
-
-// createModel uploads the GGUF file and makes a model of it.
-func createModel(t *testing.T, url string) {
-	t.Helper()
-	data := tinyGemma3()
-	sum := sha256.Sum256(data)
-	digest := "sha256:" + hex.EncodeToString(sum[:])
-	send := func(path string, body []byte) {
-		t.Helper()
-		resp, err := http.Post(url+path, "application/octet-stream", bytes.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		answer, _ := io.ReadAll(resp.Body)
-		if resp.StatusCode/100 != 2 {
-			t.Fatalf("%s: HTTP %d: %s", path, resp.StatusCode, answer)
-		}
-	}
-	send("/api/blobs/"+digest, data)
-	request, err := json.Marshal(map[string]any{"model": tinyModel, "files": map[string]string{"tiny.gguf": digest}, "template": tinyTemplate, "stream": false,
-		// More threads would spin on each other's tiny steps, on a busy machine for ever.
-		"parameters": map[string]any{"num_thread": 1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	send("/api/create", request)
-}
 
 // picture is a small picture of two colours, prepared as the pipeline prepares them.
 func picture(t *testing.T, left, right color.Color) mllm.Image {
@@ -152,7 +58,7 @@ func promptLength(messages ...string) int {
 }
 
 func TestAgainstARealOllama(t *testing.T) {
-	url := startOllama(t)
+	url := ollamatest.Start(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	newClient := func(cfg ollama.Config) *ollama.Client {
@@ -163,10 +69,10 @@ func TestAgainstARealOllama(t *testing.T) {
 		}
 		return c
 	}
-	client := newClient(ollama.Config{PerImage: tinyImageTokens + tinyAround})
+	client := newClient(ollama.Config{PerImage: ollamatest.ImageTokens + ollamatest.AroundImage})
 	ask := func(r mllm.Request) mllm.Response {
 		t.Helper()
-		r.Model = tinyModel
+		r.Model = ollamatest.Model
 		resp, err := client.Generate(ctx, r)
 		if err != nil {
 			t.Fatal(err)
@@ -177,8 +83,8 @@ func TestAgainstARealOllama(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	model, ok := info.Find(tinyModel)
-	if !ok || !model.Vision || model.ContextLength != tinyContext || len(model.Digest) != 64 || model.Family != "gemma3" {
+	model, ok := info.Find(ollamatest.Model)
+	if !ok || !model.Vision || model.ContextLength != ollamatest.Context || len(model.Digest) != 64 || model.Family != "gemma3" {
 		t.Fatalf("the server describes itself as %+v", info)
 	}
 
@@ -187,7 +93,7 @@ func TestAgainstARealOllama(t *testing.T) {
 
 	t.Run("text", func(t *testing.T) {
 		resp := ask(question)
-		if strings.TrimSpace(resp.Text) == "" || resp.AnswerTokens == 0 || resp.AnswerTokens > 12 || resp.ModelDigest != model.Digest || !mllm.SameModel(tinyModel, resp.Model) {
+		if strings.TrimSpace(resp.Text) == "" || resp.AnswerTokens == 0 || resp.AnswerTokens > 12 || resp.ModelDigest != model.Digest || !mllm.SameModel(ollamatest.Model, resp.Model) {
 			t.Errorf("%+v", resp)
 		}
 		if want := promptLength(question.System, question.Prompt); resp.PromptTokens != want {
@@ -204,7 +110,7 @@ func TestAgainstARealOllama(t *testing.T) {
 			return ask(r)
 		}
 		none, one, other, two := with(), with(warm), with(cold), with(warm, cold)
-		const each = tinyImageTokens + tinyAround
+		const each = ollamatest.ImageTokens + ollamatest.AroundImage
 		if one.PromptTokens != none.PromptTokens+each || two.PromptTokens != none.PromptTokens+2*each {
 			t.Errorf("prompt tokens %d, %d, %d; a picture takes %d", none.PromptTokens, one.PromptTokens, two.PromptTokens, each)
 		}
@@ -216,7 +122,7 @@ func TestAgainstARealOllama(t *testing.T) {
 	t.Run("image tags in the text stay text", func(t *testing.T) {
 		r := question
 		r.Prompt, r.Images = "Title: [img-7] and [img] here", []mllm.Image{warm}
-		if resp, want := ask(r), promptLength(r.System, r.Prompt)+tinyImageTokens+tinyAround; resp.PromptTokens != want {
+		if resp, want := ask(r), promptLength(r.System, r.Prompt)+ollamatest.ImageTokens+ollamatest.AroundImage; resp.PromptTokens != want {
 			t.Errorf("the server read %d tokens, want %d", resp.PromptTokens, want)
 		}
 	})
@@ -235,14 +141,14 @@ func TestAgainstARealOllama(t *testing.T) {
 		if resp = ask(r); resp.Attempts != 1 {
 			t.Errorf("%d attempts: the window and the estimate were not learnt from", resp.Attempts)
 		}
-		r.Model = tinyModel
+		r.Model = ollamatest.Model
 		if _, err := newClient(ollama.Config{MaxNumCtx: 2048}).Generate(ctx, r); mllm.ClassOf(err) != mllm.PromptCut {
 			t.Errorf("a prompt larger than the window may be: %v", err)
 		}
 	})
 	t.Run("a cut prompt is a failure", func(t *testing.T) {
 		r := question
-		r.Model, r.NumCtx = tinyModel, 2048
+		r.Model, r.NumCtx = ollamatest.Model, 2048
 		r.Prompt = strings.Repeat("a long story of toys ", 110)
 		resp, err := client.Generate(ctx, r)
 		if mllm.ClassOf(err) != mllm.PromptCut {
@@ -260,7 +166,7 @@ func TestAgainstARealOllama(t *testing.T) {
 		if _, err := client.Generate(ctx, r); mllm.ClassOf(err) != mllm.NotFound {
 			t.Errorf("a model the server does not have: %v", err)
 		}
-		r.Model, r.Images = tinyModel, []mllm.Image{{Data: []byte("no picture"), MIME: "image/jpeg"}}
+		r.Model, r.Images = ollamatest.Model, []mllm.Image{{Data: []byte("no picture"), MIME: "image/jpeg"}}
 		if _, err := client.Generate(ctx, r); err == nil {
 			t.Error("what is no picture was described")
 		}
@@ -279,10 +185,10 @@ func TestAgainstARealOllama(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := question
-		r.Model, r.Images = tinyModel, []mllm.Image{warm}
+		r.Model, r.Images = ollamatest.Model, []mllm.Image{warm}
 		resp, err := compatible.Generate(ctx, r)
 		// The route makes a message of each part and an empty line between them.
-		if want := promptLength(r.System, r.Prompt) + tinyImageTokens + tinyAround + 1; err != nil || resp.PromptTokens != want || strings.TrimSpace(resp.Text) == "" {
+		if want := promptLength(r.System, r.Prompt) + ollamatest.ImageTokens + ollamatest.AroundImage + 1; err != nil || resp.PromptTokens != want || strings.TrimSpace(resp.Text) == "" {
 			t.Errorf("the server read %d tokens, want %d: %+v, %v", resp.PromptTokens, want, resp, err)
 		}
 		// It takes no num_ctx and cuts at its default, with HTTP 200.
@@ -300,7 +206,7 @@ func TestAgainstARealOllama(t *testing.T) {
 		for i := range 12 {
 			go func() {
 				r := question
-				r.Model, r.Prompt, r.Images = tinyModel, fmt.Sprintf("What is number %d?", i), []mllm.Image{warm}
+				r.Model, r.Prompt, r.Images = ollamatest.Model, fmt.Sprintf("What is number %d?", i), []mllm.Image{warm}
 				_, err := pool.Generate(ctx, r)
 				errs <- err
 			}()

@@ -1,4 +1,4 @@
-package ollama_test
+package ollamatest
 
 import (
 	"bytes"
@@ -139,9 +139,9 @@ func float16(v float32) uint16 {
 
 // Facts of the tiny model that tests rely on.
 const (
-	tinyContext     = 32768
-	tinyImageTokens = 4 // patches after pooling
-	tinyAround      = 4 // tokens Gemma 3 puts around a picture
+	Context     = 32768
+	ImageTokens = 4 // patches after pooling
+	AroundImage = 4 // tokens Gemma 3 puts around a picture
 )
 
 // tinyGemma3 is a Gemma 3 with vision and random weights: the parts of the real one, in
@@ -161,13 +161,13 @@ func tinyGemma3() []byte {
 	g.set("general.name", "tiny random gemma3")
 	g.set("general.file_type", 1)
 	for key, value := range map[string]any{
-		"context_length": tinyContext, "embedding_length": width, "block_count": deep, "feed_forward_length": hidden,
+		"context_length": Context, "embedding_length": width, "block_count": deep, "feed_forward_length": hidden,
 		"attention.head_count": heads, "attention.head_count_kv": 1, "attention.key_length": head, "attention.value_length": head,
 		"attention.layer_norm_rms_epsilon": float32(1e-6), "attention.sliding_window": 512,
 		"rope.local.freq_base": float32(10000), "rope.global.freq_base": float32(1000000),
 		"vision.block_count": vDeep, "vision.embedding_length": vWidth, "vision.feed_forward_length": hidden,
 		"vision.attention.head_count": vHeads, "vision.attention.layer_norm_epsilon": float32(1e-6),
-		"vision.image_size": image, "vision.patch_size": patch, "vision.num_channels": 3, "mm_tokens_per_image": tinyImageTokens,
+		"vision.image_size": image, "vision.patch_size": patch, "vision.num_channels": 3, "mm_tokens_per_image": ImageTokens,
 	} {
 		g.set("gemma3."+key, value)
 	}
