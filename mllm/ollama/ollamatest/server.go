@@ -4,9 +4,11 @@ package ollamatest
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -37,28 +39,27 @@ func Start(t testing.TB) string {
 	if binary == "" {
 		t.Skipf("set %s to an Ollama binary to run this against a real server (make test-ollama builds one)", BinaryEnv)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := freeAddress(t)
 	home := t.TempDir()
 	var log bytes.Buffer
-	cmd := exec.Command(binary, "serve")
+	cmd := exec.CommandContext(context.Background(), binary, "serve") // it is stopped below, gently at first
 	cmd.Env = append(os.Environ(), "OLLAMA_HOST="+address, "HOME="+home, "OLLAMA_MODELS="+home+"/models", "OLLAMA_NUM_PARALLEL=1", "OLLAMA_KEEP_ALIVE=10m")
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Log(err)
+		}
 		done := make(chan error, 1)
 		go func() { done <- cmd.Wait() }()
 		select {
 		case <-done:
 		case <-time.After(10 * time.Second):
-			_ = cmd.Process.Kill()
+			if err := cmd.Process.Kill(); err != nil {
+				t.Log(err)
+			}
 			<-done
 		}
 		if t.Failed() {
@@ -68,9 +69,8 @@ func Start(t testing.TB) string {
 	})
 	url := "http://" + address
 	for start := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-		resp, err := http.Get(url + "/api/version")
+		_, _, err := send(t.Context(), http.MethodGet, url+"/api/version", nil)
 		if err == nil {
-			resp.Body.Close()
 			break
 		}
 		if time.Since(start) > 30*time.Second {
@@ -81,25 +81,48 @@ func Start(t testing.TB) string {
 	return url
 }
 
+// freeAddress is where nobody listens.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	var any net.ListenConfig
+	l, err := any.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
+}
+
+// send sends a request and reads the answer whole.
+func send(ctx context.Context, method, url string, body []byte) (status int, answer []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	answer, err = io.ReadAll(resp.Body)
+	return resp.StatusCode, answer, errors.Join(err, resp.Body.Close())
+}
+
 // createModels uploads the GGUF file and makes the models of it.
 func createModels(t testing.TB, url string) {
 	t.Helper()
 	data := tinyGemma3()
 	sum := sha256.Sum256(data)
 	digest := "sha256:" + hex.EncodeToString(sum[:])
-	send := func(path string, body []byte) {
+	post := func(path string, body []byte) {
 		t.Helper()
-		resp, err := http.Post(url+path, "application/octet-stream", bytes.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		answer, _ := io.ReadAll(resp.Body)
-		if resp.StatusCode/100 != 2 {
-			t.Fatalf("%s: HTTP %d: %s", path, resp.StatusCode, answer)
+		status, answer, err := send(t.Context(), http.MethodPost, url+path, body)
+		if err != nil || status/100 != 2 {
+			t.Fatalf("%s: HTTP %d: %s, %v", path, status, answer, err)
 		}
 	}
-	send("/api/blobs/"+digest, data)
+	post("/api/blobs/"+digest, data)
 	for name, stop := range map[string][]string{Model: nil, Brief: {"word7"}} {
 		// More threads would spin on each other's tiny steps, on a busy machine for ever.
 		parameters := map[string]any{"num_thread": 1}
@@ -111,6 +134,6 @@ func createModels(t testing.TB, url string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		send("/api/create", request)
+		post("/api/create", request)
 	}
 }
