@@ -52,15 +52,18 @@ func Start(t testing.TB) string {
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Log(err)
 		}
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			cmd.Wait() //nolint:errcheck // it was told to end
+		}()
 		select {
-		case <-done:
+		case <-ended:
 		case <-time.After(10 * time.Second):
 			if err := cmd.Process.Kill(); err != nil {
 				t.Log(err)
 			}
-			<-done
+			<-ended
 		}
 		if t.Failed() {
 			text := log.String()
