@@ -50,6 +50,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // the second interrupt ends the process at once
 	return run(ctx, args, stdout, stderr)
 }
 
@@ -59,7 +60,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	stop := a.tellOfInterrupt(ctx)
 	err := root.ExecuteContext(ctx)
+	stop()
 	if err == nil {
 		return a.exit
 	}
