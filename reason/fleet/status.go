@@ -80,7 +80,7 @@ func Status(ctx context.Context, pool *pgxpool.Pool) (*State, error) {
 		if err := s.readLeft(ctx, pool); err != nil {
 			return err
 		}
-		rows, err = pool.Query(ctx, `SELECT id, host, pid, started, seen, seen > now() - lease, cardinality(jobs), answered, failed, note
+		rows, err = pool.Query(ctx, `SELECT id, host, pid, started, seen, seen > now() - lease, (SELECT count(*) FROM mllmrec.river_job j WHERE j.id = ANY (jobs) AND j.state = 'running'), answered, failed, note
 			FROM mllmrec.worker ORDER BY started, id`)
 		if err != nil {
 			return err
