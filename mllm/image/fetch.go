@@ -183,17 +183,19 @@ func transportError(parent, attempt context.Context, err error) error {
 
 func statusError(resp *http.Response) error {
 	e := &Error{Kind: HTTPStatus, Status: resp.StatusCode}
-	switch {
-	case resp.StatusCode == http.StatusNotFound, resp.StatusCode == http.StatusGone:
+	switch code := resp.StatusCode; {
+	case code == http.StatusNotFound, code == http.StatusGone:
 		e.Kind = Missing
-	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode >= 500:
+	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code == http.StatusTooEarly, code >= 500:
 		e.Temporary = true
 		if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
 			e.RetryAfter = time.Duration(min(seconds, 3600)) * time.Second
 		} else if date, err := http.ParseTime(resp.Header.Get("Retry-After")); err == nil {
 			e.RetryAfter = max(0, time.Until(date))
 		}
+	case code >= 400:
+		e.Kind = Refused
 	}
-	e.Err = fmt.Errorf("the server answers %s", http.StatusText(resp.StatusCode))
+	e.Err = fmt.Errorf("the server answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	return e
 }

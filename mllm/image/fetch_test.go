@@ -238,7 +238,7 @@ func TestLoadBoundsWhatAServerSends(t *testing.T) {
 	l := newTestLoader(t, Options{AllowPrivate: true, MaxBytes: 1 << 20, Timeout: 200 * time.Millisecond, Attempts: 2})
 	for path, want := range map[string]Kind{
 		"/endless": TooLarge, "/declared": TooLarge, "/gzip": NotAnImage, "/drip": Timeout, "/hang": Timeout, "/cut": Network,
-		"/gone": Missing, "/secret": HTTPStatus, "/html": NotAnImage,
+		"/gone": Missing, "/secret": Refused, "/html": NotAnImage,
 	} {
 		_, err := l.Load(t.Context(), srv.URL+path+"?signature=hidden")
 		var e *Error

@@ -37,7 +37,8 @@ const (
 	NotAnImage    Kind = "not-an-image"    // by its content, whatever its name
 	Unsupported   Kind = "unsupported"     // a picture, of a format or flavour we do not read
 	Corrupt       Kind = "corrupt"         // truncated or damaged
-	HTTPStatus    Kind = "http-status"     // the server answers with an error
+	Refused       Kind = "refused"         // HTTP 403 and the like: asking again is of no use
+	HTTPStatus    Kind = "http-status"     // the server answers with an error that may pass
 	Redirects     Kind = "redirects"       // too many of them
 	Timeout       Kind = "timeout"         // not whole in time
 	Network       Kind = "network"         // no connection, or it broke
