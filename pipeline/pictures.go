@@ -97,6 +97,7 @@ func (o PictureOptions) record(options map[string]string) {
 // recall reads what record wrote.
 func (o *PictureOptions) recall(options map[string]string) (err error) {
 	o.Dir = options["image_dir"]
+	o.AllowPrivate = options["allow_private_images"] != ""
 	if side := options["image_long_side"]; side != "" {
 		o.LongSide, err = strconv.Atoi(side)
 	}

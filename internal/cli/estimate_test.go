@@ -21,17 +21,7 @@ func titled(t *testing.T, dir string, titles ...string) string {
 		items += fmt.Sprintf("i%d,%s,%s\n", i, title, pixel)
 	}
 	items += "shared,Shared,\n"
-	for name, text := range map[string]string{"inter.csv": inter, "items.csv": items} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ws := filepath.Join(dir, "ws")
-	if code, _, errs := call(t, "import", "tables", "--interactions", filepath.Join(dir, "inter.csv"), "--items", filepath.Join(dir, "items.csv"),
-		"--split", "leave-latest", "--k-core", "0", "--out", ws); code != exitOK {
-		t.Fatal(errs)
-	}
-	return ws
+	return importTables(t, dir, inter, items)
 }
 
 // TestEstimateCountsWhatARunWouldAsk compares estimates with what runs then ask, where

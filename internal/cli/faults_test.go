@@ -24,6 +24,22 @@ func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
+// importTables imports two CSV tables, which it writes into dir, without a k-core.
+func importTables(t *testing.T, dir, inter, items string) (ws string) {
+	t.Helper()
+	for name, text := range map[string]string{"inter.csv": inter, "items.csv": items} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ws = filepath.Join(dir, "ws")
+	if code, _, errs := call(t, "import", "tables", "--interactions", filepath.Join(dir, "inter.csv"), "--items", filepath.Join(dir, "items.csv"),
+		"--split", "leave-latest", "--k-core", "0", "--out", ws); code != exitOK {
+		t.Fatalf("import: exit %d: %s", code, errs)
+	}
+	return ws
+}
+
 const users, items = 6, 5
 
 // interactions writes a labelled .inter file: every user has three train items, a

@@ -41,17 +41,7 @@ func pictureShop(t *testing.T) string {
 			inter += fmt.Sprintf("u%d,i%d,%d\n", u, (u+k)%8, k)
 		}
 	}
-	for name, text := range map[string]string{"inter.csv": inter, "items.csv": items} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ws := filepath.Join(dir, "ws")
-	if code, _, errs := call(t, "import", "tables", "--interactions", filepath.Join(dir, "inter.csv"), "--items", filepath.Join(dir, "items.csv"),
-		"--split", "leave-latest", "--k-core", "0", "--out", ws); code != exitOK {
-		t.Fatalf("exit %d: %s", code, errs)
-	}
-	return ws
+	return importTables(t, dir, inter, items)
 }
 
 // answersOf reads what the ledger holds of a stage through the command that shows it.

@@ -49,17 +49,7 @@ func shopOfThings(t *testing.T, things []thing) string {
 			fmt.Fprintf(&inter, "u%d,%s,%d\n", u, th.id, i)
 		}
 	}
-	for name, text := range map[string][]byte{"inter.csv": inter.Bytes(), "items.csv": items.Bytes()} {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ws := filepath.Join(dir, "ws")
-	if code, _, errs := call(t, "import", "tables", "--interactions", filepath.Join(dir, "inter.csv"), "--items", filepath.Join(dir, "items.csv"),
-		"--split", "leave-latest", "--k-core", "0", "--out", ws); code != exitOK {
-		t.Fatal(errs)
-	}
-	return ws
+	return importTables(t, dir, inter.String(), items.String())
 }
 
 // failed reads what a finished stage and status say of failures: classes by subject, and

@@ -269,3 +269,15 @@ func read[T any](t *testing.T, texts *reason.Texts[T]) []T {
 	}
 	return all
 }
+
+// coordinate has users reasoned about in the background; the error, or nil, comes when
+// that has ended.
+func coordinate(t *testing.T, f *fleet.Fleet, d *dataset.Dataset, catalogue []reason.HistoryItem, c *caller) <-chan error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec()})
+		done <- err
+	}()
+	return done
+}

@@ -157,11 +157,7 @@ func handsBack(t *testing.T, address string) {
 	c := &caller{URL: m.URL, Model: "m"}
 	f := openFleet(t, address)
 	stop := startWorker(t, address, workerOptions("first"))
-	done := make(chan error, 1)
-	go func() {
-		_, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec()})
-		done <- err
-	}()
+	done := coordinate(t, f, d, catalogue, c)
 	until(t, func() bool { return m.askedBy("first") >= 2 })
 	report, err := stop()
 	if err != nil || report.Answered == 0 {
@@ -294,11 +290,7 @@ func budget(t *testing.T, address string) {
 	m := newModel(t)
 	c := &caller{URL: m.URL, Model: "m"}
 	f := openFleet(t, address)
-	done := make(chan error, 1)
-	go func() {
-		_, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec()})
-		done <- err
-	}()
+	done := coordinate(t, f, d, catalogue, c)
 	_, err := fleet.RunWorker(t.Context(), address, failingOptions("poor", mllm.OverBudget, 1))
 	if mllm.ClassOf(err) != mllm.OverBudget {
 		t.Errorf("the worker ended with %v", err)
@@ -318,11 +310,7 @@ func lostLease(t *testing.T, address string) {
 	c := &caller{URL: m.URL, Model: "m"}
 	f := openFleet(t, address)
 	startWorker(t, address, shortLease(workerOptions("silent"), 1500*time.Millisecond))
-	done := make(chan error, 1)
-	go func() {
-		_, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec()})
-		done <- err
-	}()
+	done := coordinate(t, f, d, catalogue, c)
 	until(t, func() bool { return m.askedBy("silent") > 0 })
 	execute(t, f, `INSERT INTO mllmrec.worker (id, host, pid, lease, jobs, answered, failed, note)
 		SELECT 'another', 'elsewhere', 1, interval '1 hour', array_agg(id), 0, 0, '' FROM mllmrec.river_job WHERE state = 'running'`)
@@ -350,11 +338,7 @@ func lostTwice(t *testing.T, address string) {
 	c := &caller{URL: m.URL, Model: "m"}
 	f := openFleet(t, address)
 	startWorker(t, address, shortLease(workerOptions("silent"), time.Second))
-	done := make(chan error, 1)
-	go func() {
-		_, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, reason.ReasonOptions{Options: quick}, fleet.Order{Spec: c.spec()})
-		done <- err
-	}()
+	done := coordinate(t, f, d, catalogue, c)
 	until(t, func() bool { return m.askedBy("silent") > 0 })
 	execute(t, f, "UPDATE mllmrec.river_job SET attempt = attempt + 1, attempted_by = array_append(attempted_by, 'dead') WHERE state = 'running'")
 	select {
