@@ -16,12 +16,12 @@ test: ## all tests; those that need data, weights or a server skip and say why
 	$(GO) test ./...
 
 test-data: ## tests on real data: make test-data MLLMREC_DATA_DIR=...
-	$(GO) test -run 'Real|Baby|MicroLens|Popularity' ./dataset/... ./eval/... ./audit/...
+	$(GO) test -run 'Real|Baby|MicroLens|Popularity' ./dataset/... ./internal/eval/... ./internal/audit/...
 
 test-ollama: ## build a real Ollama server from its Go module and talk to it (needs cgo; minutes)
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	CGO_ENABLED=1 GOBIN="$$tmp" $(GO) install github.com/ollama/ollama@$(OLLAMA_VERSION) && \
-	MLLMREC_OLLAMA_BIN="$$tmp/ollama" $(GO) test -count=1 -run RealOllama -v ./mllm/ollama ./internal/cli
+	MLLMREC_OLLAMA_BIN="$$tmp/ollama" $(GO) test -count=1 -run RealOllama -v ./internal/mllm/ollama ./internal/cli
 
 race: ## all tests under the race detector (needs cgo)
 	CGO_ENABLED=1 $(GO) test -race -short ./...
@@ -37,13 +37,13 @@ fuzz: ## every fuzz target for FUZZTIME
 	done
 
 bench: ## kernels beside OpenBLAS (libopenblas-dev, cgo), training epoch, ranking, encoder
-	CGO_ENABLED=1 $(GO) run -tags openblas ./internal/tensor/gemmbench
-	$(GO) test -run '^$$' -bench 'Epoch|Evaluation' -benchtime 5x ./train
-	$(GO) test -run '^$$' -bench . -benchtime 3x ./eval ./itemgraph ./encoder/bert ./encoder/lsa
+	CGO_ENABLED=1 $(GO) run -tags openblas ./internal/nn/tensor/gemmbench
+	$(GO) test -run '^$$' -bench 'Epoch|Evaluation' -benchtime 5x ./internal/train
+	$(GO) test -run '^$$' -bench . -benchtime 3x ./internal/eval ./internal/itemgraph ./internal/encoder/bert ./internal/encoder/lsa
 
 bench-peers: ## the same mathematics in PyTorch, and Sentence-Transformers (python3 with torch)
-	python3 bench/peer_mllmrec.py
-	python3 bench/peer_minilm.py
+	python3 scripts/peer_mllmrec.py
+	python3 scripts/peer_minilm.py
 
 demo: ## the main job on the built-in shop
 	$(GO) run ./cmd/mllmrec demo

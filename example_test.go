@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/mllmrec/mllmrec"
+	"github.com/mllmrec/mllmrec/internal/demo"
 	"github.com/mllmrec/mllmrec/internal/usererr"
-	"github.com/mllmrec/mllmrec/tour"
 )
 
 // shop is the built-in shop's workspace, trained for an epoch: enough to ask.
@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	res, err := tour.Run(context.Background(), tour.Options{Dir: filepath.Join(dir, "demo"), Seed: 1, Epochs: 2})
+	res, err := demo.Run(context.Background(), demo.Options{Dir: filepath.Join(dir, "demo"), Seed: 1, Epochs: 2})
 	if err != nil {
 		log.Fatal(err)
 	}

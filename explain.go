@@ -8,10 +8,10 @@ import (
 	"strings"
 
 	"github.com/mllmrec/mllmrec/dataset"
-	"github.com/mllmrec/mllmrec/internal/arrayfile"
-	"github.com/mllmrec/mllmrec/internal/tensor"
+	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
+	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/words"
-	"github.com/mllmrec/mllmrec/workspace"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // Reason names what carried a recommendation: an item of the history and how it is

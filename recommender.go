@@ -7,11 +7,11 @@ import (
 	"sync"
 
 	"github.com/mllmrec/mllmrec/dataset"
-	"github.com/mllmrec/mllmrec/internal/arrayfile"
-	"github.com/mllmrec/mllmrec/internal/tensor"
+	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
+	"github.com/mllmrec/mllmrec/internal/nn/tensor"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
 	"github.com/mllmrec/mllmrec/internal/usererr"
-	"github.com/mllmrec/mllmrec/pipeline"
-	"github.com/mllmrec/mllmrec/workspace"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // Recommendation is one ranked item.

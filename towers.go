@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/mllmrec/mllmrec/encoder"
+	"github.com/mllmrec/mllmrec/internal/encoder"
+	"github.com/mllmrec/mllmrec/internal/model"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
 	"github.com/mllmrec/mllmrec/internal/usererr"
-	"github.com/mllmrec/mllmrec/model"
-	"github.com/mllmrec/mllmrec/pipeline"
 )
 
 // towers places people never seen: preference text → vector (Eq. 13) → user tower

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/mllmrec/mllmrec/dataset"
-	"github.com/mllmrec/mllmrec/internal/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 

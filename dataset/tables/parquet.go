@@ -16,7 +16,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/dataset/internal/source"
-	"github.com/mllmrec/mllmrec/internal/parquetcheck"
+	"github.com/mllmrec/mllmrec/internal/file/parquetcheck"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 

@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/mllmrec/mllmrec/internal/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
 	"github.com/mllmrec/mllmrec/internal/usererr"
-	"github.com/mllmrec/mllmrec/pipeline"
-	"github.com/mllmrec/mllmrec/workspace"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // aheadFlags look ahead before the whole stage is paid for.

@@ -6,10 +6,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/usererr"
-	"github.com/mllmrec/mllmrec/pipeline"
-	"github.com/mllmrec/mllmrec/reason"
-	"github.com/mllmrec/mllmrec/workspace"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 func (a *app) showCmd(stage string) *cobra.Command {
@@ -68,11 +68,11 @@ are kept, and shown too.`,
 
 // answerJSON is an answer whose parameters are an object, not the text of one.
 type answerJSON struct {
-	reason.Generation
+	texts.Generation
 	Params json.RawMessage `json:"params,omitempty"`
 }
 
-func answersJSON(list []reason.Generation) []answerJSON {
+func answersJSON(list []texts.Generation) []answerJSON {
 	out := make([]answerJSON, len(list))
 	for i, g := range list {
 		out[i].Generation = g

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/pipeline"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
 )
 
 func (a *app) auditCmd() *cobra.Command {

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mllmrec/mllmrec/internal/mllm/connect"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
 	"github.com/mllmrec/mllmrec/internal/usererr"
-	"github.com/mllmrec/mllmrec/mllm/connect"
-	"github.com/mllmrec/mllmrec/pipeline"
 )
 
 func (a *app) batchCmd() *cobra.Command {

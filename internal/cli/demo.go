@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/tour"
+	"github.com/mllmrec/mllmrec/internal/demo"
 )
 
 func (a *app) demoCmd() *cobra.Command {
@@ -24,7 +24,7 @@ shows the result against popularity and random, with some shoppers' histories,
 preferences and recommendations. The workspace and a page to look at stay in --out.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			res, err := tour.Run(cmd.Context(), tour.Options{Dir: out, Seed: seed, Epochs: epochs, Observe: a.observer()})
+			res, err := demo.Run(cmd.Context(), demo.Options{Dir: out, Seed: seed, Epochs: epochs, Observe: a.observer()})
 			if err != nil {
 				return err
 			}
@@ -37,11 +37,11 @@ preferences and recommendations. The workspace and a page to look at stay in --o
 	}
 	cmd.Flags().StringVar(&out, "out", "mllmrec-demo", "folder for the shop, its workspace and the page")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "of the shop and the training")
-	cmd.Flags().IntVar(&epochs, "epochs", tour.Epochs, "largest number of training epochs")
+	cmd.Flags().IntVar(&epochs, "epochs", demo.Epochs, "largest number of training epochs")
 	return cmd
 }
 
-func (a *app) printTour(r *tour.Result) {
+func (a *app) printTour(r *demo.Result) {
 	w := a.stdout
 	fmt.Fprintf(w, "\nA shop of %d items and %d shoppers, %d interactions; %s in all.\n\n",
 		r.Statistics.Items, r.Statistics.Users, r.Statistics.Interactions, time.Duration(r.Seconds*float64(time.Second)).Round(100*time.Millisecond))
@@ -57,12 +57,12 @@ func (a *app) printTour(r *tour.Result) {
 			fmt.Fprintf(w, "  %d. %s — %s\n", rec.Rank, rec.Title, because(rec.Because))
 		}
 	}
-	fmt.Fprintf(w, "\nLook at it: %s\n", filepath.Join(r.Out, tour.PageFile))
+	fmt.Fprintf(w, "\nLook at it: %s\n", filepath.Join(r.Out, demo.PageFile))
 	fmt.Fprintf(w, "Ask it:     mllmrec recommend %s --text \"%s\"\n", r.Workspace, r.Sentence)
 	fmt.Fprintf(w, "Check it:   mllmrec audit %s\n", r.Workspace)
 }
 
-func titles(items []tour.Item) []string {
+func titles(items []demo.Item) []string {
 	var t []string
 	for _, i := range items {
 		t = append(t, i.Title)

@@ -3,7 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/workspace"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 func (a *app) describeCmd() *cobra.Command {

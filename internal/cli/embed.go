@@ -12,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/encoder"
+	"github.com/mllmrec/mllmrec/internal/encoder"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
 	"github.com/mllmrec/mllmrec/internal/usererr"
-	"github.com/mllmrec/mllmrec/pipeline"
 )
 
 const (

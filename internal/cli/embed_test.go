@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mllmrec/mllmrec/internal/tensor"
+	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 )
 
 // lengths encodes a text as its length and notes how many texts came at a time.

@@ -7,10 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/encoder/hub"
+	"github.com/mllmrec/mllmrec/internal/encoder/hub"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
 	"github.com/mllmrec/mllmrec/internal/usererr"
-	"github.com/mllmrec/mllmrec/pipeline"
-	"github.com/mllmrec/mllmrec/workspace"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // encoderFlags say how texts become vectors.

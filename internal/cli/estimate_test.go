@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mllmrec/mllmrec/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
 )
 
 // titled imports three users with two items each, the last of which all share, into dir.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/pipeline"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
 )
 
 func (a *app) exportChatCmd() *cobra.Command {

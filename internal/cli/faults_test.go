@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mllmrec/mllmrec/internal/arrayfile"
-	"github.com/mllmrec/mllmrec/internal/tensor"
+	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
+	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 )
 
 // call runs a command line in-process.

@@ -13,11 +13,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mllmrec/mllmrec/mllm/mllmtest"
-	"github.com/mllmrec/mllmrec/reason"
-	"github.com/mllmrec/mllmrec/reason/ledger/postgres"
-	"github.com/mllmrec/mllmrec/reason/ledger/postgres/pgtest"
-	"github.com/mllmrec/mllmrec/workspace"
+	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
+	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres/pgtest"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // process is the program in a process of its own.
@@ -71,11 +71,11 @@ func watchModel(t *testing.T, store *postgres.Store, delay func() time.Duration)
 	m := &watchedModel{}
 	m.Server = mllmtest.New(t, mllmtest.Options{Answer: func(r mllmtest.Record) string {
 		user := "u" + uniqueItem.FindStringSubmatch(r.Prompt)[1]
-		found, err := store.Find(context.Background(), reason.StageReason, user)
+		found, err := store.Find(context.Background(), texts.StageReason, user)
 		if err != nil {
 			t.Errorf("look up %s: %v", user, err)
 		}
-		if len(found) > 0 && found[0].Status == reason.StatusOK {
+		if len(found) > 0 && found[0].Status == texts.StatusOK {
 			m.mu.Lock()
 			m.again = append(m.again, user)
 			m.mu.Unlock()
@@ -174,8 +174,8 @@ func TestKilledFleetLosesNothing(t *testing.T) {
 		t.Errorf("the steady worker: %v: %s", err, steady.said.String())
 	}
 
-	got := map[string]reason.Generation{}
-	err = store.Each(t.Context(), reason.StageReason, func(g reason.Generation) error {
+	got := map[string]texts.Generation{}
+	err = store.Each(t.Context(), texts.StageReason, func(g texts.Generation) error {
 		g.Created, g.Seconds = time.Time{}, 0
 		got[g.Subject] = g
 		return nil

@@ -6,10 +6,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mllmrec/mllmrec/internal/itemgraph"
+	"github.com/mllmrec/mllmrec/internal/itemgraph/graphplot"
 	"github.com/mllmrec/mllmrec/internal/usererr"
-	"github.com/mllmrec/mllmrec/itemgraph"
-	"github.com/mllmrec/mllmrec/itemgraph/graphplot"
-	"github.com/mllmrec/mllmrec/workspace"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // graphFlags adds every knob of the item graph.

@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
 	"github.com/mllmrec/mllmrec/internal/usererr"
-	"github.com/mllmrec/mllmrec/pipeline"
-	"github.com/mllmrec/mllmrec/workspace"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // importFlags are shared by every import format.

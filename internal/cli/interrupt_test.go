@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mllmrec/mllmrec/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
 )
 
 // TestSecondInterruptEndsAtOnce stops a run whose server does not answer, as an impatient

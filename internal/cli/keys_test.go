@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mllmrec/mllmrec/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
 )
 
 // parrot answers as a server of either dialect that has a model, and hands every question

@@ -14,9 +14,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mllmrec/mllmrec/mllm/mllmtest"
-	"github.com/mllmrec/mllmrec/reason"
-	"github.com/mllmrec/mllmrec/reason/ledger"
+	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/texts/ledger"
 )
 
 // shopOfUsers imports a shop in which every user's train history is one item that nobody
@@ -56,15 +56,15 @@ func importShop(t testing.TB, dir string, users int) string {
 }
 
 // stored reads the preferences of a ledger by user, without what differs between runs.
-func stored(t testing.TB, ws string) map[string]reason.Generation {
+func stored(t testing.TB, ws string) map[string]texts.Generation {
 	t.Helper()
 	s, err := ledger.OpenSQLite(t.Context(), filepath.Join(ws, "generations.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	all := map[string]reason.Generation{}
-	err = s.Each(t.Context(), reason.StageReason, func(g reason.Generation) error {
+	all := map[string]texts.Generation{}
+	err = s.Each(t.Context(), texts.StageReason, func(g texts.Generation) error {
 		if _, twice := all[g.Subject]; twice {
 			t.Errorf("user %s has two answers", g.Subject)
 		}
@@ -103,7 +103,7 @@ func TestKilledRunsLoseNothing(t *testing.T) {
 	}
 
 	rng := rand.New(rand.NewPCG(1, 2))
-	known := map[string]reason.Generation{} // stored before the present round
+	known := map[string]texts.Generation{} // stored before the present round
 	asked := server.Total()
 	hit := 0
 	for round := range kills + 1 {

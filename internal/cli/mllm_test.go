@@ -12,7 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/mllmrec/mllmrec/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
 )
 
 // mllmKey is the key that the server behind $KEYED wants; it must never show.

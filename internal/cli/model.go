@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/encoder/hub"
-	"github.com/mllmrec/mllmrec/pipeline"
+	"github.com/mllmrec/mllmrec/internal/encoder/hub"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
 )
 
 func (a *app) modelCmd() *cobra.Command {

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mllmrec/mllmrec/mllm/ollama/ollamatest"
-	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/internal/mllm/ollama/ollamatest"
+	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
 // pictureShop imports eight items with pictures of different colours, and users.
@@ -45,12 +45,12 @@ func pictureShop(t *testing.T) string {
 }
 
 // answersOf reads what the ledger holds of a stage through the command that shows it.
-func answersOf(t *testing.T, ws, stage string) map[string]reason.Generation {
+func answersOf(t *testing.T, ws, stage string) map[string]texts.Generation {
 	t.Helper()
 	code, out, errs := call(t, stage, "show", ws, "--json")
 	var shown struct {
 		Answers []struct {
-			reason.Generation
+			texts.Generation
 			Params map[string]any `json:"params"`
 		} `json:"answers"`
 		More bool `json:"more"`
@@ -58,7 +58,7 @@ func answersOf(t *testing.T, ws, stage string) map[string]reason.Generation {
 	if err := json.Unmarshal([]byte(out), &shown); code != exitOK || err != nil || shown.More {
 		t.Fatalf("%s show: exit %d, %v: %s", stage, code, err, errs)
 	}
-	all := map[string]reason.Generation{}
+	all := map[string]texts.Generation{}
 	for _, a := range shown.Answers {
 		if a.Params["temperature"] != 1.0 {
 			t.Errorf("%s %s: parameters %v", stage, a.Subject, a.Params)
@@ -94,7 +94,7 @@ func TestCommandsAgainstARealOllama(t *testing.T) {
 			if len(g.ModelDigest) != 64 || g.PromptTokens == 0 || g.AnswerTokens == 0 || g.Attempt < 1 {
 				t.Errorf("%s %s: %+v", stage.name, subject, g)
 			}
-			if g.Status == reason.StatusOK {
+			if g.Status == texts.StatusOK {
 				if good++; g.Finish != "stop" || !strings.Contains(g.Text, "word") {
 					t.Errorf("%s %s passed for good: %+v", stage.name, subject, g)
 				}
@@ -105,7 +105,7 @@ func TestCommandsAgainstARealOllama(t *testing.T) {
 		}
 		ask(stage.name, ws, "--model", ollamatest.Brief)
 		for subject, g := range answersOf(t, ws, stage.name) {
-			if was := answers[subject]; was.Status == reason.StatusOK && (g.Created != was.Created || g.Text != was.Text) {
+			if was := answers[subject]; was.Status == texts.StatusOK && (g.Created != was.Created || g.Text != was.Text) {
 				t.Errorf("%s %s was asked about again: %+v, then %+v", stage.name, subject, was, g)
 			}
 		}

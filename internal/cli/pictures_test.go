@@ -17,9 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mllmrec/mllmrec/mllm/image/imagetest"
-	"github.com/mllmrec/mllmrec/mllm/mllmtest"
-	"github.com/mllmrec/mllmrec/workspace"
+	"github.com/mllmrec/mllmrec/internal/mllm/image/imagetest"
+	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // thing is an item of a shop of pictures, and what is to become of its picture.

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/mllmrec/mllmrec/pipeline"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
 )
 
 // progress prints pipeline events: one rewritten line on a terminal, plain lines at

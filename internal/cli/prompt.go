@@ -8,11 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/internal/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/texts/prompt"
 	"github.com/mllmrec/mllmrec/internal/usererr"
-	"github.com/mllmrec/mllmrec/mllm"
-	"github.com/mllmrec/mllmrec/pipeline"
-	"github.com/mllmrec/mllmrec/reason/prompt"
 )
 
 func (a *app) promptCmd() *cobra.Command {

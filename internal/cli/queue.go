@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mllmrec/mllmrec/reason/fleet"
+	"github.com/mllmrec/mllmrec/internal/texts/queue"
 )
 
 // queueResult is a shared database's queue as status prints it with --json.
 type queueResult struct {
-	*fleet.State
+	*queue.State
 	Owner string `json:"owner"` // what is this workspace's in Left
 }
 

@@ -4,8 +4,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mllmrec/mllmrec/dataset"
-	"github.com/mllmrec/mllmrec/pipeline"
-	"github.com/mllmrec/mllmrec/workspace"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // preferenceFlags says from what preferences are written.

@@ -4,8 +4,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/mllmrec/mllmrec/pipeline"
-	"github.com/mllmrec/mllmrec/workspace"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // retryChanges are the options that a retry may change, by flag: those that have no part

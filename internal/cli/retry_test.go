@@ -17,9 +17,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/mllmrec/mllmrec/mllm/mllmtest"
-	"github.com/mllmrec/mllmrec/reason/ledger/postgres/pgtest"
-	"github.com/mllmrec/mllmrec/workspace"
+	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres/pgtest"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // Every flag of a retry has its place in the options, and nothing else has.

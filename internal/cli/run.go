@@ -3,7 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/pipeline"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
 )
 
 func (a *app) runCmd() *cobra.Command {

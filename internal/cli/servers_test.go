@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mllmrec/mllmrec/mllm"
-	"github.com/mllmrec/mllmrec/mllm/mllmtest"
-	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
 // wantOnce fails unless every user has one good answer, and each was asked about once
@@ -21,7 +21,7 @@ func wantOnce(t *testing.T, ws string, users int, servers ...*mllmtest.Server) {
 	t.Helper()
 	answers := stored(t, ws)
 	for user, g := range answers {
-		if g.Status != reason.StatusOK {
+		if g.Status != texts.StatusOK {
 			t.Errorf("%s: %s", user, g.Error)
 		}
 	}

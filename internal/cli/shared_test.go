@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mllmrec/mllmrec/mllm/mllmtest"
-	"github.com/mllmrec/mllmrec/reason"
-	"github.com/mllmrec/mllmrec/reason/fleet"
-	"github.com/mllmrec/mllmrec/reason/ledger/postgres"
-	"github.com/mllmrec/mllmrec/reason/ledger/postgres/pgtest"
-	"github.com/mllmrec/mllmrec/reason/ledgertest"
+	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/texts/ledger/ledgertest"
+	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
+	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres/pgtest"
+	"github.com/mllmrec/mllmrec/internal/texts/queue"
 )
 
 // sharedShop is a workspace beside others in one database.
@@ -107,7 +107,7 @@ func TestCoordinatorOfWorkers(t *testing.T) {
 	if r := queued.Reason; r.Total != users || r.Done != 0 || r.NeedsStore {
 		t.Errorf("queued, reason is %+v", r)
 	}
-	if left := queued.Queue.Left; len(left) != 1 || left[0] != (fleet.Left{Stage: reason.StageReason, Owner: queued.Queue.Owner, Waiting: 3, Questions: users}) || len(queued.Queue.Workers) != 0 {
+	if left := queued.Queue.Left; len(left) != 1 || left[0] != (queue.Left{Stage: texts.StageReason, Owner: queued.Queue.Owner, Waiting: 3, Questions: users}) || len(queued.Queue.Workers) != 0 {
 		t.Errorf("the queue is %+v", queued.Queue)
 	}
 	if _, text, _ := s.call("status", s.ws, "--store", address); !strings.Contains(text, "this workspace") || !strings.Contains(text, "workers: none") {
@@ -141,9 +141,9 @@ func TestCoordinatorOfWorkers(t *testing.T) {
 	if code, _, stderr := s.call("worker", "withdraw", s.ws, "--store", address, "--stage", "train"); code != exitUser || !strings.Contains(stderr, "--stage") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
-	var back fleet.Withdrawn
+	var back queue.Withdrawn
 	code, text, stderr := s.call("worker", "withdraw", s.ws, "--store", address, "--stage", "reason", "--json")
-	if err := json.Unmarshal([]byte(text), &back); err != nil || code != 0 || back != (fleet.Withdrawn{Chunks: 3, Questions: users}) {
+	if err := json.Unmarshal([]byte(text), &back); err != nil || code != 0 || back != (queue.Withdrawn{Chunks: 3, Questions: users}) {
 		t.Errorf("exit %d: %s%s", code, text, stderr)
 	}
 
@@ -214,12 +214,12 @@ func TestSharedDescriptionsAreToldApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	var gs []reason.Generation
+	var gs []texts.Generation
 	for _, item := range []string{"i0", "i1", "i3", "elsewhere", "i99"} {
 		g := ledgertest.Full(item)
-		g.Stage, g.Subject, g.SplitHash, g.Fold = reason.StageDescribe, item, "", reason.FullFold
+		g.Stage, g.Subject, g.SplitHash, g.Fold = texts.StageDescribe, item, "", texts.FullFold
 		if item == "i3" {
-			g.Status = reason.StatusQuarantined
+			g.Status = texts.StatusQuarantined
 		}
 		gs = append(gs, g)
 	}

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mllmrec/mllmrec/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
 )
 
 // sight is what a slow server saw.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/pipeline"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
 )
 
 // statusResult is what status prints with --json. The describe and reason counts

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mllmrec/mllmrec/mllm"
-	"github.com/mllmrec/mllmrec/mllm/mllmtest"
-	"github.com/mllmrec/mllmrec/reason"
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
 // blamed is the class of faults that only the check of the answer finds.
@@ -47,7 +47,7 @@ func TestReasonThroughAStorm(t *testing.T) {
 	}
 	answers := stored(t, ws)
 	for user, g := range answers {
-		if g.Status != reason.StatusOK || g.Text == "" {
+		if g.Status != texts.StatusOK || g.Text == "" {
 			t.Errorf("%s: %s %q %s", user, g.Status, g.Text, g.Error)
 		}
 	}

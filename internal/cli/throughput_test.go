@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mllmrec/mllmrec/mllm/connect"
-	"github.com/mllmrec/mllmrec/mllm/mllmtest"
-	"github.com/mllmrec/mllmrec/reason"
-	"github.com/mllmrec/mllmrec/reason/ledger"
-	"github.com/mllmrec/mllmrec/reason/served"
-	"github.com/mllmrec/mllmrec/workspace"
+	"github.com/mllmrec/mllmrec/internal/mllm/connect"
+	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/texts/ledger"
+	"github.com/mllmrec/mllmrec/internal/texts/writer"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // BenchmarkThroughput asks a server that takes 50 ms for an answer, 64 in flight, and
@@ -163,11 +163,11 @@ func fillLedger(t *testing.T, dir, url string, folds int) (answers int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts, err := ws.ItemTexts()
+	written, err := ws.ItemTexts()
 	if err != nil {
 		t.Fatal(err)
 	}
-	catalogue, err := reason.Catalogue(ds.Items, texts)
+	catalogue, err := texts.Catalogue(ds.Items, written)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func fillLedger(t *testing.T, dir, url string, folds int) (answers int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := served.NewReasoner(t.Context(), pool, served.Options{Model: "gemma3:27b"})
+	r, err := writer.NewReasoner(t.Context(), pool, writer.Options{Model: "gemma3:27b"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,16 +184,16 @@ func fillLedger(t *testing.T, dir, url string, folds int) (answers int) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	var batch []reason.Generation
+	var batch []texts.Generation
 	flush := func() {
 		if err := store.Put(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
 		batch = batch[:0]
 	}
-	err = reason.UnansweredPreferences(t.Context(), ds.TrainHistories(), ds.UserIDs, catalogue, r, store, reason.ReasonOptions{Options: reason.Options{Domain: ds.Domain}, Folds: folds, Seed: 1}, func(q reason.Question) error {
+	err = texts.UnansweredPreferences(t.Context(), ds.TrainHistories(), ds.UserIDs, catalogue, r, store, texts.ReasonOptions{Options: texts.Options{Domain: ds.Domain}, Folds: folds, Seed: 1}, func(q texts.Question) error {
 		answers++
-		answer := reason.Answer{Model: "gemma3:27b", Text: "They like sturdy, colourful things for every day, " + q.About.Subject + ".", PromptTokens: 400, AnswerTokens: 20, Seconds: 1, Attempt: 1}
+		answer := texts.Answer{Model: "gemma3:27b", Text: "They like sturdy, colourful things for every day, " + q.About.Subject + ".", PromptTokens: 400, AnswerTokens: 20, Seconds: 1, Attempt: 1}
 		if batch = append(batch, q.Settle(answer, nil)); len(batch) == 20000 {
 			flush()
 		}

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mllmrec/mllmrec/mllm/mllmtest"
-	"github.com/mllmrec/mllmrec/reason/ledger/postgres/pgtest"
+	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres/pgtest"
 )
 
 // TestCoordinatorWithoutServer learns from workers what the model is.

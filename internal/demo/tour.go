@@ -1,0 +1,179 @@
+// Package demo runs the whole job on the built-in shop and collects what is worth
+// showing: the demo command and the README's first minute.
+package demo
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/mllmrec/mllmrec"
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/demo/shop"
+	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/internal/workspace"
+)
+
+// PageFile is the page to look at, in the output folder.
+const PageFile = "index.html"
+
+// Epochs is the default limit. Training mostly stops itself before; a demo has a minute.
+const Epochs = 150
+
+// Sentence is what the tour says to the cold-start recommender.
+const Sentence = "something red with stripes for the kitchen"
+
+const (
+	threshold     = 0.4 // LSA's cosines between short texts are lower than a sentence encoder's
+	shoppersShown = 4
+	itemsShown    = 5
+)
+
+// Options of a tour.
+type Options struct {
+	Dir     string // made if absent; an earlier tour in it is gone on with
+	Seed    uint64
+	Epochs  int // at most; 0 = Epochs
+	Observe pipeline.Observer
+}
+
+// Item is a catalogue item in the result.
+type Item struct {
+	ID    string `json:"item"`
+	Title string `json:"title"`
+}
+
+// Shopper is one user with what the model makes of them.
+type Shopper struct {
+	User            string                   `json:"user"`
+	History         []Item                   `json:"history"`
+	Bought          []Item                   `json:"held_out"` // valid and test items
+	Preference      string                   `json:"preference"`
+	Recommendations []mllmrec.Recommendation `json:"recommendations"`
+}
+
+// Result is what demo prints with --json.
+type Result struct {
+	Out        string                   `json:"out"`
+	Workspace  string                   `json:"workspace"`
+	Seconds    float64                  `json:"seconds"`
+	Statistics dataset.Stats            `json:"statistics"`
+	Evaluation *pipeline.Evaluation     `json:"evaluation"`
+	Users      []Shopper                `json:"users"`
+	Sentence   string                   `json:"sentence"`
+	ForText    []mllmrec.Recommendation `json:"for_sentence"`
+}
+
+// Run draws the shop, runs every stage and collects the result.
+func Run(ctx context.Context, opt Options) (*Result, error) {
+	start := time.Now()
+	ws, err := openShop(opt)
+	if err != nil {
+		return nil, err
+	}
+	release, err := ws.Lock()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	p := &pipeline.Pipeline{WS: ws, Observe: opt.Observe}
+	ropt := pipeline.DefaultRunOptions()
+	ropt.Author.MLLM, ropt.Train.Seed = pipeline.Offline, opt.Seed
+	ropt.Graph.Threshold = threshold
+	ropt.Train.Settings = map[string]string{"epochs": strconv.Itoa(cmp.Or(opt.Epochs, Epochs))}
+	done, err := p.Run(ctx, ropt)
+	if err != nil {
+		return nil, err
+	}
+	res := &Result{Out: opt.Dir, Workspace: ws.Dir(), Evaluation: done.Evaluation, Sentence: Sentence}
+	if err := res.collect(ctx, ws); err != nil {
+		return nil, err
+	}
+	res.Seconds = time.Since(start).Seconds()
+	return res, writePage(filepath.Join(opt.Dir, PageFile), res)
+}
+
+// openShop draws the shop into the folder, or finds the one an earlier tour drew.
+func openShop(opt Options) (*workspace.Workspace, error) {
+	dir := filepath.Join(opt.Dir, "shop.ws")
+	if _, err := os.Stat(filepath.Join(dir, "workspace.json")); err == nil {
+		ws, err := workspace.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		if have, want := ws.Manifest().Source.Options["seed"], fmt.Sprint(opt.Seed); have != want {
+			return nil, usererr.New("Give another --out, or remove the folder.", "%s holds a demo of seed %s, not %s", opt.Dir, have, want)
+		}
+		return ws, drawMissing(ws, opt.Seed)
+	}
+	ds, pictures := shop.Shop(opt.Seed)
+	if _, err := dataset.Prepare(ds, 0, dataset.SplitOptions{Name: dataset.SplitByLatest}); err != nil {
+		return nil, fmt.Errorf("split the shop: %w", err)
+	}
+	ws, err := workspace.Create(dir, ds, workspace.Source{Kind: "demo", Options: map[string]string{"seed": fmt.Sprint(opt.Seed)}})
+	if err != nil {
+		return nil, err
+	}
+	return ws, shop.WriteImages(ws.Path(workspace.ImagesFolder), pictures)
+}
+
+// drawMissing draws the pictures again where an earlier tour was stopped at them.
+func drawMissing(ws *workspace.Workspace, seed uint64) error {
+	drawn, err := os.ReadDir(ws.Path(workspace.ImagesFolder))
+	if err == nil && len(drawn) >= ws.Manifest().Items {
+		return nil
+	}
+	_, pictures := shop.Shop(seed)
+	return shop.WriteImages(ws.Path(workspace.ImagesFolder), pictures)
+}
+
+func (r *Result) collect(ctx context.Context, ws *workspace.Workspace) error {
+	ds, err := ws.Dataset()
+	if err != nil {
+		return err
+	}
+	r.Statistics = dataset.Compute(ds)
+	texts, err := ws.UserTexts()
+	if err != nil {
+		return err
+	}
+	preference := map[string]string{}
+	for _, t := range texts {
+		if t.Fold < 0 {
+			preference[t.User] = t.Text
+		}
+	}
+	rec, err := mllmrec.Open(ctx, ws.Dir())
+	if err != nil {
+		return err
+	}
+	heldOut := map[string][]Item{}
+	for _, x := range ds.Interactions {
+		if x.Label != dataset.Train {
+			u := ds.UserIDs[x.User]
+			heldOut[u] = append(heldOut[u], Item{ds.Items[x.Item].ID, ds.Items[x.Item].Title})
+		}
+	}
+	for n := range shoppersShown {
+		user := ds.UserIDs[n*ds.Users()/shoppersShown]
+		s := Shopper{User: user, Preference: preference[user], Bought: heldOut[user]}
+		history, err := rec.History(user)
+		if err != nil {
+			return err
+		}
+		for _, i := range history {
+			s.History = append(s.History, Item{i.ID, i.Title})
+		}
+		if s.Recommendations, err = rec.ForUser(ctx, user, itemsShown); err != nil {
+			return err
+		}
+		r.Users = append(r.Users, s)
+	}
+	r.ForText, err = rec.ForText(ctx, Sentence, itemsShown)
+	return err
+}

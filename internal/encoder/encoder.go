@@ -1,0 +1,24 @@
+// Package encoder turns texts into vectors, the step between Eq. 2 and Eq. 5 (item
+// texts) and between Eq. 4 and Eq. 13 (preference texts): one frozen function for
+// both, so that items and users land in one space. Sub-packages hold the encoders;
+// package encoder/cache keeps the vectors of any of them on disk.
+package encoder
+
+import (
+	"context"
+
+	"github.com/mllmrec/mllmrec/internal/nn/tensor"
+)
+
+// Encoder maps texts to vectors. Equal texts have equal vectors, whatever stands
+// beside them in the call.
+type Encoder interface {
+	// Encode returns a len(texts)×Dim matrix, row i for texts[i]. A text without a
+	// single known word gets the zero vector where the encoder has no better answer.
+	Encode(ctx context.Context, texts []string) (*tensor.Matrix, error)
+	// Dim is the length of a vector.
+	Dim() int
+	// ID names all that determines a vector: "family/version name sha256:digest".
+	// Vectors of encoders with equal ids may be mixed; others never.
+	ID() string
+}

@@ -1,0 +1,168 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// Locate returns the folder of a model: nameOrPath itself when that is a folder, else
+// the snapshot of that name in the cache. It never uses the network.
+func Locate(nameOrPath string, opt Options) (string, error) {
+	if info, err := os.Stat(nameOrPath); err == nil && info.IsDir() {
+		return filepath.Abs(nameOrPath)
+	}
+	if filepath.IsAbs(nameOrPath) || strings.HasPrefix(nameOrPath, ".") || strings.Count(nameOrPath, "/") > 1 {
+		return "", usererr.New("give the folder of a model or its name on the hub", "there is no folder %s", nameOrPath)
+	}
+	repo, err := RepoName(nameOrPath)
+	if err != nil {
+		return "", err
+	}
+	if opt, err = opt.withEnv(); err != nil {
+		return "", err
+	}
+	cache := repoCache{opt.CacheDir, repo}
+	dir, err := cache.snapshot(opt.Revision)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", usererr.New(absentHint(repo), "the model %s (revision %s) is not in the cache %s", repo, opt.Revision, opt.CacheDir)
+	}
+	if err != nil {
+		return "", err
+	}
+	if missing := cache.unsettled(dir); missing != "" {
+		return "", usererr.New(absentHint(repo), "the model %s is in the cache in part only: whether it has %s is not known", repo, missing)
+	}
+	return dir, nil
+}
+
+// settings are files that a model may lack, and that change its vectors where it has
+// them. Other programs fetch only the files they use: a snapshot without one of these
+// is to be trusted only if the cache says that the model has none.
+var settings = []string{"modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"}
+
+// unsettled returns the first of the settings that a snapshot neither has nor is known
+// to lack.
+func (c repoCache) unsettled(snapshot string) string {
+	for _, name := range settings {
+		_, have := os.Stat(filepath.Join(snapshot, name))
+		_, lacks := os.Stat(c.absence(filepath.Base(snapshot), name))
+		if have != nil && lacks != nil {
+			return name
+		}
+	}
+	return ""
+}
+
+// absence is where the cache notes that a commit has no file of this name.
+func (c repoCache) absence(commit, name string) string { return c.dir(".no_exist", commit, name) }
+
+// noteAbsent records which of the settings are not among a commit's files.
+func (c repoCache) noteAbsent(commit string, files []string) error {
+	for _, name := range settings {
+		if slices.Contains(files, name) {
+			continue
+		}
+		path := c.absence(commit, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func absentHint(repo string) string {
+	return fmt.Sprintf("pull it with: mllmrec model pull %s (online, HF_HUB_OFFLINE unset; HF_ENDPOINT names a mirror), "+
+		"copy the cache folder from a machine that has it, or give the path of the model's folder", repo)
+}
+
+// repoCache is the place of one model in the cache.
+type repoCache struct{ root, repo string }
+
+func (c repoCache) dir(elem ...string) string {
+	name := "models--" + strings.ReplaceAll(c.repo, "/", "--")
+	return filepath.Join(append([]string{c.root, name}, elem...)...)
+}
+
+// snapshot returns the folder of a revision; fs.ErrNotExist when it is not there.
+func (c repoCache) snapshot(revision string) (string, error) {
+	commit := revision
+	if !commitPattern.MatchString(commit) {
+		data, err := os.ReadFile(c.dir("refs", revision))
+		if err != nil {
+			return "", err
+		}
+		if commit = strings.TrimSpace(string(data)); !commitPattern.MatchString(commit) {
+			return "", usererr.New("pull the model again", "%s holds no commit", c.dir("refs", revision))
+		}
+	}
+	dir := c.dir("snapshots", commit)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return "", fs.ErrNotExist
+	}
+	return dir, nil
+}
+
+func (c repoCache) blob(etag string) string { return c.dir("blobs", etag) }
+
+// link makes a snapshot's file point to its blob, or be a copy where the file system
+// has no links.
+func (c repoCache) link(commit, file, etag string) error {
+	path := c.dir("snapshots", commit, filepath.FromSlash(file))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	target, err := filepath.Rel(filepath.Dir(path), c.blob(etag))
+	if err != nil {
+		return err
+	}
+	if have, err := os.Readlink(path); err == nil && have == target {
+		return nil
+	}
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Symlink(target, fresh); err != nil {
+		return copyFile(path, c.blob(etag))
+	}
+	return os.Rename(fresh, path)
+}
+
+func copyFile(to, from string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // only read
+	return atomicfile.Write(to, func(w io.Writer) error {
+		_, err := io.Copy(w, f)
+		return err
+	})
+}
+
+// setRef records the commit of a branch or tag.
+func (c repoCache) setRef(revision, commit string) error {
+	if revision == commit {
+		return nil
+	}
+	path := c.dir("refs", filepath.FromSlash(revision))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, commit)
+		return err
+	})
+}

@@ -1,0 +1,191 @@
+// Package batch writes requests as files for batch services and reads their results:
+// OpenAI's Batch JSONL, which vLLM's run-batch reads too. A batch costs about half of
+// single requests and needs no connection held open; what it lacks, retries and checks,
+// the caller adds by exporting again what did not come back well.
+//
+// It also writes chat JSONL, the format in which fine-tuning takes pairs of prompt and
+// answer.
+package batch
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"unicode/utf8"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/mllm/openai"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// Limits of OpenAI's service, which others share.
+const (
+	MaxRequests = 50_000
+	MaxBytes    = 200_000_000
+	maxCustomID = 512
+)
+
+// Options configure a Writer. The zero value suits OpenAI and vLLM.
+type Options struct {
+	Prefix      string // of the file names; "" = "batch"
+	MaxRequests int    // a file; 0 = MaxRequests
+	MaxBytes    int64  // a file; 0 = MaxBytes
+	Body        openai.BodyOptions
+}
+
+// File is one file written.
+type File struct {
+	Path     string `json:"path"`
+	Requests int    `json:"requests"`
+	Bytes    int64  `json:"bytes"`
+}
+
+// line is one request of a batch file.
+type line struct {
+	CustomID string          `json:"custom_id"`
+	Method   string          `json:"method"`
+	URL      string          `json:"url"`
+	Body     json.RawMessage `json:"body"`
+}
+
+// Writer writes requests into as many files as the limits ask for. Files appear under
+// their names only when whole.
+type Writer struct {
+	dir   string
+	opt   Options
+	model string
+	seen  map[string]bool
+	files []File
+
+	f   *os.File // nil between files
+	buf *bufio.Writer
+	cur File
+}
+
+// NewWriter returns a Writer into dir, which is made if need be. Files of an earlier
+// export with the same prefix are an error: a mixture of two exports would be sent.
+func NewWriter(dir string, opt Options) (*Writer, error) {
+	if opt.Prefix == "" {
+		opt.Prefix = "batch"
+	}
+	if opt.MaxRequests == 0 {
+		opt.MaxRequests = MaxRequests
+	}
+	if opt.MaxBytes == 0 {
+		opt.MaxBytes = MaxBytes
+	}
+	if opt.MaxRequests < 0 || opt.MaxBytes < 0 || opt.Prefix != filepath.Base(opt.Prefix) {
+		return nil, usererr.New("limits are positive, and the prefix is part of a file name", "batch files cannot be written so")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make the folder of batch files: %w", err)
+	}
+	w := &Writer{dir: dir, opt: opt, seen: map[string]bool{}}
+	first := w.path(1)
+	if _, err := os.Lstat(first); err == nil {
+		return nil, usererr.New("choose an empty folder, or remove the earlier export", "%s exists already", first)
+	}
+	return w, nil
+}
+
+func (w *Writer) path(n int) string {
+	return filepath.Join(w.dir, fmt.Sprintf("%s-%05d.jsonl", w.opt.Prefix, n))
+}
+
+// Add writes one request under an id that comes back with its result.
+func (w *Writer) Add(customID string, r mllm.Request) error {
+	switch {
+	case customID == "" || len(customID) > maxCustomID || !utf8.ValidString(customID):
+		return fmt.Errorf("batch request %q: the id must have 1 to %d bytes of UTF-8", customID, maxCustomID)
+	case w.seen[customID]:
+		return fmt.Errorf("batch request %q: the id is used twice", customID)
+	case w.model == "":
+		w.model = r.Model
+	case w.model != r.Model:
+		return usererr.New("export one model at a time", "batch request %q is for model %q, the others are for %q; a batch has one model", customID, r.Model, w.model)
+	}
+	body, err := openai.Body(r, w.opt.Body)
+	if err != nil {
+		return fmt.Errorf("batch request %q: %w", customID, err)
+	}
+	data, err := json.Marshal(line{customID, "POST", openai.ChatPath, body})
+	if err != nil {
+		return fmt.Errorf("batch request %q: %w", customID, err)
+	}
+	data = append(data, '\n')
+	if int64(len(data)) > w.opt.MaxBytes {
+		return usererr.New("make the pictures smaller", "batch request %q has %d bytes, a whole file may have %d", customID, len(data), w.opt.MaxBytes)
+	}
+	if w.f != nil && (w.cur.Requests >= w.opt.MaxRequests || w.cur.Bytes+int64(len(data)) > w.opt.MaxBytes) {
+		if err := w.finish(); err != nil {
+			return err
+		}
+	}
+	if w.f == nil {
+		if err := w.begin(); err != nil {
+			return err
+		}
+	}
+	if _, err := w.buf.Write(data); err != nil {
+		return fmt.Errorf("write %s: %w", w.cur.Path, err)
+	}
+	w.seen[customID] = true
+	w.cur.Requests++
+	w.cur.Bytes += int64(len(data))
+	return nil
+}
+
+func (w *Writer) begin() error {
+	f, err := os.CreateTemp(w.dir, "."+w.opt.Prefix+"-*")
+	if err != nil {
+		return fmt.Errorf("make a batch file: %w", err)
+	}
+	w.f, w.buf, w.cur = f, bufio.NewWriterSize(f, 1<<20), File{Path: w.path(len(w.files) + 1)}
+	return nil
+}
+
+// finish gives the current file its name.
+func (w *Writer) finish() error {
+	f := w.f
+	w.f = nil
+	err := w.buf.Flush()
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Chmod(f.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), w.cur.Path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("write %s: %w", w.cur.Path, err)
+	}
+	w.files = append(w.files, w.cur)
+	return nil
+}
+
+// Close finishes the last file and returns all of them, in order.
+func (w *Writer) Close() ([]File, error) {
+	if w.f != nil {
+		if err := w.finish(); err != nil {
+			return w.files, err
+		}
+	}
+	return w.files, nil
+}
+
+// Abort removes the file being written; finished ones stay.
+func (w *Writer) Abort() {
+	if w.f != nil {
+		w.f.Close()
+		os.Remove(w.f.Name())
+		w.f = nil
+	}
+}

@@ -1,0 +1,164 @@
+// Package connect makes a pool of model servers from what a user writes: the kind of
+// server, one or more base URLs, each with its own limits if need be.
+package connect
+
+import (
+	"math"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/mllm/ollama"
+	"github.com/mllmrec/mllmrec/internal/mllm/openai"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// The kinds of server.
+const (
+	Ollama = "ollama"
+	OpenAI = "openai"
+)
+
+// DefaultKeyEnv names the variable that holds the key of an OpenAI-compatible server
+// unless another is named. It need not be set.
+const DefaultKeyEnv = "OPENAI_API_KEY"
+
+// Options describe the servers.
+type Options struct {
+	Kind string // ollama | openai
+	// URLs are the base URLs; none means ollama.DefaultURL. What differs from the limits
+	// below is written behind a #, which is never sent:
+	//
+	//	http://gpu1:11434#weight=2&concurrency=8
+	//	https://api.example.com#kind=openai&key-env=EXAMPLE_KEY&rpm=500&tpm=200000
+	//
+	// Valid there: kind, weight, concurrency, rpm, tpm, key-env.
+	URLs        []string
+	KeyEnv      string // variable that holds the key; must be set if named
+	Concurrency int    // requests in flight an endpoint, fewer for lighter ones; 0 means 4
+	RPM, TPM    float64
+	Timeout     time.Duration // of one attempt; 0 means the client's default
+	PerImage    int           // tokens a picture, for estimates
+	KeepAlive   string        // Ollama only
+	MaxNumCtx   int           // Ollama only
+	Think       *bool         // Ollama only
+	Body        openai.BodyOptions
+	Pool        mllm.PoolOptions
+}
+
+const defaultConcurrency = 4
+
+const settings = "behind the # of a base URL, kind, weight, concurrency, rpm, tpm and key-env are valid, joined by &"
+
+// Pool builds the pool. It reaches for no server; ask Describe for that.
+func Pool(opt Options) (*mllm.Pool, error) {
+	if opt.Concurrency < 0 {
+		return nil, usererr.New("leave it out for the default", "%d requests in flight", opt.Concurrency)
+	}
+	urls := opt.URLs
+	if len(urls) == 0 {
+		if opt.Kind == OpenAI {
+			return nil, usererr.New("give --base-url", "an OpenAI-compatible server has no default address")
+		}
+		urls = []string{ollama.DefaultURL}
+	}
+	endpoints := make([]mllm.EndpointConfig, 0, len(urls))
+	for _, u := range urls {
+		e, err := endpoint(opt, u)
+		if err != nil {
+			return nil, err
+		}
+		endpoints = append(endpoints, e)
+	}
+	shareOut(endpoints, opt.Concurrency)
+	return mllm.NewPool(endpoints, opt.Pool)
+}
+
+// shareOut gives endpoints without a concurrency of their own the common one, the lighter
+// ones of them as much less of it as they weigh less. A run keeps every endpoint busy, so that
+// their shares follow from what each may have in flight.
+func shareOut(endpoints []mllm.EndpointConfig, common int) {
+	if common == 0 {
+		common = defaultConcurrency
+	}
+	heaviest := 0.0
+	for i := range endpoints {
+		if endpoints[i].Weight == 0 {
+			endpoints[i].Weight = 1
+		}
+		if endpoints[i].Concurrency == 0 {
+			heaviest = max(heaviest, endpoints[i].Weight)
+		}
+	}
+	for i := range endpoints {
+		if endpoints[i].Concurrency == 0 {
+			endpoints[i].Concurrency = max(1, int(math.Round(float64(common)*endpoints[i].Weight/heaviest)))
+		}
+	}
+}
+
+func endpoint(opt Options, written string) (mllm.EndpointConfig, error) {
+	base, fragment, _ := strings.Cut(written, "#")
+	e := mllm.EndpointConfig{RequestsPerMinute: opt.RPM, TokensPerMinute: opt.TPM}
+	kind, keyEnv := opt.Kind, opt.KeyEnv
+	values, err := url.ParseQuery(fragment)
+	if err != nil {
+		return e, usererr.New(settings, "the settings of a base URL cannot be read")
+	}
+	for name, list := range values {
+		value := list[len(list)-1]
+		if len(list) > 1 {
+			return e, usererr.New(settings, "base URL %s: %s is set twice", base, name)
+		}
+		var number float64
+		switch name {
+		case "weight", "concurrency", "rpm", "tpm":
+			if number, err = strconv.ParseFloat(value, 64); err != nil || !(number > 0) || number > 1e12 || (name == "concurrency" && number != float64(int(number))) {
+				return e, usererr.New(settings, "base URL %s: %s=%s is not a positive number", base, name, value)
+			}
+		}
+		switch name {
+		case "kind":
+			kind = value
+		case "key-env":
+			keyEnv = value
+		case "weight":
+			e.Weight = number
+		case "concurrency":
+			e.Concurrency = int(number)
+		case "rpm":
+			e.RequestsPerMinute = number
+		case "tpm":
+			e.TokensPerMinute = number
+		default:
+			return e, usererr.New(settings, "base URL %s: there is no setting %q", base, name)
+		}
+	}
+	if keyEnv == "" && kind == OpenAI && os.Getenv(DefaultKeyEnv) != "" {
+		keyEnv = DefaultKeyEnv
+	}
+	key, err := mllm.KeyFromEnv(keyEnv)
+	if err != nil {
+		return e, err
+	}
+	e.Client, err = newClient(opt, kind, base, key)
+	return e, err
+}
+
+// newClient builds one client. An option that the kind cannot honour is an error.
+func newClient(opt Options, kind, base string, key mllm.Key) (mllm.Client, error) {
+	switch kind {
+	case Ollama:
+		return ollama.New(ollama.Config{BaseURL: base, Key: key, Timeout: opt.Timeout, PerImage: opt.PerImage,
+			KeepAlive: opt.KeepAlive, MaxNumCtx: opt.MaxNumCtx, Think: opt.Think})
+	case OpenAI:
+		if opt.Kind == OpenAI && (opt.KeepAlive != "" || opt.MaxNumCtx != 0 || opt.Think != nil) {
+			return nil, usererr.New("leave it out, or use --mllm ollama", "keep-alive, context window and thinking can be set for Ollama only")
+		}
+		return openai.New(openai.Config{BaseURL: base, Key: key, Timeout: opt.Timeout, PerImage: opt.PerImage, Body: opt.Body})
+	}
+	return nil, usererr.New("valid kinds: ollama, openai", "unknown kind of model server %q", kind)
+}

@@ -1,0 +1,244 @@
+// Package ollama is a client of Ollama's native API (/api/chat, /api/show, /api/tags).
+//
+// The native API is used because the server's OpenAI-compatible one ignores num_ctx:
+// a prompt longer than the default window is then cut and answered with HTTP 200. Here
+// the window is derived from the prompt, and the server's own count of what it read is
+// held against it; a prompt that was cut is a failure.
+package ollama
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/mllm/wire"
+)
+
+// Defaults of the paper and of the server.
+const (
+	DefaultURL     = "http://localhost:11434"
+	DefaultModel   = "gemma3:27b"
+	DefaultTimeout = 10 * time.Minute
+)
+
+// infoLifetime is how long the server's listing of models is believed.
+const infoLifetime = 5 * time.Minute
+
+// Config configures a Client. The zero value reaches a server on this machine.
+type Config struct {
+	BaseURL  string        // "" = DefaultURL
+	Key      mllm.Key      // for servers behind a gateway; usually none
+	Timeout  time.Duration // of one attempt, unless the request says otherwise; 0 = DefaultTimeout
+	PerImage int           // tokens a picture, for the estimate; 0 = mllm.ImageTokens
+	// MaxNumCtx caps the window that is asked for, in tokens; 0 = what the model can do.
+	MaxNumCtx int
+	// KeepAlive is how long the server keeps the model loaded after a request, such as
+	// "30m"; "" leaves it to the server.
+	KeepAlive string
+	// Think switches the reasoning of thinking models on or off; nil leaves it to the model.
+	Think     *bool
+	Transport http.RoundTripper // nil = one made for many requests in flight
+}
+
+// Client asks one Ollama server. It is safe for concurrent use.
+type Client struct {
+	wire *wire.Caller
+	cfg  Config
+
+	mu     sync.Mutex
+	models map[string]*model // by requested name
+}
+
+// model is what the client knows of one model.
+type model struct {
+	estimator mllm.Estimator
+
+	mu      sync.Mutex
+	known   mllm.ModelInfo
+	fetched time.Time
+	asking  *lookup // nil unless the server is being asked
+	numCtx  int     // largest window asked for so far: asking for a smaller one would reload the model
+}
+
+var _ mllm.Client = (*Client)(nil)
+
+// New checks the configuration and returns a Client. It does not reach for the server.
+func New(cfg Config) (*Client, error) {
+	if cfg.BaseURL == "" {
+		cfg.BaseURL = DefaultURL
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	w, err := wire.New(cfg.BaseURL, cfg.Key, cfg.Transport)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{wire: w, cfg: cfg, models: map[string]*model{}}, nil
+}
+
+// Endpoint returns the server's base URL.
+func (c *Client) Endpoint() string { return c.wire.Endpoint() }
+
+// String names the client.
+func (c *Client) String() string { return "ollama " + c.wire.Endpoint() }
+
+type chatRequest struct {
+	Model     string         `json:"model"`
+	Messages  []message      `json:"messages"`
+	Stream    bool           `json:"stream"`
+	Options   map[string]any `json:"options"`
+	KeepAlive string         `json:"keep_alive,omitempty"`
+	Think     *bool          `json:"think,omitempty"`
+	// Servers that know these report a prompt that does not fit instead of cutting it;
+	// others ignore them.
+	Truncate bool `json:"truncate"`
+	Shift    bool `json:"shift"`
+}
+
+type message struct {
+	Role    string   `json:"role"`
+	Content string   `json:"content"`
+	Images  [][]byte `json:"images,omitempty"` // base64 in JSON
+}
+
+type chatResponse struct {
+	Model           string  `json:"model"`
+	Message         message `json:"message"`
+	Done            bool    `json:"done"`
+	DoneReason      string  `json:"done_reason"`
+	PromptEvalCount int     `json:"prompt_eval_count"`
+	EvalCount       int     `json:"eval_count"`
+	Error           string  `json:"error"`
+}
+
+// Generate implements mllm.Client. A window that proves too small is doubled and the
+// request sent again, up to what the model can do; a window fixed by r.NumCtx is not.
+func (c *Client) Generate(ctx context.Context, r mllm.Request) (mllm.Response, error) {
+	start := time.Now()
+	m := c.model(r.Model)
+	info, err := c.info(ctx, m, r.Model)
+	if err != nil {
+		return mllm.Response{Endpoint: c.Endpoint()}, err
+	}
+	if r.ModelDigest != "" && info.Digest != r.ModelDigest {
+		return mllm.Response{Endpoint: c.Endpoint(), ModelDigest: info.Digest}, c.wire.Fail(mllm.WrongModel, r.Model,
+			"the server's weights have digest %s, %s is wanted", short(info.Digest), short(r.ModelDigest))
+	}
+	limit := c.limit(info)
+	window, fixed := r.NumCtx, r.NumCtx > 0
+	if !fixed {
+		if floor := mllm.FloorTokens(r.System) + mllm.FloorTokens(r.Prompt) + r.MaxTokens; limit > 0 && floor > limit {
+			return mllm.Response{Endpoint: c.Endpoint()}, c.wire.Fail(mllm.PromptCut, r.Model,
+				"prompt and answer need at least %d tokens, the window ends at %d", floor, limit)
+		}
+		window = m.window(r, limit)
+	}
+	var sent, promptTokens, answerTokens int
+	for {
+		resp, err := c.ask(ctx, m, r, window)
+		sent++
+		// Tokens of attempts that were thrown away were computed all the same.
+		promptTokens, answerTokens = promptTokens+resp.PromptTokens, answerTokens+resp.AnswerTokens
+		resp.Attempts, resp.ModelDigest, resp.Seconds = sent, info.Digest, time.Since(start).Seconds()
+		if mllm.ClassOf(err) != mllm.PromptCut {
+			return resp, err
+		}
+		larger := 2 * window
+		if limit > 0 {
+			larger = min(larger, limit)
+		}
+		// A count far from filling the window was cut for another reason than its size.
+		full := resp.PromptTokens+resp.AnswerTokens >= window-1
+		if fixed || !full || larger <= window || limit == 0 {
+			resp.PromptTokens, resp.AnswerTokens = promptTokens, answerTokens
+			return resp, err
+		}
+		window = m.raise(larger)
+	}
+}
+
+// ask sends one chat request with the given window.
+func (c *Client) ask(ctx context.Context, m *model, r mllm.Request, window int) (mllm.Response, error) {
+	options := map[string]any{"temperature": r.Temperature, "seed": r.Seed, "num_ctx": window}
+	if r.MaxTokens > 0 {
+		options["num_predict"] = r.MaxTokens
+	}
+	in := chatRequest{Model: r.Model, Options: options, KeepAlive: c.cfg.KeepAlive, Think: c.cfg.Think}
+	if r.System != "" {
+		in.Messages = append(in.Messages, message{Role: "system", Content: plain(r.System)})
+	}
+	user := message{Role: "user", Content: plain(r.Prompt)}
+	for _, img := range r.Images {
+		user.Images = append(user.Images, img.Data)
+	}
+	in.Messages = append(in.Messages, user)
+
+	timeout := r.Timeout
+	if timeout == 0 {
+		timeout = c.cfg.Timeout
+	}
+	var out chatResponse
+	resp := mllm.Response{Endpoint: c.Endpoint(), NumCtx: window}
+	if err := c.wire.Call(ctx, timeout, "/api/chat", r.Model, in, &out); err != nil {
+		return resp, err
+	}
+	resp.Text, resp.FinishReason, resp.Model = out.Message.Content, out.DoneReason, out.Model
+	resp.PromptTokens, resp.AnswerTokens = out.PromptEvalCount, out.EvalCount
+	return resp, c.judge(m, r, out, window)
+}
+
+// judge finds what makes a well-formed answer useless.
+func (c *Client) judge(m *model, r mllm.Request, out chatResponse, window int) error {
+	switch {
+	case out.Error != "":
+		return c.wire.Fail(mllm.Server, r.Model, "%s", out.Error)
+	case out.Model == "" || !out.Done:
+		return c.wire.Fail(mllm.BadResponse, r.Model, "the answer is not marked as done")
+	case !mllm.SameModel(r.Model, out.Model):
+		return c.wire.Fail(mllm.WrongModel, r.Model, "model %q answered", out.Model)
+	case mllm.PromptWasCut(r, out.PromptEvalCount, window):
+		return c.wire.Fail(mllm.PromptCut, r.Model, "the server read %d tokens of a prompt estimated at %d, in a window of %d",
+			out.PromptEvalCount, m.estimator.Prompt(r), window)
+	case out.PromptEvalCount+out.EvalCount > window:
+		return c.wire.Fail(mllm.PromptCut, r.Model, "prompt (%d tokens) and answer (%d) overran the window of %d: the server dropped part of the prompt",
+			out.PromptEvalCount, out.EvalCount, window)
+	}
+	m.estimator.Observe(r, out.PromptEvalCount)
+	if strings.TrimSpace(out.Message.Content) == "" {
+		if out.DoneReason == "length" {
+			return c.wire.Fail(mllm.CutOff, r.Model, "the token limit was reached before any text")
+		}
+		return c.wire.Fail(mllm.Empty, r.Model, "the answer is empty")
+	}
+	return nil
+}
+
+func (c *Client) limit(info mllm.ModelInfo) int {
+	if c.cfg.MaxNumCtx > 0 && (info.ContextLength == 0 || c.cfg.MaxNumCtx < info.ContextLength) {
+		return c.cfg.MaxNumCtx
+	}
+	return info.ContextLength
+}
+
+// imageTag is how the server marks the place of a picture inside a prompt. In the text
+// of an item it would move a picture or make the server fail.
+var imageTag = regexp.MustCompile(`\[(img(?:-\d+)?)\]`)
+
+func plain(s string) string {
+	if !strings.Contains(s, "[img") { // nearly always: the expression takes longer than the request's JSON
+		return s
+	}
+	return imageTag.ReplaceAllString(s, "($1)")
+}
+
+func short(digest string) string {
+	if digest == "" {
+		return "unknown"
+	}
+	return digest[:min(12, len(digest))]
+}

@@ -1,0 +1,182 @@
+// Package openai is a client of OpenAI-compatible servers (/v1/chat/completions with
+// image parts, /v1/models): vLLM, SGLang, llama.cpp's server, LM Studio, and hosted
+// services. Do not use it for Ollama, whose compatible route cuts long prompts without
+// saying so; package ollama is for that.
+package openai
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/mllm/wire"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// DefaultTimeout bounds one attempt unless the request says otherwise.
+const DefaultTimeout = 5 * time.Minute
+
+// Config configures a Client.
+type Config struct {
+	BaseURL  string        // such as http://localhost:8000; a trailing /v1 is understood
+	Key      mllm.Key      // sent as a bearer token
+	Timeout  time.Duration // of one attempt; 0 = DefaultTimeout
+	PerImage int           // tokens a picture, for the estimate; 0 = mllm.ImageTokens
+	Body     BodyOptions
+	// Aliases are further names under which the server may answer for the wanted model.
+	Aliases []string
+	// AnyModel accepts an answer whatever model it names.
+	AnyModel  bool
+	Transport http.RoundTripper // nil = one made for many requests in flight
+}
+
+// Client asks one server. It is safe for concurrent use.
+type Client struct {
+	wire *wire.Caller
+	cfg  Config
+
+	mu         sync.Mutex
+	estimators map[string]*mllm.Estimator
+}
+
+var _ mllm.Client = (*Client)(nil)
+
+// New checks the configuration and returns a Client. It does not reach for the server.
+func New(cfg Config) (*Client, error) {
+	if strings.TrimSpace(cfg.BaseURL) == "" {
+		return nil, usererr.New("give the server's address, such as http://localhost:8000", "no base URL for the OpenAI-compatible server")
+	}
+	cfg.BaseURL = strings.TrimSuffix(strings.TrimRight(strings.TrimSpace(cfg.BaseURL), "/"), "/v1")
+	if cfg.Timeout == 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	if _, err := Body(mllm.Request{MaxTokens: 1}, cfg.Body); err != nil {
+		return nil, err
+	}
+	w, err := wire.New(cfg.BaseURL, cfg.Key, cfg.Transport)
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasSuffix(strings.ToLower(w.Endpoint()), "//api.openai.com") {
+		cfg.Body.CompletionTokens = true
+	}
+	return &Client{wire: w, cfg: cfg, estimators: map[string]*mllm.Estimator{}}, nil
+}
+
+// Endpoint returns the server's base URL, without /v1.
+func (c *Client) Endpoint() string { return c.wire.Endpoint() }
+
+// String names the client and hides the key.
+func (c *Client) String() string { return "openai " + c.wire.Endpoint() }
+
+// Generate implements mllm.Client. r.NumCtx is an error, since these servers fix the
+// window when they start, and so is r.ModelDigest, since they tell none. Both are of class
+// NotFound: such a model is not to be had here, for this request or any like it.
+func (c *Client) Generate(ctx context.Context, r mllm.Request) (mllm.Response, error) {
+	start := time.Now()
+	resp := mllm.Response{Endpoint: c.Endpoint()}
+	if r.NumCtx != 0 {
+		return resp, c.wire.Fail(mllm.NotFound, r.Model, "an OpenAI-compatible server takes no context window (num_ctx) with a request")
+	}
+	if r.ModelDigest != "" {
+		return resp, c.wire.Fail(mllm.NotFound, r.Model, "an OpenAI-compatible server reports no digest, and these weights are wanted: %s", r.ModelDigest)
+	}
+	body, err := Body(r, c.cfg.Body)
+	if err != nil {
+		return resp, c.label(fail(mllm.Refused, "%w", err), r.Model)
+	}
+	timeout := r.Timeout
+	if timeout == 0 {
+		timeout = c.cfg.Timeout
+	}
+	var out completion
+	if err := c.wire.Call(ctx, timeout, ChatPath, r.Model, body, &out); err != nil {
+		resp.Attempts, resp.Seconds = 1, time.Since(start).Seconds()
+		return resp, err
+	}
+	resp, err = out.response()
+	resp.Endpoint, resp.Attempts, resp.Seconds = c.Endpoint(), 1, time.Since(start).Seconds()
+	if cut := c.judge(r, resp, mllm.ClassOf(err)); cut != nil {
+		err = cut
+	}
+	if err != nil {
+		return resp, c.label(err, r.Model)
+	}
+	return resp, nil
+}
+
+// judge finds what makes a well-formed answer useless, apart from its text.
+func (c *Client) judge(r mllm.Request, resp mllm.Response, class mllm.Class) error {
+	if class == mllm.BadResponse || class == mllm.Server {
+		return nil // nothing to judge
+	}
+	if !c.accepts(r.Model, resp.Model) {
+		return fail(mllm.WrongModel, "model %q answered", resp.Model)
+	}
+	e := c.estimator(r.Model)
+	if mllm.PromptWasCut(r, resp.PromptTokens, 0) {
+		return fail(mllm.PromptCut, "the server read %d tokens of a prompt estimated at %d", resp.PromptTokens, e.Prompt(r))
+	}
+	e.Observe(r, resp.PromptTokens)
+	return nil
+}
+
+// accepts reports whether an answer by the named model will do. Some servers name none.
+func (c *Client) accepts(wanted, answered string) bool {
+	if c.cfg.AnyModel || answered == "" || mllm.SameModel(wanted, answered) {
+		return true
+	}
+	for _, alias := range c.cfg.Aliases {
+		if mllm.SameModel(alias, answered) {
+			return true
+		}
+	}
+	return false
+}
+
+// label adds the endpoint and the model to an error, and takes the key out of it.
+func (c *Client) label(err error, model string) error {
+	var e *mllm.Error
+	if !errors.As(err, &e) {
+		return c.wire.Fail(mllm.BadResponse, model, "%v", err)
+	}
+	out := c.wire.Fail(e.Class, model, "%v", e.Err)
+	out.Status = e.Status
+	return out
+}
+
+func (c *Client) estimator(model string) *mllm.Estimator {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.estimators[model]
+	if e == nil {
+		e = &mllm.Estimator{PerImage: c.cfg.PerImage}
+		c.estimators[model] = e
+	}
+	return e
+}
+
+// Describe lists the server's models; vLLM and some others tell their context length.
+func (c *Client) Describe(ctx context.Context) (mllm.ServerInfo, error) {
+	info := mllm.ServerInfo{Kind: "openai", Endpoint: c.Endpoint()}
+	var out struct {
+		Data []struct {
+			ID        string `json:"id"`
+			MaxLength int    `json:"max_model_len"` // vLLM, SGLang
+			Meta      struct {
+				Train int `json:"n_ctx_train"` // llama.cpp
+			} `json:"meta"`
+		} `json:"data"`
+	}
+	if err := c.wire.Call(ctx, 30*time.Second, "/v1/models", "", nil, &out); err != nil {
+		return info, err
+	}
+	for _, m := range out.Data {
+		info.Models = append(info.Models, mllm.ModelInfo{Name: m.ID, ContextLength: max(m.MaxLength, m.Meta.Train)})
+	}
+	return info, nil
+}

@@ -1,0 +1,172 @@
+// Package wire sends one JSON request to a model server and reads one JSON answer,
+// bounded in size and time, with every failure classified and the key kept out of it.
+package wire
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// MaxBody bounds the answer that is read from a server, in bytes, unless Caller.MaxBody
+// says otherwise. The longest honest answer of a language model is a few thousand tokens;
+// listings of models stay below too.
+const MaxBody = 4 << 20
+
+// quoted is how much of an answer that is no JSON is looked at to quote from.
+const quoted = 64 << 10
+
+// Caller reaches one server.
+type Caller struct {
+	MaxBody int64 // bytes of one answer
+
+	endpoint string
+	key      mllm.Key
+	http     *http.Client
+}
+
+// New checks baseURL and returns a Caller for it. A nil transport means one made for
+// many requests in flight to one host.
+func New(baseURL string, key mllm.Key, transport http.RoundTripper) (*Caller, error) {
+	u, err := url.Parse(strings.TrimSpace(baseURL))
+	if err != nil {
+		// The parser's message repeats the URL, which may hold a password.
+		return nil, usererr.New("write it like http://localhost:11434", "the base URL is not a URL")
+	}
+	switch {
+	case u.User != nil:
+		return nil, usererr.New("put the key into the environment and name the variable", "the base URL must not carry a user name or password")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, usererr.New("write it like http://localhost:11434", "base URL %q: the scheme must be http or https", baseURL)
+	case u.Host == "":
+		return nil, usererr.New("write it like http://localhost:11434", "base URL %q names no host", baseURL)
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, usererr.New("put a key into the environment and name the variable", "the base URL must not carry a query or a fragment")
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	u.RawPath = ""
+	if transport == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.MaxIdleConns = 0
+		t.MaxIdleConnsPerHost = 1024 // the default of 2 would reconnect for nearly every request
+		transport = t
+	}
+	return &Caller{
+		MaxBody:  MaxBody,
+		endpoint: u.String(),
+		key:      key,
+		http: &http.Client{
+			Transport: transport,
+			// A redirect would turn a POST into a GET, or take the key elsewhere.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// Endpoint returns the base URL.
+func (c *Caller) Endpoint() string { return c.endpoint }
+
+// String names the server and hides the key.
+func (c *Caller) String() string { return c.endpoint }
+
+// Fail builds a classified error of this server. The key is removed from its message
+// before that is shortened: half a key is a leak too.
+func (c *Caller) Fail(class mllm.Class, model, format string, args ...any) *mllm.Error {
+	return &mllm.Error{Class: class, Endpoint: c.endpoint, Model: model,
+		Err: errors.New(Excerpt(c.key.Redact(fmt.Sprintf(format, args...))))}
+}
+
+// Call sends in (nil for GET) to path below the base URL and decodes the answer into
+// out. timeout 0 means none beyond ctx. model only labels errors.
+func (c *Caller) Call(ctx context.Context, timeout time.Duration, path, model string, in, out any) error {
+	attempt := ctx
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		attempt, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	method, body := http.MethodGet, io.Reader(nil)
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return c.Fail(mllm.Refused, model, "encode the request: %v", err)
+		}
+		method, body = http.MethodPost, bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(attempt, method, c.endpoint+path, body)
+	if err != nil {
+		return c.Fail(mllm.Refused, model, "build the request: %v", err)
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "mllmrec")
+	c.key.Authorize(req.Header)
+
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.broken(ctx, attempt, model, 0, "no answer", err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, c.MaxBody+1))
+	if resp.StatusCode != http.StatusOK {
+		return c.status(resp, data, model)
+	}
+	if err != nil {
+		return c.broken(ctx, attempt, model, resp.StatusCode, fmt.Sprintf("the answer broke off after %d bytes", len(data)), err)
+	}
+	if int64(len(data)) > c.MaxBody {
+		return c.bad(resp, model, "the answer is larger than %d bytes", c.MaxBody)
+	}
+	if err := json.Unmarshal(c.key.Scrub(data), out); err != nil {
+		return c.bad(resp, model, "the answer is not the JSON expected: %v, in %s", err, data[:min(len(data), quoted)])
+	}
+	return nil
+}
+
+func (c *Caller) bad(resp *http.Response, model, format string, args ...any) error {
+	e := c.Fail(mllm.BadResponse, model, format, args...)
+	e.Status = resp.StatusCode
+	return e
+}
+
+// broken classifies a transport error: ours (cancelled), the clock's, or the network's.
+func (c *Caller) broken(parent, attempt context.Context, model string, status int, what string, err error) error {
+	class := mllm.Network
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(parent.Err(), context.Canceled):
+		class = mllm.Cancelled
+	case attempt.Err() != nil, errors.As(err, &timeout) && timeout.Timeout():
+		class = mllm.Timeout
+	}
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		err = ue.Err // the endpoint is named already
+	}
+	e := c.Fail(class, model, "%s: %v", what, err)
+	e.Status = status
+	return e
+}
+
+// status classifies an answer other than 200.
+func (c *Caller) status(resp *http.Response, body []byte, model string) error {
+	e := StatusError(resp.StatusCode, body, c.key)
+	e.Endpoint, e.Model = c.endpoint, model
+	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
+		e.Err = usererr.New("give the address it points to as the base URL", "the server redirects to %s; requests are not redirected", c.key.Redact(location))
+	}
+	e.RetryAfter, e.HasRetryAfter = retryAfter(resp.Header, time.Now())
+	return e
+}

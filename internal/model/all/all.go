@@ -1,0 +1,8 @@
+// Package all links every recommender into the registry of package model.
+package all
+
+import (
+	_ "github.com/mllmrec/mllmrec/internal/model/bpr"
+	_ "github.com/mllmrec/mllmrec/internal/model/lightgcn"
+	_ "github.com/mllmrec/mllmrec/internal/model/mllmrec"
+)

@@ -1,0 +1,248 @@
+package model_test
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/mllmrec/mllmrec/internal/model"
+	"github.com/mllmrec/mllmrec/internal/model/modeltest"
+	"github.com/mllmrec/mllmrec/internal/nn/autograd"
+	"github.com/mllmrec/mllmrec/internal/nn/tensor"
+	"github.com/mllmrec/mllmrec/internal/rng"
+	"github.com/mllmrec/mllmrec/internal/train"
+)
+
+var tiny = modeltest.Shape{Users: 30, Items: 24, Train: 140, Width: 10, Tastes: 4}
+
+// small keeps a model's width low, so that a gradient check sees all of it.
+func small(name string) map[string]string {
+	settings := map[string]string{}
+	for _, s := range model.Settings(name) {
+		if s.Name == "embedding_dim" {
+			settings[s.Name] = "6"
+		}
+	}
+	return settings
+}
+
+// conformanceCases are all registered models, and again with every choice that a
+// setting of theirs has.
+func conformanceCases() map[string]map[string]string {
+	cases := map[string]map[string]string{}
+	for _, name := range model.Names() {
+		cases[name] = small(name)
+		for _, s := range model.Settings(name) {
+			for _, choice := range s.Choices {
+				settings := maps.Clone(small(name))
+				settings[s.Name] = choice
+				cases[fmt.Sprintf("%s %s=%s", name, s.Name, choice)] = settings
+			}
+		}
+	}
+	return cases
+}
+
+func modelName(key string) string {
+	for i, c := range key {
+		if c == ' ' {
+			return key[:i]
+		}
+	}
+	return key
+}
+
+func build(t *testing.T, key string, settings map[string]string, in model.Inputs) model.Model {
+	t.Helper()
+	m, err := model.New(modelName(key), in, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// randomBatch takes n train rows with arbitrary negatives.
+func randomBatch(in model.Inputs, n int, seed uint64) model.Batch {
+	r := rng.Stream(seed, "batch", 0)
+	lists := in.Train.Lists()
+	var b model.Batch
+	for range n {
+		row := r.IntN(len(lists.Items))
+		u := 0
+		for lists.Offsets[u+1] <= row {
+			u++
+		}
+		b.Rows, b.Users, b.Pos = append(b.Rows, int32(row)), append(b.Users, int32(u)), append(b.Pos, lists.Items[row])
+		b.Neg = append(b.Neg, int32(r.IntN(in.Items)))
+	}
+	return b
+}
+
+func lossAndGradients(m model.Model, b model.Batch, t *autograd.Tape) float32 {
+	t.Reset()
+	loss := m.Loss(t, b)
+	t.Backward(loss)
+	return loss.Scalar()
+}
+
+func TestConformance(t *testing.T) {
+	data := modeltest.Make(tiny, 3)
+	for key, settings := range conformanceCases() {
+		t.Run(key, func(t *testing.T) {
+			t.Run("gradients", func(t *testing.T) { checkGradients(t, build(t, key, settings, data.Inputs), data.Inputs) })
+			t.Run("represent", func(t *testing.T) { checkRepresent(t, build(t, key, settings, data.Inputs), data.Inputs) })
+			t.Run("learns", func(t *testing.T) { checkLearns(t, build(t, key, settings, data.Inputs), data.Inputs) })
+			t.Run("deterministic", func(t *testing.T) {
+				checkDeterministic(t, func() model.Model { return build(t, key, settings, data.Inputs) }, data.Inputs)
+			})
+			t.Run("saved and loaded", func(t *testing.T) {
+				other := data.Inputs
+				other.Seed++
+				checkRoundTrip(t, build(t, key, settings, data.Inputs), build(t, key, settings, other))
+			})
+		})
+	}
+}
+
+// checkGradients compares directional derivatives, by central differences of the
+// loss, with the gradients: in each parameter one direction, half along the gradient,
+// so that there is something to see in float32, and half at random.
+func checkGradients(t *testing.T, m model.Model, in model.Inputs) {
+	b := randomBatch(in, 40, 1)
+	tape := autograd.NewTape()
+	for _, p := range m.Params() {
+		lossAndGradients(m, b, tape)
+		if !p.HasGrad() {
+			t.Errorf("%s has no gradient", p.Name)
+			continue
+		}
+		norm := tensor.Norm2(p.Grad.Data)
+		dir := direction(p, norm)
+		var want float64
+		for i, g := range p.Grad.Data {
+			want += float64(dir[i]) * float64(g)
+		}
+		start := slices.Clone(p.Value.Data)
+		at := func(h float32) float64 {
+			for i := range dir {
+				p.Value.Data[i] = start[i] + h*dir[i]
+			}
+			tape.Reset()
+			return float64(m.Loss(tape, b).Scalar())
+		}
+		// A step too long crosses kinks of the activations, one too short drowns in the
+		// rounding of the loss; a right gradient agrees at one of these.
+		var got []float64
+		ok := false
+		for _, h := range []float32{1e-2, 3e-3, 1e-3} {
+			d := (at(h) - at(-h)) / (2 * float64(h))
+			got = append(got, d)
+			ok = ok || math.Abs(d-want) < 1e-7/float64(h)+0.01*norm
+		}
+		copy(p.Value.Data, start)
+		if !ok {
+			t.Errorf("%s: directional derivative %g, the gradient says %g (norm %g)", p.Name, got, want, norm)
+		}
+	}
+}
+
+func direction(p *autograd.Param, norm float64) []float32 {
+	r := rng.Stream(5, "direction "+p.Name, 0)
+	random := make([]float32, len(p.Value.Data))
+	for i := range random {
+		random[i] = float32(r.NormFloat64())
+	}
+	scale := tensor.Norm2(random)
+	for i, g := range p.Grad.Data {
+		random[i] = float32(float64(random[i])/scale + float64(g)/max(norm, 1e-30))
+	}
+	return random
+}
+
+func checkRepresent(t *testing.T, m model.Model, in model.Inputs) {
+	users, items, err := m.Represent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if users.Rows != in.Users || items.Rows != in.Items || users.Cols != items.Cols {
+		t.Fatalf("users %d×%d, items %d×%d for %d users and %d items", users.Rows, users.Cols, items.Rows, items.Cols, in.Users, in.Items)
+	}
+	// The vectors are the caller's: scribbling on them must not reach the model.
+	first := users.Clone()
+	for i := range users.Data {
+		users.Data[i] = 7
+	}
+	clear(items.Data)
+	again, _, err := m.Represent()
+	if err != nil || !slices.Equal(again.Data, first.Data) {
+		t.Errorf("the model changed with the vectors it had given away (%v)", err)
+	}
+	for _, v := range first.Data {
+		if v-v != 0 {
+			t.Fatalf("a user vector holds %g", v)
+		}
+	}
+}
+
+func checkLearns(t *testing.T, m model.Model, in model.Inputs) {
+	b, tape, adam := randomBatch(in, 64, 2), autograd.NewTape(), train.NewAdam(m.Params(), 0)
+	first := lossAndGradients(m, b, tape)
+	loss := first
+	for range 30 {
+		adam.Step(0.01)
+		loss = lossAndGradients(m, b, tape)
+	}
+	if !(loss < 0.9*first) {
+		t.Errorf("loss %g after 30 steps on one batch, %g before", loss, first)
+	}
+}
+
+func checkDeterministic(t *testing.T, build func() model.Model, in model.Inputs) {
+	outcome := func(procs int) (values []float32) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+		m, tape := build(), autograd.NewTape()
+		adam := train.NewAdam(m.Params(), 1e-4)
+		for step := range 4 {
+			values = append(values, lossAndGradients(m, randomBatch(in, 64, uint64(step)), tape))
+			adam.Step(0.01)
+		}
+		for _, p := range m.Params() {
+			values = append(values, p.Value.Data...)
+		}
+		users, items, err := m.Represent()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append(append(values, users.Data...), items.Data...)
+	}
+	if one, two := outcome(1), outcome(2); !slices.Equal(one, two) {
+		t.Error("results at GOMAXPROCS 1 and 2 differ")
+	}
+}
+
+func checkRoundTrip(t *testing.T, m, other model.Model) {
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := train.SaveWeights(path, m, 3, nil); err != nil {
+		t.Fatal(err)
+	}
+	saved, err := train.ReadSavedModel(path)
+	if err != nil || saved.Model != m.Name() || saved.Epoch != 3 || !maps.Equal(saved.Config, m.Config()) {
+		t.Fatalf("saved model reads as %+v (%v)", saved, err)
+	}
+	if err := train.LoadWeights(path, other); err != nil {
+		t.Fatal(err)
+	}
+	u1, i1, err1 := m.Represent()
+	u2, i2, err2 := other.Represent()
+	if err1 != nil || err2 != nil || !equal(u1, u2) || !equal(i1, i2) {
+		t.Errorf("vectors differ after loading (%v, %v)", err1, err2)
+	}
+}
+
+func equal(a, b *tensor.Matrix) bool {
+	return a.Rows == b.Rows && a.Cols == b.Cols && slices.Equal(a.Data, b.Data)
+}

@@ -1,0 +1,39 @@
+package model
+
+import (
+	"math"
+
+	"github.com/mllmrec/mllmrec/internal/nn/autograd"
+	"github.com/mllmrec/mllmrec/internal/rng"
+)
+
+// XavierUniform draws p from U(±√(6/(rows+cols))).
+func XavierUniform(p *autograd.Param, seed uint64) {
+	uniform(p, seed, math.Sqrt(6/float64(p.Value.Rows+p.Value.Cols)))
+}
+
+// XavierNormal draws p from N(0, 2/(rows+cols)).
+func XavierNormal(p *autograd.Param, seed uint64) {
+	r := rng.Stream(seed, "init "+p.Name, 0)
+	sd := math.Sqrt(2 / float64(p.Value.Rows+p.Value.Cols))
+	for i := range p.Value.Data {
+		p.Value.Data[i] = float32(sd * r.NormFloat64())
+	}
+}
+
+// PyTorchLinear draws a linear layer's weight [out, in] and bias as PyTorch does
+// unless told otherwise: both from U(±1/√in).
+func PyTorchLinear(weight, bias *autograd.Param, seed uint64) {
+	bound := 1 / math.Sqrt(float64(weight.Value.Cols))
+	uniform(weight, seed, bound)
+	uniform(bias, seed, bound)
+}
+
+// uniform draws p from U(±bound). Each parameter has a stream of its own, so that
+// adding one to a model leaves the others' initial values alone.
+func uniform(p *autograd.Param, seed uint64, bound float64) {
+	r := rng.Stream(seed, "init "+p.Name, 0)
+	for i := range p.Value.Data {
+		p.Value.Data[i] = float32(bound * (2*r.Float64() - 1))
+	}
+}

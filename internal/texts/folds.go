@@ -1,0 +1,54 @@
+package texts
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+
+	"github.com/mllmrec/mllmrec/dataset"
+)
+
+// Folds deals a user's n items, in time order, into folds as evenly as they go and
+// returns the fold of each. It depends on (seed, user, n, folds) only. A user with
+// fewer items than folds leaves some folds empty; which ones differs from user to user.
+func Folds(user string, n, folds int, seed uint64) []uint8 {
+	out := make([]uint8, n)
+	if folds < 2 {
+		return out
+	}
+	h := fnv.New64a()
+	h.Write([]byte(user))
+	rng := rand.New(rand.NewPCG(seed, h.Sum64()))
+	first := rng.IntN(folds)
+	for at, i := range rng.Perm(n) {
+		out[i] = uint8((first + at) % folds)
+	}
+	return out
+}
+
+// Texts counts the texts that [ReasonUsers] writes from h: the full ones, and a blind one
+// for each fold that has items.
+func (o ReasonOptions) Texts(h *dataset.Histories) int {
+	n := h.Users()
+	for u := range h.Users() {
+		if items := len(h.Items(u)); o.Folds > 0 && items >= o.FoldsFor {
+			n += min(items, o.Folds)
+		}
+	}
+	return n
+}
+
+// FoldOf returns the fold of the index-th of a user's n items; see [Folds], which is
+// cheaper for all of a user's items.
+func FoldOf(user string, index, n, folds int, seed uint64) uint8 {
+	return Folds(user, n, folds, seed)[index]
+}
+
+// FoldsOf returns the fold of each interaction in h, parallel to h.Lists().Items.
+// users holds the users' ids in row order.
+func FoldsOf(h *dataset.Histories, users []string, folds int, seed uint64) []uint8 {
+	out := make([]uint8, 0, h.Len())
+	for u := range h.Users() {
+		out = append(out, Folds(users[u], len(h.Items(u)), folds, seed)...)
+	}
+	return out
+}

@@ -1,0 +1,97 @@
+package texts
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash"
+)
+
+// keyVersion is part of every key; it changes when the meaning of a key does.
+const keyVersion = "mllmrec-generation/1"
+
+// keyWriter hashes fields such that different sequences of fields never coincide:
+// each is preceded by its length.
+type keyWriter struct{ h hash.Hash }
+
+func newKey(stage string) keyWriter {
+	k := keyWriter{sha256.New()}
+	k.text(keyVersion)
+	k.text(stage)
+	return k
+}
+
+func (k keyWriter) text(s string) {
+	k.number(int64(len(s)))
+	k.h.Write([]byte(s))
+}
+
+func (k keyWriter) number(n int64) {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], uint64(n))
+	k.h.Write(b[:])
+}
+
+func (k keyWriter) sum() string { return hex.EncodeToString(k.h.Sum(nil)) }
+
+// DescribeKey identifies a description: who describes (see [Describer]), the domain,
+// the item with its text, and the picture's bytes. Attempt is no part of it.
+func DescribeKey(describer string, r DescribeRequest) string {
+	k := newKey(StageDescribe)
+	k.text(describer)
+	k.text(r.Domain)
+	k.text(r.Item.ID)
+	k.text(ItemText(r.Item, ""))
+	k.text(r.Image.SHA256)
+	return k.sum()
+}
+
+// provenance is what a preference was made from, beside the words shown.
+type provenance struct {
+	split, scope string
+	sources      []int32
+}
+
+// ReasonKey identifies a preference: who reasons (see [Reasoner]), the domain, the
+// user, the fold left out, the items shown with their texts in order, and the
+// interactions, split and scope they come from, so that the provenance stored with an
+// answer is true of every run that uses it.
+func ReasonKey(reasoner string, r ReasonRequest, split, scope string, sources []int32) string {
+	digests := make([][32]byte, len(r.Items))
+	for i, it := range r.Items {
+		digests[i] = itemDigest(it)
+	}
+	return reasonKey(reasoner, r, digests, provenance{split, scope, sources})
+}
+
+func reasonKey(reasoner string, r ReasonRequest, digests [][32]byte, p provenance) string {
+	k := newKey(StageReason)
+	k.text(reasoner)
+	k.text(r.Domain)
+	k.text(r.User)
+	k.number(int64(r.Fold))
+	k.text(p.split)
+	k.text(p.scope)
+	k.number(int64(len(digests)))
+	for _, d := range digests {
+		k.h.Write(d[:])
+	}
+	k.number(int64(len(p.sources)))
+	for _, s := range p.sources {
+		k.number(int64(s))
+	}
+	return k.sum()
+}
+
+// itemDigest covers all of an item that a reasoner sees.
+func itemDigest(it HistoryItem) (d [32]byte) {
+	k := newKey("item")
+	for _, s := range []string{it.Item.ID, it.Item.Title, it.Item.Brand, it.Item.Description, it.ImageText} {
+		k.text(s)
+	}
+	for _, c := range it.Item.Categories {
+		k.text(c)
+	}
+	k.h.Sum(d[:0])
+	return d
+}

@@ -1,0 +1,180 @@
+// Package ledger keeps generations in a database: every answer of a describer or
+// reasoner (Eq. 1, 3–4) with its provenance, so that none is lost and none is asked for
+// twice. [OpenSQLite] keeps them in one file, through a driver in pure Go.
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"modernc.org/sqlite" // registers the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// busyTimeout is how long a writer waits for another process's transaction.
+const busyTimeout = 30 * time.Second
+
+// SQLite is a ledger in one file, in write-ahead mode: readers and one writer do not
+// wait for each other. A Put that returned is on disk, whatever happens to the process
+// or the machine.
+type SQLite struct {
+	db      *sql.DB
+	path    string
+	origins originCache
+	readers *readers
+	writer  *writer
+}
+
+var _ texts.Store = (*SQLite)(nil)
+
+// OpenSQLite opens or creates a ledger. A file that is no ledger, is damaged, or was
+// written by a newer version is an error that says so.
+func OpenSQLite(ctx context.Context, path string) (*SQLite, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open ledger %s: %w", path, err)
+	}
+	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
+		"journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "cache_size(-16384)",
+	}}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: pragmas.Encode()}).String())
+	if err != nil {
+		return nil, fmt.Errorf("open ledger %s: %w", path, err)
+	}
+	s := &SQLite{db: db, path: path, writer: &writer{db: db}}
+	s.readers = newReaders(db, &s.origins)
+	if err := prepareSchema(ctx, db); err != nil {
+		return nil, errors.Join(s.explain("open", err), db.Close())
+	}
+	return s, nil
+}
+
+// explain names the file and, where the fault is the file's or the disk's, what to do.
+func (s *SQLite) explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s ledger %s: %w", doing, s.path, err)
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_NOTADB:
+		return usererr.Wrap(err, "The file is not a ledger. Move it away, or name another.")
+	case sqlite3.SQLITE_CORRUPT:
+		return usererr.Wrap(err, "The ledger is damaged. Restore it from a copy, or save what is readable with sqlite3's .recover.")
+	case sqlite3.SQLITE_FULL:
+		return usererr.Wrap(err, "The disk is full. Free some space and run again: all answers stored so far are kept.")
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return usererr.Wrap(err, "Check that the folder exists and may be written to.")
+	case sqlite3.SQLITE_BUSY:
+		return usererr.Wrap(err, "Another process holds the ledger. Wait for it or stop it.")
+	}
+	return err
+}
+
+// Get implements texts.Store.
+func (s *SQLite) Get(ctx context.Context, keys []string) (map[string]texts.Generation, error) {
+	found, err := lookUp(ctx, s.readers, keys, (*reader).generations)
+	if err != nil {
+		return nil, s.explain("read", err)
+	}
+	return found, nil
+}
+
+// Statuses implements texts.Store.
+func (s *SQLite) Statuses(ctx context.Context, keys []string) (map[string]texts.Standing, error) {
+	found, err := lookUp(ctx, s.readers, keys, (*reader).standings)
+	if err != nil {
+		return nil, s.explain("read", err)
+	}
+	return found, nil
+}
+
+// Put implements texts.Store.
+func (s *SQLite) Put(ctx context.Context, generations []texts.Generation) error {
+	return s.explain("write", s.writer.put(ctx, generations))
+}
+
+// Each implements texts.Store. It reads a snapshot: what fn stores is not met.
+func (s *SQLite) Each(ctx context.Context, stage string, fn func(texts.Generation) error) error {
+	return s.explain("read", s.query(ctx, fn, "SELECT "+columns+` FROM answers INDEXED BY answers_subject
+		WHERE origin IN (SELECT id FROM origins WHERE stage = ?) ORDER BY subject, fold, created`, stage))
+}
+
+// Find implements texts.Store.
+func (s *SQLite) Find(ctx context.Context, stage, subject string) ([]texts.Generation, error) {
+	var found []texts.Generation
+	err := s.query(ctx, func(g texts.Generation) error {
+		found = append(found, g)
+		return nil
+	}, "SELECT "+columns+` FROM answers INDEXED BY answers_subject
+		WHERE subject = ? AND origin IN (SELECT id FROM origins WHERE stage = ?) ORDER BY fold, created`, subject, stage)
+	return found, s.explain("read", err)
+}
+
+// Counts implements texts.Store.
+func (s *SQLite) Counts(ctx context.Context) ([]texts.Count, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT stage, model, status, sum(n), sum(p), sum(a), sum(s)
+		FROM (SELECT origin, count(*) n, sum(prompt_tokens) p, sum(answer_tokens) a, sum(seconds) s FROM answers GROUP BY origin)
+		JOIN origins ON id = origin GROUP BY stage, model, status ORDER BY stage, model, status`)
+	if err != nil {
+		return nil, s.explain("read", err)
+	}
+	defer rows.Close()
+	var counts []texts.Count
+	for rows.Next() {
+		var c texts.Count
+		if err := rows.Scan(&c.Stage, &c.Model, &c.Status, &c.Generations, &c.PromptTokens, &c.AnswerTokens, &c.Seconds); err != nil {
+			return nil, s.explain("read", err)
+		}
+		counts = append(counts, c)
+	}
+	return counts, s.explain("read", rows.Err())
+}
+
+// query calls fn with each generation found, on a connection of its own, so that fn may
+// use the ledger.
+func (s *SQLite) query(ctx context.Context, fn func(texts.Generation) error, query string, args ...driver.Value) error {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(driverConn any) (err error) {
+		prepare := driverConn.(driver.ConnPrepareContext)
+		r := rowScanner{originReader: originReader{cache: &s.origins}}
+		if err := r.prepare(ctx, prepare); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, r.close()) }()
+		stmt, err := prepare.PrepareContext(ctx, query)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, stmt.Close()) }()
+		return r.scan(ctx, stmt, numColumns, named(args), func(ctx context.Context, row []driver.Value) error {
+			g, err := r.generation(ctx, row)
+			if err != nil {
+				return err
+			}
+			return fn(g)
+		})
+	})
+}
+
+// Close closes the file.
+func (s *SQLite) Close() error {
+	return s.explain("close", errors.Join(s.readers.close(), s.writer.close(), s.db.Close()))
+}

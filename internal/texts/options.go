@@ -1,0 +1,58 @@
+package texts
+
+import (
+	"time"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+)
+
+// Options say how questions are asked. The zero value asks one at a time, stores each
+// answer at once, and tries three times.
+type Options struct {
+	Domain      string // what the shop sells: "baby products"
+	Concurrency int    // questions in flight; 0 = 1
+	// CommitEvery lets answers gather for that long before they are stored together: for
+	// offline answers, which cost nothing to make again. 0 stores each at once, as paid
+	// answers must be.
+	CommitEvery time.Duration
+	Attempts    int           // tries of one question in this run, for failures that may pass; 0 = 3
+	Backoff     time.Duration // before the second try, doubled for each further one, up to 30 s; 0 = 500 ms
+	// Grace is how long questions in flight may go on after the run is cancelled; 0 =
+	// 30 s. Negative: they see the cancellation at once, for clients that finish what is
+	// in flight by themselves, as mllm.Pool does.
+	Grace    time.Duration
+	Limit    int            // ask about at most so many subjects; the others stay pending. 0 = all, below 0 = none
+	Progress func(Progress) // called now and then, never concurrently
+}
+
+const maxBackoff = 30 * time.Second
+
+func (o Options) withDefaults() Options {
+	o.Concurrency = max(o.Concurrency, 1)
+	if o.Attempts <= 0 {
+		o.Attempts = 3
+	}
+	if o.Backoff <= 0 {
+		o.Backoff = 500 * time.Millisecond
+	}
+	if o.Grace == 0 {
+		o.Grace = 30 * time.Second
+	}
+	return o
+}
+
+// ClassOther is the class of failures that carry none.
+const ClassOther = "other"
+
+// fatal reports whether a failure is the run's, not the question's: asking the next
+// one would fail the same way, or must not happen.
+func fatal(c mllm.Class) bool {
+	switch c {
+	case mllm.Auth, mllm.NotFound, mllm.WrongModel, mllm.Unavailable, mllm.OverBudget:
+		return true
+	}
+	return false
+}
+
+// again reports whether a failed question is worth asking again in this run.
+func again(c mllm.Class) bool { return c.Transient() || c.Answer() }

@@ -1,0 +1,141 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/workspace"
+)
+
+// Order says what workers are to do with the questions of a stage.
+type Order struct {
+	Spec     json.RawMessage // see [Job]
+	Chunk    int             // see [Job]
+	Owner    string          // see [Job]
+	Progress func(Progress)  // while workers work; may be nil
+}
+
+// ClassGivenUp is the class of questions that no worker settled.
+const ClassGivenUp = "given-up"
+
+// DescribeItems is [texts.DescribeItems] with workers that ask in place of d. Of d only
+// ID is called, so it need not reach its model from here.
+func (f *Fleet) DescribeItems(ctx context.Context, items []dataset.Item, images texts.ImageSource, d texts.Describer, opt texts.DescribeOptions, order Order) (*texts.Texts[workspace.ItemText], texts.Report, error) {
+	c := f.newCollector(texts.StageDescribe, d.ID(), opt.Options, order)
+	_, err := texts.UnansweredDescriptions(ctx, items, images, d, f.store, opt, func(q texts.Question) error { return c.collect(ctx, q) })
+	if err = c.wait(ctx, err); err != nil {
+		return nil, c.result.Report, fmt.Errorf("describe: %w", err)
+	}
+	a := c.assembly()
+	opt.Options = a.options(opt.Options)
+	texts, report, err := texts.DescribeItems(ctx, items, images, absentDescriber{d, a}, a, opt)
+	return texts, c.merge(a, report), err
+}
+
+// ReasonUsers is [texts.ReasonUsers] with workers that ask in place of reasoner.
+func (f *Fleet) ReasonUsers(ctx context.Context, h *dataset.Histories, users []string, catalogue []texts.HistoryItem, reasoner texts.Reasoner, opt texts.ReasonOptions, order Order) (*texts.Texts[workspace.UserText], texts.Report, error) {
+	c := f.newCollector(texts.StageReason, reasoner.ID(), opt.Options, order)
+	err := texts.UnansweredPreferences(ctx, h, users, catalogue, reasoner, f.store, opt, func(q texts.Question) error { return c.collect(ctx, q) })
+	if err = c.wait(ctx, err); err != nil {
+		return nil, c.result.Report, fmt.Errorf("reason: %w", err)
+	}
+	a := c.assembly()
+	opt.Options = a.options(opt.Options)
+	texts, report, err := texts.ReasonUsers(ctx, h, users, catalogue, absentReasoner{reasoner, a}, a, opt)
+	return texts, c.merge(a, report), err
+}
+
+// collector queues the questions of a stage as they are found.
+type collector struct {
+	f       *Fleet
+	job     Job
+	opt     texts.Options
+	order   Order
+	started time.Time
+	batch   Batch
+	pending []texts.Question
+	asked   map[uint64]bool // hashes of the keys queued
+	bytes   int
+	result  Result
+}
+
+func (f *Fleet) newCollector(stage, id string, opt texts.Options, order Order) *collector {
+	return &collector{f: f, opt: opt, asked: map[uint64]bool{}, order: order, started: time.Now(),
+		job: Job{Stage: stage, Domain: opt.Domain, Writer: id, Spec: order.Spec, Attempts: opt.Attempts, Chunk: order.Chunk, Owner: order.Owner}}
+}
+
+// errLimit ends the search for questions.
+var errLimit = errors.New("enough questions")
+
+// How many questions, and how many bytes of pictures, are queued at a time.
+const (
+	collectSize  = 1024
+	collectBytes = 32 << 20
+)
+
+func (c *collector) collect(ctx context.Context, q texts.Question) error {
+	if c.opt.Limit != 0 && c.batch.Questions+len(c.pending) >= c.opt.Limit {
+		return errLimit
+	}
+	c.pending = append(c.pending, q)
+	c.asked[short(q.About.Key)] = true
+	if q.Describe != nil {
+		c.bytes += len(q.Describe.Image.Data)
+	}
+	if len(c.pending) < collectSize && c.bytes < collectBytes {
+		return nil
+	}
+	return c.flush(ctx)
+}
+
+// short is as much of a key as tells a few million apart, for a count.
+func short(key string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(key))
+	return h.Sum64()
+}
+
+func (c *collector) flush(ctx context.Context) error {
+	if len(c.pending) == 0 {
+		return nil
+	}
+	err := c.f.Enqueue(ctx, &c.batch, c.job, c.pending)
+	c.pending, c.bytes = nil, 0
+	return err
+}
+
+// wait queues the rest, if the search went well, and waits for the workers.
+func (c *collector) wait(ctx context.Context, err error) error {
+	if err != nil && !errors.Is(err, errLimit) {
+		return err
+	}
+	if err := c.flush(ctx); err != nil {
+		return err
+	}
+	c.result.Report.Classes = map[string]int{}
+	if c.batch.Questions == 0 {
+		return nil
+	}
+	c.result, err = c.f.Wait(ctx, &c.batch, c.progress)
+	return err
+}
+
+// progress tells both who asked for the fleet's progress and who asked for the engine's.
+func (c *collector) progress(p Progress) {
+	if c.order.Progress != nil {
+		c.order.Progress(p)
+	}
+	if c.opt.Progress != nil {
+		c.opt.Progress(texts.Progress{
+			Stage: c.job.Stage, Done: p.Settled, Total: p.Questions, Stored: p.Report.Stored, Answered: p.Report.Answered,
+			Quarantined: p.Report.Quarantined, PromptTokens: p.Report.PromptTokens, AnswerTokens: p.Report.AnswerTokens,
+			Classes: p.Report.Classes, Elapsed: p.Elapsed,
+		})
+	}
+}

@@ -1,0 +1,250 @@
+package queue
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
+)
+
+// chunkSize is how many questions a job holds by default: few enough that what a killed
+// worker had leased is soon done elsewhere, many enough that the queue is no bottleneck.
+const chunkSize = 16
+
+// maxAttempts is how often a job may be begun. A chunk that brings down its worker every
+// time is given up after so many; questions that fail otherwise do not count.
+const maxAttempts = 25
+
+// enqueueLock is the advisory lock that one coordinator at a time queues under.
+const enqueueLock = 0x6d6c6c6d72656332 // "mllmrec2"
+
+// live are the states of jobs that are not over.
+var live = []string{"available", "pending", "running", "retryable", "scheduled"}
+
+// Batch is a set of jobs to wait for.
+type Batch struct {
+	jobs map[int64]int // questions of each job
+	// Questions is how many questions were handed to Enqueue; Queued how many of them
+	// were not in the queue yet.
+	Questions, Queued int
+}
+
+// Jobs returns the number of jobs to wait for.
+func (b *Batch) Jobs() int { return len(b.jobs) }
+
+// Enqueue cuts questions into chunks and queues them, and adds the jobs to b. A question
+// that a job in the queue is about already is not queued again, whoever queued it:
+// that job is waited for. So it does no harm to enqueue twice.
+func (f *Fleet) Enqueue(ctx context.Context, b *Batch, job Job, questions []texts.Question) error {
+	if job.Chunk <= 0 {
+		job.Chunk = chunkSize
+	}
+	if b.jobs == nil {
+		b.jobs = map[int64]int{}
+	}
+	blobs := map[digest][]byte{}
+	packed := make([]asked, len(questions))
+	keys := make([]string, len(questions))
+	for i, q := range questions {
+		var err error
+		if packed[i], err = pack(job.Stage, q, blobs); err != nil {
+			return fmt.Errorf("queue questions: %w", err)
+		}
+		keys[i] = q.About.Key
+	}
+	if err := f.send(ctx, blobs); err != nil {
+		return fmt.Errorf("queue questions: store items and pictures: %w", err)
+	}
+	var jobs map[int64]int
+	queued := 0
+	// Repeating a commit that may have happened finds the questions queued.
+	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
+		return pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) (err error) {
+			var fresh []asked
+			if jobs, fresh, err = known(ctx, tx, keys, packed); err != nil || len(fresh) == 0 {
+				return err
+			}
+			queued = len(fresh)
+			return f.insert(ctx, tx, job, fresh, jobs)
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("queue questions: %w", err)
+	}
+	for id, n := range jobs {
+		b.jobs[id] += n
+	}
+	b.Questions += len(questions)
+	b.Queued += queued
+	return nil
+}
+
+// known tells apart questions that a live job is about from the others.
+func known(ctx context.Context, tx pgx.Tx, keys []string, packed []asked) (jobs map[int64]int, fresh []asked, err error) {
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(enqueueLock)); err != nil {
+		return nil, nil, err
+	}
+	_, err = tx.Exec(ctx, `DELETE FROM mllmrec.question q WHERE key = ANY ($1)
+		AND NOT EXISTS (SELECT FROM mllmrec.river_job j WHERE j.id = q.job AND j.state::text = ANY ($2))`, keys, live)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, err := tx.Query(ctx, "SELECT key, job FROM mllmrec.question WHERE key = ANY ($1)", keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	jobs, queued := map[int64]int{}, map[string]bool{}
+	var key string
+	var id int64
+	if _, err := pgx.ForEachRow(rows, []any{&key, &id}, func() error {
+		jobs[id]++
+		queued[key] = true
+		return nil
+	}); err != nil {
+		return nil, nil, err
+	}
+	for _, q := range packed {
+		if !queued[q.Key] {
+			queued[q.Key] = true
+			fresh = append(fresh, q)
+		}
+	}
+	return jobs, fresh, nil
+}
+
+// insert queues chunks of questions and adds them to jobs.
+func (f *Fleet) insert(ctx context.Context, tx pgx.Tx, job Job, fresh []asked, jobs map[int64]int) error {
+	var params []river.InsertManyParams
+	var chunks [][]asked
+	var stored pgx.Batch
+	for part := range slices.Chunk(fresh, job.Chunk) {
+		p := payload{payloadFormat, job.Stage, job.Domain, job.Writer, job.Spec, job.Attempts, part}
+		data, err := p.encode()
+		if err != nil {
+			return err
+		}
+		id := p.id()
+		stored.Queue(`INSERT INTO mllmrec.chunk (id, payload) VALUES ($1, $2)
+			ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, job = NULL, report = NULL, created = now()`, id, data)
+		params = append(params, river.InsertManyParams{Args: chunkArgs{id, job.Stage, len(part), job.Owner}, InsertOpts: &river.InsertOpts{
+			Queue: queueName, MaxAttempts: maxAttempts, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+				rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled}},
+		}})
+		chunks = append(chunks, part)
+	}
+	if err := tx.SendBatch(ctx, &stored).Close(); err != nil {
+		return err
+	}
+	results, err := f.river.InsertManyTx(ctx, tx, params)
+	if err != nil {
+		return err
+	}
+	var linked pgx.Batch
+	for i, r := range results {
+		keys := make([]string, len(chunks[i]))
+		for j, q := range chunks[i] {
+			keys[j] = q.Key
+		}
+		jobs[r.Job.ID] += len(keys)
+		linked.Queue("UPDATE mllmrec.chunk SET job = $2 WHERE id = $1", params[i].Args.(chunkArgs).Chunk, r.Job.ID)
+		linked.Queue("INSERT INTO mllmrec.question (key, job) SELECT unnest($1::text[]), $2", keys, r.Job.ID)
+	}
+	return tx.SendBatch(ctx, &linked).Close()
+}
+
+// sentFor is how long a blob is trusted to be in the database; see prune.
+const sentFor = time.Hour
+
+// sendBytes bounds what one statement sends.
+const sendBytes = 8 << 20
+
+// send stores the blobs that are not in the database yet.
+func (f *Fleet) send(ctx context.Context, blobs map[digest][]byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if time.Since(f.since) > sentFor {
+		clear(f.sent)
+		f.since = time.Now()
+	}
+	var sums [][]byte
+	for d := range blobs {
+		if !f.sent[d] {
+			sums = append(sums, bytes.Clone(d[:]))
+		}
+	}
+	slices.SortFunc(sums, bytes.Compare) // locks in the same order everywhere
+	var there [][]byte
+	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
+		rows, err := f.pool.Query(ctx, "UPDATE mllmrec.blob SET used = now() WHERE sha256 = ANY ($1) RETURNING sha256", sums)
+		if err != nil {
+			return err
+		}
+		there, err = pgx.CollectRows(rows, pgx.RowTo[[]byte])
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, s := range there {
+		f.sent[digest(s)] = true
+	}
+	var part, data [][]byte
+	size := 0
+	flush := func() error {
+		err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
+			_, err := f.pool.Exec(ctx, "INSERT INTO mllmrec.blob (sha256, data) SELECT * FROM unnest($1::bytea[], $2::bytea[]) ON CONFLICT (sha256) DO UPDATE SET used = now()", part, data)
+			return err
+		})
+		for _, s := range part {
+			f.sent[digest(s)] = err == nil
+		}
+		part, data, size = nil, nil, 0
+		return err
+	}
+	for _, s := range sums {
+		d := digest(s)
+		if f.sent[d] {
+			continue
+		}
+		part, data = append(part, s), append(data, blobs[d])
+		if size += len(blobs[d]); size >= sendBytes {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if len(part) == 0 {
+		return nil
+	}
+	return flush()
+}
+
+// prune removes what no job in the queue needs. A blob that a live job uses was touched
+// within sentFor before the job was made.
+func (f *Fleet) prune(ctx context.Context) error {
+	for _, query := range []string{
+		`DELETE FROM mllmrec.chunk c WHERE created < now() - interval '1 hour'
+			AND NOT EXISTS (SELECT FROM mllmrec.river_job j WHERE j.id = c.job AND j.state::text = ANY ($1))`,
+		`DELETE FROM mllmrec.question q
+			WHERE NOT EXISTS (SELECT FROM mllmrec.river_job j WHERE j.id = q.job AND j.state::text = ANY ($1))`,
+		`DELETE FROM mllmrec.blob WHERE used < now() - interval '2 days'
+			AND used < (SELECT coalesce(min(created_at), now()) - interval '2 hours' FROM mllmrec.river_job WHERE kind = '` + jobKind + `' AND state::text = ANY ($1))`,
+	} {
+		err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
+			_, err := f.pool.Exec(ctx, query, live)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("tidy the job queue: %w", err)
+		}
+	}
+	return nil
+}

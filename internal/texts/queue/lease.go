@@ -1,0 +1,231 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+)
+
+// hold names a lease: a worker may take a job again that it has lost, while the end of
+// the first hold is still awaited.
+type hold struct {
+	job     int64
+	attempt int32
+}
+
+// lease is a worker's hold on a chunk. It lasts as long as the worker's heartbeat names
+// the job.
+type lease struct {
+	hold
+	lost   bool // another took the job; it is no longer named
+	cancel context.CancelCauseFunc
+	undo   func() bool
+	ended  time.Time     // zero while worked on
+	over   chan struct{} // closed when the job, lost, is no longer running elsewhere
+}
+
+// errLost ends the work on a chunk that another worker has taken: this one was silent
+// for too long.
+var errLost = errors.New("the lease was lost")
+
+// take begins a lease. The context ends when the worker is stopped, too.
+func (w *worker) take(ctx context.Context, job int64, attempt int) (context.Context, *lease) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	l := &lease{hold: hold{job, int32(attempt)}, cancel: cancel, over: make(chan struct{})}
+	l.undo = context.AfterFunc(w.stopping, func() { cancel(context.Cause(w.stopping)) })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.leases[l.hold] = l
+	return ctx, l
+}
+
+// release ends a lease. It stays in the heartbeat until River, too, has booked the end.
+func (w *worker) release(l *lease) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l.ended = time.Now()
+	l.undo()
+	l.cancel(nil)
+}
+
+// awaitOther waits until a job that was lost is not running elsewhere any more: River
+// would book the end of this run as the end of that one.
+func (w *worker) awaitOther(l *lease) {
+	select {
+	case <-l.over:
+	case <-w.stopping.Done():
+	}
+}
+
+// beats is how many heartbeats there are to a lease.
+const beats = 5
+
+// keep sends heartbeats, and frees the chunks of workers that have stopped sending them.
+func (w *worker) keep(ctx context.Context, quit <-chan struct{}) {
+	tick := time.NewTicker(w.opt.Lease / beats)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-quit:
+			return
+		case <-tick.C:
+		}
+		if err := w.beat(ctx); err != nil {
+			w.log.Warn("heartbeat failed", "error", err)
+			continue
+		}
+		if n%(beats/2) == 0 {
+			w.reap(ctx)
+		}
+		if w.opt.UntilEmpty && w.empty(ctx) {
+			w.stop(errEmpty)
+		}
+	}
+}
+
+// beat tells the others that this worker lives, and cancels the chunks that it has lost.
+func (w *worker) beat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, max(w.opt.Lease, 2*time.Second))
+	defer cancel()
+	holds, named := w.held()
+	jobs, attempts := make([]int64, len(holds)), make([]int32, len(holds))
+	for i, h := range holds {
+		jobs[i], attempts[i] = h.job, h.attempt
+	}
+	w.mu.Lock()
+	answered, failed, note := w.sum.Answered, w.sum.Quarantined, w.note
+	w.mu.Unlock()
+	var b pgx.Batch
+	b.Queue(`INSERT INTO mllmrec.worker (id, host, pid, lease, jobs, answered, failed, note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (id) DO UPDATE SET seen = now(), jobs = excluded.jobs, answered = excluded.answered, failed = excluded.failed, note = excluded.note`,
+		w.id, w.host, os.Getpid(), w.opt.Lease, named, answered, failed, note)
+	// A job that is not running any more was booked as ended; one that runs at another
+	// attempt was lost.
+	b.Queue(`SELECT held.job, held.attempt, j.state = 'running' FROM unnest($1::bigint[], $2::int[]) AS held (job, attempt)
+		JOIN mllmrec.river_job j ON j.id = held.job WHERE j.state <> 'running' OR j.attempt <> held.attempt`, jobs, attempts)
+	results := w.store.Pool().SendBatch(ctx, &b)
+	defer results.Close()
+	if _, err := results.Exec(); err != nil {
+		return fmt.Errorf("send heartbeat: %w", err)
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return fmt.Errorf("send heartbeat: %w", err)
+	}
+	var h hold
+	var elsewhere bool
+	_, err = pgx.ForEachRow(rows, []any{&h.job, &h.attempt, &elsewhere}, func() error {
+		w.gone(h, elsewhere)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("send heartbeat: %w", err)
+	}
+	return nil
+}
+
+// held lists the leases, and the jobs of those that are not lost. It forgets leases that
+// ended a lease ago: if their end was not booked by then, it never will be, and the chunk
+// is to be taken once more. A lost one is not named, or a job whose new worker dies would
+// seem to be in good hands.
+func (w *worker) held() (holds []hold, named []int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	named = []int64{}
+	for h, l := range w.leases {
+		if !l.ended.IsZero() && time.Since(l.ended) > w.opt.Lease {
+			delete(w.leases, h)
+			continue
+		}
+		holds = append(holds, h)
+		if !l.lost {
+			named = append(named, h.job)
+		}
+	}
+	return holds, named
+}
+
+// gone deals with a lease whose job is not held any more: it runs elsewhere, under this
+// worker's next hold on it perhaps, or not at all.
+func (w *worker) gone(h hold, elsewhere bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := w.leases[h]
+	switch {
+	case l == nil:
+	case !l.ended.IsZero():
+		delete(w.leases, h)
+	default:
+		l.lost = true
+		l.cancel(errLost)
+		if !elsewhere {
+			select {
+			case <-l.over:
+			default:
+				close(l.over)
+			}
+		}
+	}
+}
+
+// reap frees the chunks of dead workers. Leases are counted from the start of the
+// database at the earliest: while it was away nobody could send a heartbeat.
+func (w *worker) reap(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, max(w.opt.Lease, 2*time.Second))
+	defer cancel()
+	tag, err := w.store.Pool().Exec(ctx, `
+		WITH patience AS (
+			SELECT greatest($2::interval, (SELECT max(lease) FROM mllmrec.worker WHERE seen > now() - lease)) AS lease
+		), dead AS (
+			SELECT j.id FROM mllmrec.river_job j, patience p
+			WHERE j.kind = $1 AND j.state = 'running' AND j.attempted_at < now() - p.lease AND pg_postmaster_start_time() < now() - p.lease
+				AND NOT EXISTS (SELECT FROM mllmrec.worker w WHERE w.seen > now() - w.lease AND j.id = ANY (w.jobs))
+			FOR UPDATE OF j SKIP LOCKED
+		)
+		UPDATE mllmrec.river_job j SET
+			state = (CASE WHEN j.metadata ? 'cancel_attempted_at' THEN 'cancelled' WHEN j.attempt >= j.max_attempts THEN 'discarded' ELSE 'available' END)::mllmrec.river_job_state,
+			finalized_at = CASE WHEN j.metadata ? 'cancel_attempted_at' OR j.attempt >= j.max_attempts THEN now() END,
+			scheduled_at = now(),
+			errors = array_append(j.errors, jsonb_build_object('at', now(), 'attempt', j.attempt, 'error', 'the worker went away', 'trace', ''))
+		FROM dead WHERE j.id = dead.id`, jobKind, w.opt.Lease)
+	if err != nil {
+		w.log.Warn("looking for dead workers failed", "error", err)
+		return
+	}
+	if n := tag.RowsAffected(); n > 0 {
+		w.log.Info("took back the chunks of dead workers", "chunks", n)
+	}
+	if _, err := w.store.Pool().Exec(ctx, "DELETE FROM mllmrec.worker WHERE seen < now() - greatest(20 * lease, interval '1 hour')"); err != nil {
+		w.log.Warn("forgetting dead workers failed", "error", err)
+	}
+}
+
+// empty reports whether no job is left.
+func (w *worker) empty(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, w.opt.Lease)
+	defer cancel()
+	var any bool
+	err := w.store.Pool().QueryRow(ctx, "SELECT EXISTS (SELECT FROM mllmrec.river_job WHERE kind = $1 AND state::text = ANY ($2))", jobKind, live).Scan(&any)
+	return err == nil && !any
+}
+
+// leave takes the worker off the list, unless it is worth remembering why it stopped.
+func (w *worker) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if mllm.ClassOf(context.Cause(w.stopping)) == mllm.OverBudget {
+		_, err := w.store.Pool().Exec(ctx, "UPDATE mllmrec.worker SET jobs = '{}', seen = now() - 2 * lease, note = $2 WHERE id = $1", w.id, context.Cause(w.stopping).Error())
+		if err == nil {
+			return
+		}
+	}
+	if _, err := w.store.Pool().Exec(ctx, "DELETE FROM mllmrec.worker WHERE id = $1", w.id); err != nil {
+		w.log.Warn("leaving the list of workers failed", "error", err)
+	}
+}

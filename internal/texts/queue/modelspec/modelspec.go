@@ -1,0 +1,112 @@
+// Package modelspec tells workers of package reason/fleet which model on which terms is
+// to answer (Eq. 1, 3–4), and makes of that, with the worker's own servers and keys, the
+// describer or reasoner that the coordinator made its keys with. A spec holds prompt
+// templates as text and no address, path or secret.
+package modelspec
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/mllm/check"
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/texts/prompt"
+	"github.com/mllmrec/mllmrec/internal/texts/writer"
+)
+
+// spec is the JSON form of writer.Options with their defaults filled in.
+type spec struct {
+	Model       string                 `json:"model"`
+	Temperature float64                `json:"temperature"`
+	Seed        int64                  `json:"seed"`
+	MaxTokens   int                    `json:"max_tokens"`
+	NumCtx      int                    `json:"num_ctx,omitempty"`
+	Script      string                 `json:"script"`
+	Words       int                    `json:"words"`
+	ItemRunes   int                    `json:"item_runes"`
+	ImageRunes  int                    `json:"image_runes"`
+	Window      int                    `json:"window"`
+	History     string                 `json:"history"`
+	LatestN     int                    `json:"latest_n,omitempty"`
+	StepTries   int                    `json:"step_tries"`
+	Templates   map[prompt.Kind]string `json:"templates"`
+}
+
+// Of writes the spec of a describer or reasoner from the options that it answers to:
+// see Options of writer.Describer and writer.Reasoner. Timeout is left to the workers.
+func Of(opt writer.Options) (json.RawMessage, error) {
+	s := spec{opt.Model, opt.Temperature, opt.Seed, opt.MaxTokens, opt.NumCtx, opt.Script.String(),
+		opt.Limits.Words, opt.Limits.ItemRunes, opt.Limits.ImageRunes, opt.Window, string(opt.History), opt.LatestN, opt.StepTries, map[prompt.Kind]string{}}
+	if opt.Prompts != nil {
+		for _, kind := range prompt.Kinds() {
+			s.Templates[kind] = opt.Prompts.Text(kind)
+		}
+	}
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("describe the model to workers: %w", err)
+	}
+	return raw, nil
+}
+
+// Options reads a spec. One with settings that this program does not know, made by a
+// newer one, is an error.
+func Options(raw json.RawMessage) (writer.Options, error) {
+	var s spec
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return writer.Options{}, fmt.Errorf("read what model is asked for: %w", err)
+	}
+	script, err := check.ParseScript(s.Script)
+	if err != nil {
+		return writer.Options{}, fmt.Errorf("read what model is asked for: %w", err)
+	}
+	prompts, err := prompt.Parse(s.Templates)
+	if err != nil {
+		return writer.Options{}, fmt.Errorf("read what model is asked for: %w", err)
+	}
+	return writer.Options{
+		Model: s.Model, Prompts: prompts, Limits: prompt.Options{Words: s.Words, ItemRunes: s.ItemRunes, ImageRunes: s.ImageRunes},
+		Temperature: s.Temperature, Seed: s.Seed, MaxTokens: s.MaxTokens, NumCtx: s.NumCtx, Script: script,
+		Window: s.Window, History: writer.History(s.History), LatestN: s.LatestN, StepTries: s.StepTries,
+	}, nil
+}
+
+// Describers is a worker's factory of describers that ask client. timeout bounds one
+// request; 0 = the client's own.
+func Describers(client mllm.Client, timeout time.Duration) func(context.Context, json.RawMessage, texts.Store) (texts.Describer, error) {
+	return func(ctx context.Context, raw json.RawMessage, _ texts.Store) (texts.Describer, error) {
+		opt, err := Options(raw)
+		if err != nil {
+			return nil, err
+		}
+		opt.Timeout = timeout
+		d, err := writer.NewDescriber(ctx, client, opt)
+		if err != nil {
+			return nil, err // not a nil *Describer in an interface
+		}
+		return d, nil
+	}
+}
+
+// Reasoners is a worker's factory of reasoners that ask client. Conclusions in between
+// of long histories are kept in the ledger.
+func Reasoners(client mllm.Client, timeout time.Duration) func(context.Context, json.RawMessage, texts.Store) (texts.Reasoner, error) {
+	return func(ctx context.Context, raw json.RawMessage, store texts.Store) (texts.Reasoner, error) {
+		opt, err := Options(raw)
+		if err != nil {
+			return nil, err
+		}
+		opt.Timeout, opt.Steps = timeout, texts.Steps{Store: store}
+		r, err := writer.NewReasoner(ctx, client, opt)
+		if err != nil {
+			return nil, err
+		}
+		return r, nil
+	}
+}

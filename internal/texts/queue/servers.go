@@ -1,0 +1,90 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
+)
+
+// Served is what a worker tells of its model servers, so that a coordinator need not
+// reach one itself. Their addresses stay with the worker.
+type Served struct {
+	Worker string           `json:"-"`
+	Told   bool             `json:"-"` // false: the worker lives, but has not heard from its servers yet
+	Kind   string           `json:"kind"`
+	Models []mllm.ModelInfo `json:"models"`
+}
+
+// Servers returns what the workers that are alive tell, by age. A database without a
+// queue has none.
+func Servers(ctx context.Context, pool *pgxpool.Pool) ([]Served, error) {
+	var all []Served
+	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
+		if there, err := hasQueue(ctx, pool); err != nil || !there {
+			return err
+		}
+		rows, err := pool.Query(ctx, "SELECT id, serves FROM mllmrec.worker WHERE seen > now() - lease ORDER BY started, id")
+		if err != nil {
+			return err
+		}
+		all, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (s Served, err error) {
+			var raw []byte
+			if err := r.Scan(&s.Worker, &raw); err != nil || raw == nil {
+				return s, err
+			}
+			s.Told = true
+			return s, json.Unmarshal(raw, &s)
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask what models workers have: %w", err)
+	}
+	return all, nil
+}
+
+// How often a worker asks its servers what they have: a model may be pulled, or replaced.
+const (
+	publishEvery = 30 * time.Second
+	publishAgain = 2 * time.Second // after a failure
+)
+
+// publish tells what this worker's servers have.
+func (w *worker) publish(ctx context.Context, quit <-chan struct{}) {
+	for {
+		next := publishEvery
+		if err := w.publishOnce(ctx); err != nil {
+			w.log.Warn("cannot tell what models there are", "error", err)
+			next = publishAgain
+		}
+		t := time.NewTimer(next)
+		select {
+		case <-quit:
+			t.Stop()
+			return
+		case <-t.C:
+		}
+	}
+}
+
+func (w *worker) publishOnce(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, publishEvery)
+	defer cancel()
+	info, err := w.opt.Servers(ctx)
+	if err != nil && mllm.ClassOf(err) != mllm.NotFound { // some servers answer questions but list no models
+		return err
+	}
+	raw, err := json.Marshal(Served{Kind: info.Kind, Models: info.Models})
+	if err != nil {
+		return err
+	}
+	_, err = w.store.Pool().Exec(ctx, "UPDATE mllmrec.worker SET serves = $2 WHERE id = $1", w.id, raw)
+	return err
+}

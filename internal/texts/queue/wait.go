@@ -1,0 +1,140 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
+)
+
+// Progress is a moment of waiting.
+type Progress struct {
+	Questions int // waited for
+	Settled   int // in chunks that are over
+	Chunks    map[string]int
+	Workers   int    // that were seen lately
+	Note      string // what keeps a worker from working; empty if nothing does
+	Report    texts.Report
+	Elapsed   time.Duration
+}
+
+// Result is what became of a batch.
+type Result struct {
+	Report texts.Report // summed over the chunks that were settled
+	// GivenUp holds the last error of chunks that were begun too often, or cancelled.
+	GivenUp []string
+}
+
+const pollEvery = 500 * time.Millisecond
+
+// pollSize is how many jobs one query looks up.
+const pollSize = 20000
+
+// Wait returns when all jobs of a batch are over. Cancelling ctx ends the waiting, not
+// the jobs: workers go on, and a later Enqueue of the same questions waits for the same
+// jobs. See [Withdraw] for taking jobs back. progress may be nil.
+func (f *Fleet) Wait(ctx context.Context, b *Batch, progress func(Progress)) (Result, error) {
+	started := time.Now()
+	open := maps.Clone(b.jobs)
+	res := Result{Report: texts.Report{Classes: map[string]int{}, Failures: []texts.Failure{}}}
+	p := Progress{Questions: b.Questions}
+	for {
+		p.Chunks = map[string]int{}
+		for ids := range slices.Chunk(slices.Sorted(maps.Keys(open)), pollSize) {
+			if err := f.poll(ctx, ids, open, &res, &p); err != nil {
+				return res, fmt.Errorf("wait for workers: %w", err)
+			}
+		}
+		if progress != nil {
+			if s, err := Status(ctx, f.pool); err == nil {
+				p.Workers, p.Note = s.alive()
+			}
+			p.Report, p.Elapsed = res.Report, time.Since(started)
+			p.Report.Classes = maps.Clone(p.Report.Classes)
+			progress(p)
+		}
+		if len(open) == 0 {
+			return res, f.prune(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return res, ctx.Err()
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// poll looks at jobs and books and forgets those that are over. River forgets jobs that
+// were over long ago.
+func (f *Fleet) poll(ctx context.Context, ids []int64, open map[int64]int, res *Result, p *Progress) error {
+	type row struct {
+		id      int64
+		state   string
+		failure string
+		report  []byte
+	}
+	var jobs []row
+	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
+		rows, err := f.pool.Query(ctx, `SELECT ask.id, coalesce(j.state::text, 'gone'),
+			coalesce(CASE WHEN j.state IN ('discarded', 'cancelled') THEN j.errors[array_upper(j.errors, 1)] ->> 'error' END, ''),
+			CASE WHEN j.finalized_at IS NOT NULL THEN (SELECT c.report FROM mllmrec.chunk c WHERE c.job = ask.id) END
+			FROM unnest($1::bigint[]) AS ask (id) LEFT JOIN mllmrec.river_job j ON j.id = ask.id`, ids)
+		if err != nil {
+			return err
+		}
+		jobs, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (j row, err error) {
+			return j, r.Scan(&j.id, &j.state, &j.failure, &j.report)
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if slices.Contains(live, j.state) {
+			p.Chunks[j.state]++
+			continue
+		}
+		p.Settled += open[j.id]
+		delete(open, j.id)
+		switch j.state {
+		case "discarded", "cancelled":
+			if j.failure == "" {
+				j.failure = "it was " + j.state
+			}
+			res.GivenUp = append(res.GivenUp, j.failure)
+		}
+		var runs []texts.Report // the chunk may have been handed back
+		if len(j.report) > 0 && json.Unmarshal(j.report, &runs) == nil {
+			for _, r := range runs {
+				add(&res.Report, r)
+			}
+		}
+	}
+	return nil
+}
+
+// maxFailures bounds the failures listed.
+const maxFailures = 1000
+
+// add sums reports.
+func add(sum *texts.Report, r texts.Report) {
+	sum.Total += r.Total
+	sum.Stored += r.Stored
+	sum.Answered += r.Answered
+	sum.Quarantined += r.Quarantined
+	sum.Asked += r.Asked
+	sum.PromptTokens += r.PromptTokens
+	sum.AnswerTokens += r.AnswerTokens
+	for class, n := range r.Classes {
+		sum.Classes[class] += n
+	}
+	sum.Failures = append(sum.Failures, r.Failures[:min(len(r.Failures), maxFailures-len(sum.Failures))]...)
+}

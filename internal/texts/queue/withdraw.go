@@ -1,0 +1,52 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
+)
+
+// Withdrawn is what became of the chunks that were to be taken back.
+type Withdrawn struct {
+	Chunks    int `json:"chunks"`
+	Questions int `json:"questions"` // in those chunks
+	Running   int `json:"running"`   // chunks that a worker has begun: they go on to their end
+}
+
+// Withdraw takes back the chunks that no worker has begun: of one stage or, if stage is
+// empty, of all; of one owner or, if owner is empty, of all. A coordinator that waits for
+// one goes on without it. A database without a queue has none.
+func Withdraw(ctx context.Context, pool *pgxpool.Pool, stage, owner string) (Withdrawn, error) {
+	var w Withdrawn
+	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
+		if there, err := hasQueue(ctx, pool); err != nil || !there {
+			return err
+		}
+		const mine = "kind = $1 AND ($2 = '' OR args ->> 'stage' = $2) AND ($3 = '' OR args ->> 'owner' = $3)"
+		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			err := tx.QueryRow(ctx, `WITH back AS (
+				UPDATE mllmrec.river_job SET state = 'cancelled', finalized_at = now()
+				WHERE `+mine+` AND state IN ('available', 'pending', 'retryable', 'scheduled')
+				RETURNING (args ->> 'questions')::int AS questions
+			) SELECT count(*), coalesce(sum(questions), 0) FROM back`, jobKind, stage, owner).Scan(&w.Chunks, &w.Questions)
+			if err != nil {
+				return err
+			}
+			return tx.QueryRow(ctx, "SELECT count(*) FROM mllmrec.river_job WHERE "+mine+" AND state = 'running'", jobKind, stage, owner).Scan(&w.Running)
+		})
+	})
+	if err != nil {
+		return Withdrawn{}, fmt.Errorf("withdraw chunks: %w", err)
+	}
+	return w, nil
+}
+
+// hasQueue reports whether somebody has made the tables.
+func hasQueue(ctx context.Context, pool *pgxpool.Pool) (there bool, err error) {
+	err = pool.QueryRow(ctx, "SELECT to_regclass('mllmrec.worker') IS NOT NULL AND to_regclass('mllmrec.river_job') IS NOT NULL").Scan(&there)
+	return there, err
+}

@@ -1,0 +1,280 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
+)
+
+// Work implements river.Worker: it settles one chunk.
+func (w *worker) Work(ctx context.Context, job *river.Job[chunkArgs]) error {
+	ctx, l := w.take(ctx, job.ID, job.Attempt)
+	defer w.release(l)
+	report, err := w.settle(ctx, job.Args)
+	if err == nil {
+		return w.finish(ctx, job, report)
+	}
+	w.book(report)
+	w.keepPart(ctx, job.Args.Chunk, report)
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errLost):
+		w.log.Warn("lease lost", "job", job.ID)
+		w.awaitOther(l)
+		return nil // River changes nothing about a job that is not running
+	case errors.Is(cause, river.ErrJobCancelledRemotely):
+		return cause
+	case w.stopping.Err() != nil, errors.Is(err, errSlice):
+		return river.JobSnooze(0)
+	}
+	return w.failed(ctx, job, err)
+}
+
+// settle asks what is not answered in a chunk.
+func (w *worker) settle(ctx context.Context, args chunkArgs) (texts.Report, error) {
+	p, blobs, err := w.load(ctx, args.Chunk)
+	if err != nil {
+		return texts.Report{}, err
+	}
+	asker, err := w.writer(ctx, p)
+	if err != nil {
+		return texts.Report{}, &cannot{err}
+	}
+	questions, err := p.questions(asker, blobs)
+	if err != nil {
+		return texts.Report{}, &cannot{err}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, w.opt.Slice, errSlice)
+	defer cancel()
+	var d texts.Describer
+	var r texts.Reasoner
+	if asker.describer != nil {
+		d = gatedDescriber{asker.describer, gate{w.tokens, ctx.Done()}}
+	} else {
+		r = gatedReasoner{asker.reasoner, gate{w.tokens, ctx.Done()}}
+	}
+	report, err := texts.Ask(ctx, p.Stage, questions, d, r, w.store, texts.Options{
+		Concurrency: min(w.opt.Concurrency, len(questions)), Attempts: p.Attempts, Backoff: w.opt.Backoff, Grace: w.opt.Grace,
+	})
+	if err != nil && errors.Is(context.Cause(ctx), errSlice) {
+		err = errSlice
+	}
+	return report, err
+}
+
+// errSlice ends the work on a chunk for now.
+var errSlice = errors.New("the chunk's slice of time is over")
+
+// cannot is the failure of a worker that cannot serve a job, though another may.
+type cannot struct{ error }
+
+func (c *cannot) Unwrap() error { return c.error }
+
+// load reads a chunk and the items and pictures it refers to.
+func (w *worker) load(ctx context.Context, chunk string) (*payload, map[digest][]byte, error) {
+	var data []byte
+	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
+		return w.store.Pool().QueryRow(ctx, "SELECT payload FROM mllmrec.chunk WHERE id = $1", chunk).Scan(&data)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read chunk: %w", err)
+	}
+	p, err := decodePayload(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read chunk: %w", err)
+	}
+	blobs := map[digest][]byte{}
+	var sums [][]byte
+	want := func(d digest) {
+		if _, met := blobs[d]; !met {
+			blobs[d] = nil
+			sums = append(sums, append([]byte(nil), d[:]...))
+		}
+	}
+	for _, q := range p.Questions {
+		for _, d := range q.Items {
+			want(d)
+		}
+		if q.Image != nil {
+			want(q.Image.SHA256)
+		}
+	}
+	found := 0
+	err = postgres.Retry(ctx, patience, func(ctx context.Context) error {
+		rows, err := w.store.Pool().Query(ctx, "SELECT sha256, data FROM mllmrec.blob WHERE sha256 = ANY ($1)", sums)
+		if err != nil {
+			return err
+		}
+		found = 0
+		var sum, blob []byte
+		_, err = pgx.ForEachRow(rows, []any{&sum, &blob}, func() error {
+			blobs[digest(sum)] = append([]byte(nil), blob...)
+			found++
+			return nil
+		})
+		return err
+	})
+	if err == nil && found < len(sums) {
+		err = fmt.Errorf("%d of %d items and pictures are missing", len(sums)-found, len(sums))
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("read chunk's items and pictures: %w", err)
+	}
+	return p, blobs, nil
+}
+
+// finish writes a chunk's report and forgets its questions.
+func (w *worker) finish(ctx context.Context, job *river.Job[chunkArgs], report texts.Report) error {
+	w.book(report)
+	raw, err := json.Marshal(report)
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	err = postgres.Retry(ctx, patience, func(ctx context.Context) error {
+		var b pgx.Batch
+		b.Queue(appendReport, job.Args.Chunk, raw)
+		b.Queue("DELETE FROM mllmrec.question WHERE job = $1", job.ID)
+		return w.store.Pool().SendBatch(ctx, &b).Close()
+	})
+	if err != nil {
+		return fmt.Errorf("book chunk: %w", err)
+	}
+	w.tell("")
+	return nil
+}
+
+const appendReport = "UPDATE mllmrec.chunk SET report = coalesce(report, '[]') || $2::jsonb WHERE id = $1"
+
+// keepPart writes the report of a chunk that is not done, so that the coordinator's sums
+// are whole. They are no more than that: a database that is away is not waited for.
+func (w *worker) keepPart(ctx context.Context, chunk string, report texts.Report) {
+	raw, err := json.Marshal(report)
+	if err != nil || report.Asked == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if _, err := w.store.Pool().Exec(ctx, appendReport, chunk, raw); err != nil {
+		w.log.Warn("a report was lost", "error", err)
+	}
+}
+
+// failed decides what becomes of a chunk that could not be settled. Where the way to
+// the model is at fault, the worker holds the chunk for a while, so that it does not
+// run through the whole queue to no purpose; a chunk is not blamed for a server that is
+// away. All else counts: after maxAttempts a chunk is given up.
+func (w *worker) failed(ctx context.Context, job *river.Job[chunkArgs], err error) error {
+	w.log.Warn("chunk failed", "job", job.ID, "attempt", job.Attempt, "error", err)
+	w.tell(err.Error())
+	var c *cannot
+	switch class := mllm.ClassOf(err); {
+	case class == mllm.OverBudget:
+		w.stop(err)
+		return river.JobSnooze(0)
+	case class == mllm.Unavailable, errors.As(err, &c) && class.Transient():
+		w.hold(ctx)
+		return river.JobSnooze(0)
+	case class == mllm.Auth, class == mllm.NotFound, class == mllm.WrongModel, c != nil:
+		w.hold(ctx)
+	}
+	return err
+}
+
+// NextRetry implements river.Worker. Short waits need no leader among the workers.
+func (w *worker) NextRetry(job *river.Job[chunkArgs]) time.Time {
+	return time.Now().Add(min(time.Duration(job.Attempt)*500*time.Millisecond, time.Minute))
+}
+
+// holdFor is how long a worker that cannot reach its model keeps a chunk.
+var holdFor = 5 * time.Second // a test shortens it
+
+func (w *worker) hold(ctx context.Context) {
+	t := time.NewTimer(holdFor)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// book adds a chunk's report to the worker's.
+func (w *worker) book(r texts.Report) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	add(&w.sum, r)
+	if w.opt.Progress != nil {
+		w.opt.Progress(w.sum)
+	}
+}
+
+// tell notes what keeps the worker from working; success clears it after a while.
+func (w *worker) tell(note string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if note != "" || time.Since(w.noted) > holdFor {
+		w.note, w.noted = note, time.Now()
+	}
+}
+
+// gate bounds the requests in flight over all chunks.
+type gate struct {
+	tokens chan struct{}
+	stop   <-chan struct{} // closed when the chunk is not to be worked on any more
+}
+
+// pass waits for a token. Who waits has not asked yet, and does not begin to once the
+// chunk is stopped, though questions in flight go on.
+func (g gate) pass(ctx context.Context) error {
+	select {
+	case <-g.stop:
+	default:
+		select {
+		case g.tokens <- struct{}{}:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-g.stop:
+		}
+	}
+	// The engine tells a stop from a failure by its own context, which ends with stop, but
+	// an instant later.
+	time.Sleep(10 * time.Millisecond)
+	return context.Canceled
+}
+
+func (g gate) leave() { <-g.tokens }
+
+type gatedDescriber struct {
+	texts.Describer
+	gate
+}
+
+func (g gatedDescriber) Describe(ctx context.Context, r texts.DescribeRequest) (texts.Answer, error) {
+	if err := g.pass(ctx); err != nil {
+		return texts.Answer{}, err
+	}
+	defer g.leave()
+	return g.Describer.Describe(ctx, r)
+}
+
+type gatedReasoner struct {
+	texts.Reasoner
+	gate
+}
+
+func (g gatedReasoner) Reason(ctx context.Context, r texts.ReasonRequest) (texts.Answer, error) {
+	if err := g.pass(ctx); err != nil {
+		return texts.Answer{}, err
+	}
+	defer g.leave()
+	return g.Reasoner.Reason(ctx, r)
+}

@@ -1,0 +1,234 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
+)
+
+// Options are a worker's.
+type Options struct {
+	// Describer and Reasoner make, from a job's Spec, a writer whose ID is the job's
+	// Writer. Each is called once a Spec. Store is the ledger, for writers that keep
+	// steps in it. A stage without factory is not worked on: its jobs fail.
+	Describer func(ctx context.Context, spec json.RawMessage, store texts.Store) (texts.Describer, error)
+	Reasoner  func(ctx context.Context, spec json.RawMessage, store texts.Store) (texts.Reasoner, error)
+
+	// Servers tells which models the worker has, for coordinators; see [Servers]. nil: it
+	// does not tell.
+	Servers func(context.Context) (mllm.ServerInfo, error)
+
+	Concurrency int           // questions in flight, over all chunks; 0 = 1
+	Backoff     time.Duration // as in [texts.Options]
+	Grace       time.Duration // as in [texts.Options]
+	// Lease is how long after its last heartbeat a worker is taken for dead and its
+	// chunks for free; 0 = 15 s.
+	Lease time.Duration
+	// Slice is how long a chunk is worked on before it is handed back and taken again, so
+	// that a slow model does not outlast the limit that River sets to jobs; 0 = 6 h.
+	Slice time.Duration
+	// UntilEmpty makes the worker return when no job is left in the queue, running ones
+	// of other workers included.
+	UntilEmpty bool
+	Log        *slog.Logger       // nil = slog.Default()
+	Progress   func(texts.Report) // called after each chunk with the sums so far, never concurrently
+}
+
+func (o Options) withDefaults() Options {
+	o.Concurrency = max(o.Concurrency, 1)
+	o.Lease = cmp.Or(o.Lease, 15*time.Second)
+	o.Slice = cmp.Or(o.Slice, 6*time.Hour)
+	if o.Grace == 0 {
+		o.Grace = 30 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return o
+}
+
+// hardLimit bounds one question at the end of a chunk's slice: River cancels a job that
+// outlasts slice, grace and it.
+const hardLimit = 30 * time.Minute
+
+// RunWorker works on chunks until ctx is cancelled; then it finishes the questions in
+// flight, hands the rest of its chunks back and returns nil. The error of a worker whose
+// own budget is used up is mllm's. The report sums what it did.
+func RunWorker(ctx context.Context, address string, opt Options) (texts.Report, error) {
+	opt = opt.withDefaults()
+	store, err := postgres.Open(ctx, address)
+	if err != nil {
+		return texts.Report{}, err
+	}
+	defer store.Close()
+	if err := prepare(ctx, store.Pool(), opt.Log); err != nil {
+		return texts.Report{}, err
+	}
+	w := newWorker(store, opt)
+	stopping, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	w.stopping, w.stop = stopping, stop
+
+	client, err := w.client()
+	if err != nil {
+		return w.sum, fmt.Errorf("open job queue: %w", err)
+	}
+	if err := w.beat(ctx); err != nil { // before the first lease
+		return w.sum, err
+	}
+	// River is stopped by hand below: cancelling ctx must not cut off what is in flight.
+	apart := context.WithoutCancel(ctx)
+	if err := client.Start(apart); err != nil {
+		return w.sum, fmt.Errorf("open job queue: %w", err)
+	}
+	var keeper sync.WaitGroup
+	quit := make(chan struct{})
+	keeper.Go(func() { w.keep(apart, quit) })
+	if opt.Servers != nil {
+		asking, enough := context.WithCancel(apart)
+		defer enough()
+		keeper.Go(func() { w.publish(asking, quit) })
+		context.AfterFunc(stopping, enough)
+	}
+	<-stopping.Done()
+	end, cancel := context.WithTimeout(apart, max(opt.Grace, 30*time.Second)+30*time.Second) // a client may have a grace of its own
+	defer cancel()
+	if err := client.Stop(end); err != nil {
+		opt.Log.Warn("chunks do not end, their leases will run out", "error", err)
+		hard, cancel := context.WithTimeout(apart, 10*time.Second)
+		defer cancel()
+		if err := client.StopAndCancel(hard); err != nil {
+			opt.Log.Warn("chunks do not end even when cancelled", "error", err)
+		}
+	}
+	close(quit)
+	keeper.Wait()
+	w.leave(apart)
+	if err := context.Cause(stopping); err != nil && !errors.Is(err, errEmpty) && ctx.Err() == nil {
+		return w.sum, err
+	}
+	return w.sum, nil
+}
+
+// errEmpty ends a worker that was to stop at the end of the queue.
+var errEmpty = errors.New("the queue is empty")
+
+// worker is a process's side of the queue.
+type worker struct {
+	river.WorkerDefaults[chunkArgs]
+	id     string
+	host   string
+	store  *postgres.Store
+	opt    Options
+	log    *slog.Logger
+	tokens chan struct{} // one for each question in flight
+
+	stopping context.Context
+	stop     context.CancelCauseFunc
+
+	mu      sync.Mutex
+	leases  map[hold]*lease
+	writers map[string]*factory
+	sum     texts.Report
+	note    string
+	noted   time.Time
+}
+
+func newWorker(store *postgres.Store, opt Options) *worker {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	var tag [4]byte
+	rand.Read(tag[:]) // never fails; tells processes apart, nothing is computed from it
+	return &worker{
+		id: fmt.Sprintf("%.60s-%d-%s", host, os.Getpid(), hex.EncodeToString(tag[:])), host: host,
+		store: store, opt: opt, log: opt.Log, tokens: make(chan struct{}, opt.Concurrency),
+		leases: map[hold]*lease{}, writers: map[string]*factory{},
+		sum: texts.Report{Classes: map[string]int{}, Failures: []texts.Failure{}},
+	}
+}
+
+// client sets River up. Leases are ours (see lease.go); River's own rescue of stuck jobs,
+// which counts from the beginning of a job, is a second net far below.
+func (w *worker) client() (*river.Client[pgx.Tx], error) {
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, w); err != nil {
+		return nil, err
+	}
+	limit := w.opt.Slice + max(w.opt.Grace, 0) + hardLimit
+	return river.NewClient(riverpgxv5.New(w.store.Pool()), &river.Config{
+		ID: w.id, Schema: postgres.Schema, Logger: w.log, Workers: workers,
+		// More chunks than fill the flight: while one is fetched, or booked, others go on.
+		Queues:               map[string]river.QueueConfig{queueName: {MaxWorkers: 2*((w.opt.Concurrency+chunkSize-1)/chunkSize) + 1}},
+		FetchCooldown:        20 * time.Millisecond,
+		FetchPollInterval:    time.Second,
+		JobTimeout:           limit,
+		RescueStuckJobsAfter: limit + time.Minute,
+	})
+}
+
+// factory makes one writer, once it succeeds.
+type factory struct {
+	mu    sync.Mutex
+	w     writer
+	made  bool
+	err   error // of the last try
+	tried time.Time
+}
+
+// againAfter is how long a failure to make a writer is believed.
+const againAfter = 5 * time.Second
+
+// writer returns the describer or reasoner for a chunk.
+func (w *worker) writer(ctx context.Context, p *payload) (writer, error) {
+	key := p.Stage + "\n" + string(p.Spec)
+	w.mu.Lock()
+	f := w.writers[key]
+	if f == nil {
+		f = &factory{}
+		w.writers[key] = f
+	}
+	w.mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.made && time.Since(f.tried) >= againAfter {
+		f.w, f.err = w.make(ctx, p)
+		f.made, f.tried = f.err == nil, time.Now()
+	}
+	if f.err != nil {
+		return writer{}, f.err
+	}
+	if id := f.w.id(); id != p.Writer {
+		return writer{}, fmt.Errorf("this worker's model is not the one asked for: it is %s, wanted is %s", id, p.Writer)
+	}
+	return f.w, nil
+}
+
+func (w *worker) make(ctx context.Context, p *payload) (made writer, err error) {
+	switch {
+	case p.Stage == texts.StageDescribe && w.opt.Describer != nil:
+		made.describer, err = w.opt.Describer(ctx, p.Spec, w.store)
+	case p.Stage == texts.StageReason && w.opt.Reasoner != nil:
+		made.reasoner, err = w.opt.Reasoner(ctx, p.Spec, w.store)
+	default:
+		return made, fmt.Errorf("this worker does not work on stage %q", p.Stage)
+	}
+	return made, err
+}

@@ -1,0 +1,81 @@
+package texts
+
+import (
+	"context"
+	"time"
+)
+
+// What a stored generation is worth.
+const (
+	StatusOK          = "ok"          // an answer; it is never asked for again
+	StatusQuarantined = "quarantined" // every attempt so far failed; the next run tries again
+)
+
+// Generation is one entry of the ledger: an answer, or the last failure to get one,
+// with everything that determined it. Tokens, seconds and attempts count all tries so
+// far, the failed ones included.
+type Generation struct {
+	Key          string    `json:"key"`     // SHA-256, hex, of all that determines the answer; see [DescribeKey], [ReasonKey]
+	Stage        string    `json:"stage"`   // StageDescribe or StageReason
+	Subject      string    `json:"subject"` // item id or user id
+	Fold         int       `json:"fold"`    // FullFold, or the fold left out; FullFold for pictures
+	Model        string    `json:"model"`
+	ModelDigest  string    `json:"model_digest"`
+	Params       string    `json:"params"` // canonical JSON
+	PromptHash   string    `json:"prompt_hash"`
+	ImageHash    string    `json:"image_hash"`
+	SplitHash    string    `json:"split_hash"` // of the split that the history was cut from
+	Scope        string    `json:"scope"`      // "train" or "all"
+	Sources      []int32   `json:"sources"`    // ids of the interactions shown
+	Text         string    `json:"text"`
+	Status       string    `json:"status"` // StatusOK or StatusQuarantined
+	Class        string    `json:"class"`  // of the last failure; empty if ok
+	Error        string    `json:"error"`  // the last failure; empty if ok
+	Finish       string    `json:"finish"` // why the model stopped
+	PromptTokens int       `json:"prompt_tokens"`
+	AnswerTokens int       `json:"answer_tokens"`
+	Seconds      float64   `json:"seconds"`
+	Attempt      int       `json:"attempt"` // requests sent so far
+	Created      time.Time `json:"created"`
+}
+
+// Standing is how a question stands: the part of a [Generation] that says whether it
+// must be asked, and what it took so far.
+type Standing struct {
+	Status       string // StatusOK or StatusQuarantined
+	Class        string // of the last failure; empty if ok
+	PromptTokens int
+	AnswerTokens int
+	Seconds      float64
+	Attempt      int
+}
+
+// Count is how many generations of one kind there are and what they took.
+type Count struct {
+	Stage, Model, Status string
+	Generations          int
+	PromptTokens         int64
+	AnswerTokens         int64
+	Seconds              float64
+}
+
+// Store keeps generations. It is safe for concurrent use, also by several processes.
+// Package texts/ledger implements it and package reason/ledgertest says exactly what
+// is expected.
+type Store interface {
+	// Get returns the generations stored under keys; absent keys are absent.
+	Get(ctx context.Context, keys []string) (map[string]Generation, error)
+	// Statuses is Get for those who do not need the texts, and faster.
+	Statuses(ctx context.Context, keys []string) (map[string]Standing, error)
+	// Put stores generations, all or none. One that is StatusOK is never replaced; a
+	// quarantined one is by any later generation of its key.
+	Put(ctx context.Context, generations []Generation) error
+	// Each calls fn with every generation of a stage, in the order of subject, fold and
+	// creation, until fn fails.
+	Each(ctx context.Context, stage string, fn func(Generation) error) error
+	// Find returns the generations about one subject, by fold and creation.
+	Find(ctx context.Context, stage, subject string) ([]Generation, error)
+	// Counts returns the sums, ordered by stage, model and status.
+	Counts(ctx context.Context) ([]Count, error)
+	Close() error
+}

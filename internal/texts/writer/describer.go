@@ -1,0 +1,60 @@
+package writer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/texts/prompt"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// Describer asks a model for descriptions of pictures (Eq. 1). It is safe for
+// concurrent use.
+type Describer struct {
+	*server
+	id string
+}
+
+var _ texts.Describer = (*Describer)(nil)
+
+// NewDescriber asks the server about the model and returns a Describer. A model that is
+// known to see no pictures is a user's mistake.
+func NewDescriber(ctx context.Context, client mllm.Client, opt Options) (*Describer, error) {
+	s, err := connect(ctx, client, opt)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.info.Capabilities) > 0 && !s.info.Vision {
+		return nil, usererr.New("choose a model with vision, such as gemma3:27b", "model %s sees no pictures; it can: %v", s.opt.Model, s.info.Capabilities)
+	}
+	return &Describer{s, s.opt.id(s.info.Digest, s.opt.Prompts.Hash(prompt.Describe))}, nil
+}
+
+// ID names the model and its digest, the parameters, and the hash of the template.
+func (d *Describer) ID() string { return d.id }
+
+// Describe asks once. Attempt above 1 changes the seed and, since a seed means nothing
+// to greedy decoding, raises the temperature to 0.3 at least. An answer that is none is
+// an *mllm.Error whose class says what is wrong with it; the Answer beside it tells what
+// it took.
+func (d *Describer) Describe(ctx context.Context, r texts.DescribeRequest) (texts.Answer, error) {
+	p, err := d.Prompt(r)
+	if err != nil {
+		return texts.Answer{}, err
+	}
+	if len(p.Images) == 0 {
+		return texts.Answer{}, fmt.Errorf("describe item %q: it has no picture", r.Item.ID)
+	}
+	a, err := d.ask(ctx, p, max(r.Attempt, 1)-1)
+	if err != nil {
+		return a, fmt.Errorf("describe item %q: %w", r.Item.ID, err)
+	}
+	return a, nil
+}
+
+// Prompt returns what is sent for r.
+func (d *Describer) Prompt(r texts.DescribeRequest) (prompt.Prompt, error) {
+	return d.opt.Prompts.Describe(r, d.opt.Limits)
+}

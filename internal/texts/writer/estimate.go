@@ -1,0 +1,236 @@
+package writer
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"math"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// Rates turn work into cost and time. The zero value of each field but TokensPerSecond
+// means its default.
+type Rates struct {
+	Prices *mllm.PriceTable // nil = mllm.DefaultPrices()
+	Local  bool             // the model runs on machines of one's own and costs nothing, listed or not
+	// TokensPerSecond is how fast one request's answer is written while Concurrency
+	// requests are in flight; 0 = unknown, and so is the time.
+	TokensPerSecond float64
+	// PromptTokensPerSecond is how fast one request's prompt is read; 0 = twenty times
+	// TokensPerSecond, which is about what servers do.
+	PromptTokensPerSecond float64
+	Concurrency           int // 0 = 1
+	// TokenRatio corrects the estimate of text tokens: tokens as the server counts them
+	// over tokens as we estimate them (see Describer.TokenRatio); 0 = 1.
+	TokenRatio float64
+}
+
+func (r Rates) withDefaults() (Rates, error) {
+	if r.Prices == nil {
+		r.Prices = mllm.DefaultPrices()
+	}
+	if r.Concurrency == 0 {
+		r.Concurrency = 1
+	}
+	if r.TokenRatio == 0 {
+		r.TokenRatio = 1
+	}
+	if r.PromptTokensPerSecond == 0 {
+		r.PromptTokensPerSecond = 20 * r.TokensPerSecond
+	}
+	for _, x := range []float64{r.TokensPerSecond, r.PromptTokensPerSecond, float64(r.Concurrency), r.TokenRatio} {
+		if !(x >= 0) || math.IsInf(x, 0) {
+			return r, usererr.New("rates are positive numbers", "the rates of the estimate: %v", x)
+		}
+	}
+	return r, nil
+}
+
+// Estimate is what a stage will take if every request is answered at the first try.
+type Estimate struct {
+	Model        string `json:"model"`
+	Requests     int    `json:"requests"` // items or preferences
+	Calls        int    `json:"calls"`    // of the server; more than Requests where histories are read in parts
+	PromptTokens int64  `json:"prompt_tokens"`
+	ImageTokens  int64  `json:"image_tokens"` // beside PromptTokens
+	AnswerTokens int64  `json:"answer_tokens"`
+	// AnswerTokensMost is what the answers have if each goes to its limit.
+	AnswerTokensMost int64 `json:"answer_tokens_most"`
+
+	Recurrent    int `json:"recurrent"`     // histories read in parts
+	Shortened    int `json:"shortened"`     // histories of which only the latest items are shown
+	ItemsDropped int `json:"items_dropped"` // by that
+
+	Currency    string  `json:"currency"`
+	Cost        float64 `json:"cost"`
+	CostMost    float64 `json:"cost_most"`
+	Priced      bool    `json:"priced"`       // false: the model has no price, Cost means nothing
+	PicturesOK  bool    `json:"pictures_ok"`  // false: the tokens of a picture are a guess
+	Hours       float64 `json:"hours"`        // 0 if no rate was given
+	Concurrency int     `json:"concurrency"`  // that Hours assumes
+	PricesAsOf  string  `json:"prices_as_of"` // prices change: check them
+}
+
+// Answers come close to the word limit they are given; a word is a token and a third.
+const tokensPerWord = 4.0 / 3
+
+// EstimateDescribe returns what the descriptions asked for will take. Neither pictures
+// nor a server are needed: each request counts as one picture.
+func EstimateDescribe(opt Options, requests iter.Seq[texts.DescribeRequest], rates Rates) (Estimate, error) {
+	c, err := newCount(opt, rates)
+	if err != nil {
+		return Estimate{}, err
+	}
+	for r := range requests {
+		p, err := c.opt.Prompts.Describe(r, c.opt.Limits)
+		if err != nil {
+			return Estimate{}, err
+		}
+		c.Requests++
+		c.call(messageTokens(p), true)
+	}
+	return c.total(), nil
+}
+
+// EstimateReason returns what the preferences asked for will take; no server is needed.
+func EstimateReason(opt Options, requests iter.Seq[texts.ReasonRequest], rates Rates) (Estimate, error) {
+	c, err := newCount(opt, rates)
+	if err != nil {
+		return Estimate{}, err
+	}
+	if err := c.opt.checkWindow(); err != nil {
+		return Estimate{}, err
+	}
+	for r := range requests {
+		if len(r.Items) == 0 {
+			continue // nobody is asked
+		}
+		if err := c.history(r); err != nil {
+			return Estimate{}, fmt.Errorf("estimate the preference of user %q: %w", r.User, err)
+		}
+	}
+	return c.total(), nil
+}
+
+// count adds up an estimate.
+type count struct {
+	Estimate
+	opt       Options
+	known     measures
+	rates     Rates
+	perImage  int
+	perAnswer int64
+}
+
+func newCount(opt Options, rates Rates) (*count, error) {
+	opt, err := opt.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if opt, err = opt.window(0); err != nil {
+		return nil, err
+	}
+	if rates, err = rates.withDefaults(); err != nil {
+		return nil, err
+	}
+	c := &count{opt: opt, rates: rates, perAnswer: int64(min(ceil(tokensPerWord*float64(opt.Limits.Words)), opt.MaxTokens))}
+	c.Model, c.Currency, c.PricesAsOf, c.Concurrency = opt.Model, rates.Prices.Currency, rates.Prices.AsOf, rates.Concurrency
+	c.perImage, c.PicturesOK = rates.Prices.PictureTokens(opt.Model)
+	return c, nil
+}
+
+func (c *count) history(r texts.ReasonRequest) error {
+	f, err := newFitter(c.opt, r, &c.known)
+	if err != nil {
+		return err
+	}
+	from, err := f.from()
+	if err != nil {
+		return err
+	}
+	c.Requests++
+	if from > 0 {
+		c.Shortened++
+		c.ItemsDropped += from
+	}
+	sizes := []int{len(r.Items) - from}
+	if c.opt.History == Recurrent {
+		if sizes, err = f.parts(0, ""); err != nil {
+			return err
+		}
+	}
+	if len(sizes) > 1 {
+		c.Recurrent++
+	}
+	for i, size := range sizes {
+		tokens := f.first
+		if i > 0 {
+			tokens = f.next + int(c.perAnswer)
+		}
+		for _, cost := range f.costs[from : from+size] {
+			tokens += cost
+		}
+		from += size
+		c.call(tokens, false)
+	}
+	return nil
+}
+
+func (c *count) call(textTokens int, picture bool) {
+	c.Calls++
+	c.PromptTokens += int64(ceil(c.rates.TokenRatio*float64(textTokens))) + wrapper
+	c.AnswerTokens += c.perAnswer
+	c.AnswerTokensMost += int64(c.opt.MaxTokens)
+	if picture {
+		c.ImageTokens += int64(c.perImage)
+	}
+}
+
+func (c *count) total() Estimate {
+	e := c.Estimate
+	prompt := e.PromptTokens + e.ImageTokens
+	e.Cost, e.Priced = c.rates.Prices.Cost(e.Model, int(prompt), int(e.AnswerTokens))
+	e.CostMost, _ = c.rates.Prices.Cost(e.Model, int(prompt), int(e.AnswerTokensMost))
+	if c.rates.Local {
+		e.Cost, e.CostMost, e.Priced = 0, 0, true
+	}
+	if c.rates.TokensPerSecond > 0 {
+		seconds := float64(prompt)/c.rates.PromptTokensPerSecond + float64(e.AnswerTokens)/c.rates.TokensPerSecond
+		e.Hours = seconds / float64(c.rates.Concurrency) / 3600
+	}
+	return e
+}
+
+// Write writes the estimate for a person to read.
+func (e Estimate) Write(w io.Writer) error {
+	out := fmt.Sprintf("%-15s %s\n%-15s %d, in %d calls\n", "model", e.Model, "requests", e.Requests, e.Calls)
+	if e.Recurrent > 0 {
+		out += fmt.Sprintf("%-15s %d histories do not fit the window and are read in parts\n", "", e.Recurrent)
+	}
+	if e.Shortened > 0 {
+		out += fmt.Sprintf("%-15s of %d histories only the latest items are shown, %d items are not\n", "", e.Shortened, e.ItemsDropped)
+	}
+	out += fmt.Sprintf("%-15s %d\n", "prompt tokens", e.PromptTokens)
+	if e.ImageTokens > 0 {
+		out += fmt.Sprintf("%-15s %d%s\n", "picture tokens", e.ImageTokens, map[bool]string{false: " (a guess: the price table does not list the model's pictures)"}[e.PicturesOK])
+	}
+	out += fmt.Sprintf("%-15s %d, at most %d\n", "answer tokens", e.AnswerTokens, e.AnswerTokensMost)
+	switch {
+	case !e.Priced:
+		out += fmt.Sprintf("%-15s unknown: the model is not in the price table\n", "cost")
+	case e.CostMost == 0:
+		out += fmt.Sprintf("%-15s nothing, electricity and hardware apart\n", "cost")
+	default:
+		out += fmt.Sprintf("%-15s %.2f %s, at most %.2f, by prices of %s: check them\n", "cost", e.Cost, e.Currency, e.CostMost, e.PricesAsOf)
+	}
+	if e.Hours > 0 {
+		out += fmt.Sprintf("%-15s %.1f hours with %d requests in flight\n", "time", e.Hours, e.Concurrency)
+	}
+	if _, err := io.WriteString(w, out); err != nil {
+		return fmt.Errorf("write the estimate: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+// Package writer has the describer (Eq. 1) and the reasoner (Eq. 3–4) that ask
+// multimodal models on servers, through an [mllm.Client]: what is sent, how long
+// histories are fitted into a model's window, which answers pass, what all of it will
+// cost, and the export of prompts with their answers for fine-tuning.
+//
+// An answer depends on the request, on what ID tells and on the model's own arithmetic,
+// on nothing else: not on other requests, on the machine, or on what was learnt during
+// the run.
+package writer
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/mllmrec/mllmrec/internal/mllm/check"
+	"github.com/mllmrec/mllmrec/internal/texts/prompt"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// History says what becomes of a history that does not fit the window.
+type History string
+
+// The ways to deal with long histories.
+const (
+	// Recurrent reads it in parts, in time order: from the first part a conclusion, from
+	// it and the next part another, and so on to the last.
+	Recurrent History = "recurrent"
+	// Latest shows as many of the latest items as fit, and no others.
+	Latest History = "latest"
+)
+
+// ParseHistory finds one by its name; "" is Recurrent.
+func ParseHistory(name string) (History, error) {
+	switch h := History(name); h {
+	case "":
+		return Recurrent, nil
+	case Recurrent, Latest:
+		return h, nil
+	}
+	return "", usererr.New("use recurrent or latest", "unknown way %q to deal with long histories", name)
+}
+
+// DefaultWindow is the window that prompts are fitted into where neither the user nor
+// the model sets a smaller one. It is a fixed number so that the same history is read in
+// the same parts whatever server runs the model; models follow a shorter prompt better
+// than one that fills the window they advertise.
+const DefaultWindow = 16384
+
+const (
+	minWindow = 1024
+	maxWindow = 1 << 22
+)
+
+// Options say how models are asked. The zero value of each field but Model means its default.
+type Options struct {
+	Model       string
+	Prompts     *prompt.Set    // nil = prompt.Default()
+	Limits      prompt.Options // on words and on the length of item texts
+	Temperature float64        // 0 = greedy
+	Seed        int64
+	MaxTokens   int           // longest answer in tokens; 5 for each word asked for
+	NumCtx      int           // window to ask of an Ollama server, in tokens; 0: by the prompt's length
+	Timeout     time.Duration // of one request; 0 = the client's own
+	Script      check.Script  // writing system that answers must be in; the zero value means any
+
+	// Window is what prompt and answer must fit into, in tokens: NumCtx if that is set,
+	// else DefaultWindow, or the model's context length where that is smaller.
+	Window  int
+	History History // for histories that do not fit; Recurrent
+	// LatestN is the most items that Latest shows, also of a history that would fit; 0 =
+	// as many as fit. With Recurrent it is an error.
+	LatestN int
+	// StepTries is how often one step of a recurrent reading is tried before the whole
+	// reading fails; 3.
+	StepTries int
+	// Steps keeps the conclusions in between, so that they are not paid for twice; nil = nobody does.
+	Steps StepStore
+}
+
+// withDefaults fills in everything but Window, which waits for the model's own.
+func (o Options) withDefaults() (Options, error) {
+	var err error
+	if o.Limits, err = o.Limits.WithDefaults(); err != nil {
+		return o, err
+	}
+	if o.Prompts == nil {
+		o.Prompts = prompt.Default()
+	}
+	if o.History, err = ParseHistory(string(o.History)); err != nil {
+		return o, err
+	}
+	if o.MaxTokens == 0 {
+		o.MaxTokens = 5 * o.Limits.Words
+	}
+	if o.StepTries == 0 {
+		o.StepTries = 3
+	}
+	switch {
+	case o.Model == "":
+		return o, usererr.New("name the model, such as gemma3:27b", "no model to ask")
+	case !(o.Temperature >= 0 && o.Temperature <= 2): // so that NaN fails too
+		return o, usererr.New("use a number from 0 to 2", "temperature %v", o.Temperature)
+	case o.MaxTokens < 1 || o.MaxTokens > maxWindow:
+		return o, usererr.New("use a positive number, or leave it out for five tokens a word", "answers of at most %d tokens", o.MaxTokens)
+	case o.Timeout < 0:
+		return o, usererr.New("leave it out for the client's own", "timeout %s", o.Timeout)
+	case o.NumCtx != 0 && (o.NumCtx < minWindow || o.NumCtx > maxWindow), o.Window != 0 && (o.Window < minWindow || o.Window > maxWindow):
+		return o, usererr.New(fmt.Sprintf("use a number from %d to %d", minWindow, maxWindow), "a context window of %d tokens", max(o.NumCtx, o.Window))
+	case o.NumCtx != 0 && o.Window > o.NumCtx:
+		return o, usererr.New("leave out one of the two", "prompts of %d tokens do not fit a context window of %d", o.Window, o.NumCtx)
+	case o.LatestN < 0:
+		return o, usererr.New("use a positive number", "the latest %d items", o.LatestN)
+	case o.LatestN > 0 && o.History != Latest:
+		return o, usererr.New("choose the way \"latest\" too", "a number of latest items has no effect when histories are read in parts")
+	case o.StepTries < 1 || o.StepTries > 100:
+		return o, usererr.New("use a number from 1 to 100", "%d tries a step", o.StepTries)
+	}
+	return o, nil
+}
+
+// window sets Window, given the model's context length, 0 if unknown.
+func (o Options) window(contextLength int) (Options, error) {
+	asked := o.Window
+	if asked == 0 {
+		asked = o.NumCtx
+	}
+	switch {
+	case asked == 0 && contextLength > 0:
+		asked = min(DefaultWindow, contextLength)
+	case asked == 0:
+		asked = DefaultWindow
+	case contextLength > 0 && asked > contextLength:
+		return o, usererr.New(fmt.Sprintf("use at most %d", contextLength), "model %s reads %d tokens, fewer than the window of %d", o.Model, contextLength, asked)
+	}
+	o.Window = asked
+	return o, nil
+}
+
+// rules are what an answer must be.
+func (o Options) rules() check.Rules { return check.ForLimit(o.Limits.Words, o.Script) }
+
+// id names what determines an answer to a prompt, as ID of a describer or reasoner does.
+// What the window is enters only where histories are fitted into it.
+func (o Options) id(digest string, template string) string {
+	return fmt.Sprintf("served/1 model=%q digest=%s temperature=%v seed=%d max_tokens=%d words=%d item_runes=%d image_runes=%d script=%s prompt=%s",
+		o.Model, digest, o.Temperature, o.Seed, o.MaxTokens, o.Limits.Words, o.Limits.ItemRunes, o.Limits.ImageRunes, o.Script, template)
+}
+
+// ceil rounds up.
+func ceil(x float64) int { return int(math.Ceil(x)) }

@@ -1,0 +1,314 @@
+package writer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/texts/prompt"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// StepStore keeps the conclusions in between of recurrent readings, by a SHA-256 of all
+// that determines them. It is safe for concurrent use.
+type StepStore interface {
+	Step(ctx context.Context, key string) (a texts.Answer, known bool, err error)
+	PutStep(ctx context.Context, key string, r texts.ReasonRequest, a texts.Answer) error
+}
+
+// Reasoner asks a model for preferences (Eq. 3–4). It is safe for concurrent use.
+type Reasoner struct {
+	*server
+	base, id string
+	known    measures
+}
+
+var (
+	_ texts.Reasoner      = (*Reasoner)(nil)
+	_ texts.PreciseID     = (*Reasoner)(nil)
+	_ texts.PartialReader = (*Reasoner)(nil)
+	_ StepStore           = texts.Steps{}
+)
+
+// NewReasoner asks the server about the model and returns a Reasoner.
+func NewReasoner(ctx context.Context, client mllm.Client, opt Options) (*Reasoner, error) {
+	s, err := connect(ctx, client, opt)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.opt.checkWindow(); err != nil {
+		return nil, err
+	}
+	r := &Reasoner{server: s, base: s.opt.id(s.info.Digest, s.opt.Prompts.Hash(prompt.Preference))}
+	r.id = fmt.Sprintf("%s window=%d history=%s", r.base, s.opt.Window, s.opt.History)
+	if s.opt.History == Latest {
+		r.id += fmt.Sprintf(" latest=%d", s.opt.LatestN)
+	} else {
+		r.id += fmt.Sprintf(" continue=%s step_tries=%d", s.opt.Prompts.Hash(prompt.Continue), s.opt.StepTries)
+	}
+	return r, nil
+}
+
+// ID names the model and its digest, the parameters, the hashes of the templates, and
+// how long histories are read.
+func (r *Reasoner) ID() string { return r.id }
+
+// RequestID names what determines the answer to one request, apart from the request:
+// what ID names, without what has no influence on a history that fits the window. A key
+// made from it survives a change of the window or of the continue template.
+func (r *Reasoner) RequestID(req texts.ReasonRequest) string {
+	over, err := r.known.overhead(r.opt, req.Domain)
+	if err != nil || len(req.Items) == 0 {
+		return r.id
+	}
+	whole := r.base + " history=whole"
+	if surelyWhole(r.opt, req, over) {
+		return whole
+	}
+	f, err := newFitter(r.opt, req, &r.known)
+	if err != nil {
+		return r.id
+	}
+	if from, err := f.from(); err != nil || from > 0 {
+		return r.id
+	}
+	if sizes, err := f.parts(0, ""); err != nil || len(sizes) > 1 {
+		return r.id
+	}
+	return whole
+}
+
+// FirstShown returns the position of the first item of the history that the model gets
+// to see; the ones before it are no sources of the answer. It is above 0 with [Latest]
+// only. An answer's parameter first_shown is the same number.
+func (r *Reasoner) FirstShown(req texts.ReasonRequest) int {
+	if r.opt.History != Latest {
+		return 0
+	}
+	over, err := r.known.overhead(r.opt, req.Domain)
+	if err != nil || surelyWhole(r.opt, req, over) {
+		return 0
+	}
+	f, err := newFitter(r.opt, req, &r.known)
+	if err != nil {
+		return 0
+	}
+	from, err := f.from()
+	if err != nil {
+		return 0
+	}
+	return from
+}
+
+// Reason asks for the preference of one user: in one request if the history fits the
+// window, else as Options.History says. Attempt above 1 changes seed and temperature as
+// in [Describer.Describe]; so do the further tries of a step. An answer that is none is
+// an *mllm.Error with its class.
+//
+// Answer.Params tells how the history was read: history (whole, recurrent or latest),
+// shown, dropped, first_shown, steps. Tokens, seconds and attempts are of all steps and
+// tries but those that Options.Steps keeps: theirs are kept with them.
+func (r *Reasoner) Reason(ctx context.Context, req texts.ReasonRequest) (texts.Answer, error) {
+	if len(req.Items) == 0 {
+		return texts.Answer{}, fmt.Errorf("preference of user %q: no items", req.User)
+	}
+	f, err := newFitter(r.opt, req, &r.known)
+	if err != nil {
+		return texts.Answer{}, err
+	}
+	one := &reading{r: r, req: req, f: f}
+	if err := one.read(ctx); err != nil {
+		return one.answer, fmt.Errorf("preference of user %q: %w", req.User, err)
+	}
+	return one.answer, nil
+}
+
+// reading is the reading of one history.
+type reading struct {
+	r      *Reasoner
+	req    texts.ReasonRequest
+	f      *fitter
+	answer texts.Answer // the last one; tokens, seconds and attempts of all that nobody else keeps
+	steps  int
+}
+
+func (d *reading) read(ctx context.Context) error {
+	if d.r.opt.History == Latest {
+		return d.latest(ctx)
+	}
+	n := len(d.req.Items)
+	conclusion := ""
+	for pos := 0; pos < n; {
+		sizes, err := d.f.parts(pos, conclusion)
+		if err != nil {
+			return err
+		}
+		end := pos + sizes[0]
+		p, err := d.prompt(pos, end, conclusion)
+		if err != nil {
+			return err
+		}
+		err = d.step(ctx, p, pos == 0 && end == n, end < n)
+		if mllm.ClassOf(err) == mllm.PromptCut && end-pos > 1 && d.f.cut() {
+			continue
+		}
+		if err != nil {
+			if n > end-pos {
+				err = fmt.Errorf("items %d to %d of %d: %w", pos+1, end, n, err)
+			}
+			return err
+		}
+		conclusion, pos = d.answer.Text, end
+		d.steps++
+	}
+	mode := "whole"
+	if d.steps > 1 {
+		mode = string(Recurrent)
+		d.answer.PromptHash = RecurrentHash(d.r.opt.Prompts)
+	}
+	d.tell(mode, 0)
+	return nil
+}
+
+// latest asks once, about the latest items. A prompt that the server finds too long is
+// not asked again with fewer: the items shown are the sources that the answer is stored
+// with, and those were settled before.
+func (d *reading) latest(ctx context.Context) error {
+	from, err := d.f.from()
+	if err != nil {
+		return err
+	}
+	p, err := d.r.opt.Prompts.Latest(d.req, from, d.r.opt.Limits)
+	if err != nil {
+		return err
+	}
+	d.steps = 1
+	err = d.step(ctx, p, true, false)
+	mode := string(Latest)
+	if from == 0 {
+		mode = "whole"
+	}
+	d.tell(mode, from)
+	if mllm.ClassOf(err) == mllm.PromptCut {
+		err = usererr.Wrap(err, "name the window that the model really has, or a smaller one, or show fewer items")
+	}
+	return err
+}
+
+// tell puts into the answer how the history was read.
+func (d *reading) tell(mode string, from int) {
+	if d.answer.Params == nil {
+		return
+	}
+	n := len(d.req.Items)
+	d.answer.Params = maps.Clone(d.answer.Params)
+	maps.Copy(d.answer.Params, map[string]any{"history": mode, "shown": n - from, "dropped": from, "first_shown": from, "steps": d.steps})
+	if mode != "whole" {
+		d.answer.Params["window"] = d.r.opt.Window
+	}
+}
+
+func (d *reading) prompt(begin, end int, conclusion string) (prompt.Prompt, error) {
+	if begin == 0 {
+		return d.r.opt.Prompts.Preference(d.req, end, d.r.opt.Limits)
+	}
+	return d.r.opt.Prompts.Continue(d.req, conclusion, begin, end, d.r.opt.Limits)
+}
+
+// step asks one prompt. The only one of a history is tried once, since the caller tries
+// again; one of several is tried several times, since much may hang on it. A conclusion
+// in between is kept by the step store.
+func (d *reading) step(ctx context.Context, p prompt.Prompt, only, between bool) error {
+	tries := 1
+	if !only {
+		tries = d.r.opt.StepTries
+	}
+	key := ""
+	if between && d.r.opt.Steps != nil {
+		key = d.r.stepKey(p)
+		a, known, err := d.r.opt.Steps.Step(ctx, key)
+		if err != nil {
+			return fmt.Errorf("look up a conclusion: %w", err)
+		}
+		if known {
+			d.take(p, a, true)
+			return nil
+		}
+	}
+	first := (max(d.req.Attempt, 1) - 1) * tries
+	var spent texts.Answer
+	for try := 0; ; try++ {
+		a, err := d.r.ask(ctx, p, first+try)
+		spent = sum(spent, a)
+		if err == nil && key != "" {
+			if err := d.r.opt.Steps.PutStep(ctx, key, d.req, spent); err != nil {
+				return fmt.Errorf("keep a conclusion: %w", err)
+			}
+		}
+		if err == nil || try+1 >= tries || !mllm.ClassOf(err).Answer() || ctx.Err() != nil {
+			d.take(p, spent, err == nil && key != "")
+			return err
+		}
+	}
+}
+
+// take makes a the answer so far. What a kept one took is not booked here again.
+func (d *reading) take(p prompt.Prompt, a texts.Answer, kept bool) {
+	if a.Attempt == 1 { // the tokens of one request
+		d.f.observe(p, a.PromptTokens)
+	}
+	if kept {
+		a.PromptTokens, a.AnswerTokens, a.Seconds, a.Attempt = 0, 0, 0, 0
+	}
+	d.answer = sum(d.answer, a)
+}
+
+// sum is b with what a took added.
+func sum(a, b texts.Answer) texts.Answer {
+	b.PromptTokens += a.PromptTokens
+	b.AnswerTokens += a.AnswerTokens
+	b.Seconds += a.Seconds
+	b.Attempt += a.Attempt
+	return b
+}
+
+// stepKey names all that determines a conclusion in between but the seed: whichever try
+// gave it, it is kept.
+func (r *Reasoner) stepKey(p prompt.Prompt) string {
+	h := sha256.Sum256(fmt.Appendf(nil, "step\n%s\n%s", r.base, p.Hash()))
+	return hex.EncodeToString(h[:])
+}
+
+// Prompts returns what is sent for the request, as far as it is known beforehand: the
+// one prompt, or the first of a recurrent reading, and the number of prompts planned.
+func (r *Reasoner) Prompts(req texts.ReasonRequest) (first prompt.Prompt, steps int, err error) {
+	f, err := newFitter(r.opt, req, &r.known)
+	if err != nil {
+		return prompt.Prompt{}, 0, err
+	}
+	if r.opt.History == Latest {
+		from, err := f.from()
+		if err != nil {
+			return prompt.Prompt{}, 0, err
+		}
+		first, err = r.opt.Prompts.Latest(req, from, r.opt.Limits)
+		return first, 1, err
+	}
+	sizes, err := f.parts(0, "")
+	if err != nil {
+		return prompt.Prompt{}, 0, err
+	}
+	first, err = r.opt.Prompts.Preference(req, sizes[0], r.opt.Limits)
+	return first, len(sizes), err
+}
+
+// RecurrentHash is what the prompt hash of an answer from several parts is: it stands for
+// both templates.
+func RecurrentHash(s *prompt.Set) string {
+	h := sha256.Sum256([]byte(s.Hash(prompt.Preference) + s.Hash(prompt.Continue)))
+	return hex.EncodeToString(h[:])
+}

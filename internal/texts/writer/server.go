@@ -1,0 +1,159 @@
+package writer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/mllm/check"
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/texts/prompt"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// server is one model behind a client, and how it is asked.
+type server struct {
+	client mllm.Client
+	opt    Options
+	info   mllm.ModelInfo
+	tokens tokenCount
+}
+
+// connect asks what the server has, and checks the options against it.
+func connect(ctx context.Context, client mllm.Client, opt Options) (*server, error) {
+	opt, err := opt.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{client: client}
+	known, err := client.Describe(ctx)
+	// Some servers behind gateways answer questions but list no models.
+	if err != nil && mllm.ClassOf(err) != mllm.NotFound {
+		return nil, fmt.Errorf("ask %s for its models: %w", client.Endpoint(), err)
+	}
+	info, found := known.Find(opt.Model)
+	s.info = info
+	switch {
+	case known.Kind == "ollama" && !found:
+		return nil, usererr.New("run: ollama pull "+opt.Model, "%s does not have the model %q; it has: %s", client.Endpoint(), opt.Model, names(known.Models))
+	case known.Kind == "openai" && opt.NumCtx != 0:
+		return nil, usererr.New("set the size of prompts in its place; the window is set where the server is started",
+			"an OpenAI-compatible server takes no context window (num_ctx)")
+	}
+	s.opt, err = opt.window(info.ContextLength)
+	return s, err
+}
+
+func names(models []mllm.ModelInfo) string {
+	if len(models) == 0 {
+		return "none"
+	}
+	all := make([]string, len(models))
+	for i, m := range models {
+		all[i] = m.Name
+	}
+	return strings.Join(all, ", ")
+}
+
+// request returns the request that sends p, as it is on the first try.
+func (s *server) request(p prompt.Prompt) mllm.Request {
+	r := p.Request()
+	r.Model, r.ModelDigest = s.opt.Model, s.info.Digest
+	r.Temperature, r.Seed, r.MaxTokens, r.NumCtx, r.Timeout = s.opt.Temperature, s.opt.Seed, s.opt.MaxTokens, s.opt.NumCtx, s.opt.Timeout
+	return r
+}
+
+// ask sends p for the try-th time after the first and judges the answer. What the
+// request took is in the answer even when there is an error.
+func (s *server) ask(ctx context.Context, p prompt.Prompt, try int) (texts.Answer, error) {
+	r := check.Vary(s.request(p), try)
+	resp, err := s.client.Generate(ctx, r)
+	s.tokens.observe(r, resp)
+	return s.judge(p, r, resp, err)
+}
+
+// judge makes an answer of a response to p, sent as r, or finds what is wrong with it.
+func (s *server) judge(p prompt.Prompt, r mllm.Request, resp mllm.Response, err error) (texts.Answer, error) {
+	resp.Text = check.Clean(resp.Text)
+	a := texts.Answer{Text: resp.Text, Model: s.opt.Model, ModelDigest: resp.ModelDigest, Params: s.params(p, r), PromptHash: p.TemplateHash,
+		PromptTokens: resp.PromptTokens, AnswerTokens: resp.AnswerTokens, Seconds: resp.Seconds, Attempt: max(resp.Attempts, 1), Finish: resp.FinishReason}
+	if a.ModelDigest == "" {
+		a.ModelDigest = s.info.Digest
+	}
+	if len(p.Images) > 0 {
+		a.ImageHash = p.Images[0].SHA256
+	}
+	if err != nil {
+		return a, err
+	}
+	judged := r
+	if p.Conclusion != "" {
+		// An answer may well keep the words of the conclusion before it.
+		judged.Prompt = strings.Replace(r.Prompt, p.Conclusion, "", 1)
+	}
+	if class, why := check.Answer(judged, resp, s.opt.rules()); class != "" {
+		return a, &mllm.Error{Class: class, Endpoint: resp.Endpoint, Model: s.opt.Model, Err: errors.New(why)}
+	}
+	return a, nil
+}
+
+// params are what is stored of a request. Nothing here may differ between two runs that
+// ask the same.
+func (s *server) params(p prompt.Prompt, r mllm.Request) map[string]any {
+	out := map[string]any{
+		"temperature": r.Temperature, "seed": r.Seed, "max_tokens": r.MaxTokens, "words": s.opt.Limits.Words,
+		"item_runes": s.opt.Limits.ItemRunes, "image_runes": s.opt.Limits.ImageRunes, "prompt_sha256": p.Hash(),
+	}
+	if s.opt.NumCtx != 0 {
+		out["num_ctx"] = s.opt.NumCtx
+	}
+	if script := s.opt.Script.String(); script != "any" {
+		out["script"] = script
+	}
+	return out
+}
+
+// tokenCount compares the text tokens that servers count with those we estimate, over
+// all requests so far. It is a ratio of sums, so it does not depend on their order.
+// It serves forecasts; how a history is read never depends on it.
+type tokenCount struct {
+	mu                  sync.Mutex
+	estimated, reported float64
+}
+
+// wrapper is the room for the chat template around the messages, as in mllm.
+const wrapper = 32
+
+func (c *tokenCount) observe(r mllm.Request, resp mllm.Response) {
+	// Pictures blur the count, and tokens of several requests are booked together.
+	if len(r.Images) > 0 || resp.PromptTokens <= wrapper || resp.Attempts > 1 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.estimated += float64(mllm.EstimateTokens(r.System) + mllm.EstimateTokens(r.Prompt))
+	c.reported += float64(resp.PromptTokens - wrapper)
+}
+
+// ratio is reported over estimated; 1 before anything was reported.
+func (c *tokenCount) ratio() float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.estimated == 0 {
+		return 1
+	}
+	return c.reported / c.estimated
+}
+
+// Options returns the options with their defaults filled in.
+func (s *server) Options() Options { return s.opt }
+
+// Model returns what the server tells about the model.
+func (s *server) Model() mllm.ModelInfo { return s.info }
+
+// TokenRatio is how many text tokens the server counted in all requests so far, for each
+// that was estimated; 1 before the first. It is meant for [Rates.TokenRatio].
+func (s *server) TokenRatio() float64 { return s.tokens.ratio() }

@@ -1,0 +1,222 @@
+package workspace
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// stagingMark is in the name of the hidden sibling folder where a workspace is made
+// before it takes its place; movingFile stands in an existing empty folder while
+// finished files move into it.
+const (
+	stagingMark = ".create-"
+	movingFile  = ".workspace-moving"
+)
+
+// Create makes a workspace in dir from a data set. Everything is written to a hidden
+// folder beside dir which then takes dir's name, so that a failed or killed Create
+// leaves no half workspace. The folder dir may be absent or empty. A workspace that is
+// there already is opened when it was made from the same source, options and split;
+// otherwise it is an error, as is any other folder with something in it.
+func Create(dir string, ds *dataset.Dataset, src Source) (*Workspace, error) {
+	if err := checkDataset(ds, places{"items", "users", "interactions"}); err != nil {
+		return nil, fmt.Errorf("creating workspace %s: %w", dir, err)
+	}
+	m := newManifest(ds, src)
+	target, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("creating workspace %s: %w", dir, err)
+	}
+	there, err := lookAt(dir, target)
+	if err != nil {
+		return nil, err
+	}
+	if there == thereWorkspace {
+		return reuse(dir, m)
+	}
+	if err := build(target, m, ds); err != nil {
+		if errors.Is(err, fs.ErrExist) { // somebody else was faster
+			if w, err := reuse(dir, m); err == nil {
+				return w, nil
+			}
+		}
+		return nil, fmt.Errorf("creating workspace %s: %w", dir, err)
+	}
+	return Open(dir)
+}
+
+func newManifest(ds *dataset.Dataset, src Source) Manifest {
+	m := Manifest{
+		Format: FormatVersion, ReadBy: readBy, Name: ds.Name, Domain: ds.Domain, Split: ds.Split, SplitHash: ds.SplitHash(), Clock: ds.Clock,
+		Created: time.Now().UTC(), Source: src,
+		Users: ds.Users(), Items: ds.NumItems(), Interactions: len(ds.Interactions),
+		Stages: map[string]Stage{},
+	}
+	m.Stages[StageImport] = Stage{InputHash: m.sourceHash(), Options: src.Options, Provenance: ProvenanceUnknown}
+	return m
+}
+
+// sourceHash identifies what a workspace was made from.
+func (m Manifest) sourceHash() string {
+	return HashInputs(m.Source, m.Name, m.Domain, m.Split, m.SplitHash, m.Clock, m.Users, m.Items, m.Interactions)
+}
+
+type there uint8
+
+const (
+	thereNothing there = iota
+	thereEmpty
+	thereWorkspace
+)
+
+// lookAt says what is at the target, and turns away what must not be overwritten.
+func lookAt(dir, target string) (there, error) {
+	names, err := os.ReadDir(target)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return thereNothing, nil
+	case err != nil:
+		return 0, fmt.Errorf("creating workspace %s: %w", dir, err)
+	}
+	if ok, err := exists(filepath.Join(target, ManifestFile)); err != nil || ok {
+		return thereWorkspace, err
+	}
+	if len(names) == 0 {
+		return thereEmpty, nil
+	}
+	if ok, err := exists(filepath.Join(target, movingFile)); err != nil || ok {
+		return thereEmpty, err // a Create was killed while it moved its files in
+	}
+	return 0, usererr.New("Give the name of a new or empty folder.", "creating workspace %s: the folder holds %s and %d other entries, and is no workspace",
+		dir, names[0].Name(), len(names)-1)
+}
+
+// reuse opens an existing workspace if it was made from what m was made from.
+func reuse(dir string, m Manifest) (*Workspace, error) {
+	w, err := Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	const hint = "Give another folder, or remove this one if nothing in it is wanted."
+	c := w.CheckStage(StageImport, m.sourceHash(), m.Source.Options)
+	if c.State == Fresh {
+		return w, nil
+	}
+	return nil, usererr.New(hint, "workspace %s exists already and was not made from this source: %s", dir, c.Reason)
+}
+
+// build writes the workspace beside target and moves it there.
+func build(target string, m Manifest, ds *dataset.Dataset) error {
+	parent, base := filepath.Dir(target), filepath.Base(target)
+	if err := os.MkdirAll(parent, 0o777); err != nil {
+		return err
+	}
+	sweepStaging(parent, base)
+	// Mkdir, unlike MkdirTemp, leaves the mode to the umask.
+	staging := filepath.Join(parent, "."+base+stagingMark+strconv.FormatUint(rand.Uint64(), 36))
+	if err := os.Mkdir(staging, 0o777); err != nil {
+		return err
+	}
+	defer os.RemoveAll(staging)                         // in its place by then, or not wanted
+	lock := flock.New(filepath.Join(staging, lockFile)) // tells sweepStaging that we live
+	if _, err := lock.TryLock(); err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	if err := fillStaging(staging, m, ds); err != nil {
+		return err
+	}
+	if runtime.GOOS == "windows" { // which does not rename folders with open files
+		lock.Unlock()
+	}
+	return settle(staging, target)
+}
+
+func fillStaging(staging string, m Manifest, ds *dataset.Dataset) error {
+	if err := writeDataset(staging, ds); err != nil {
+		return err
+	}
+	st := m.Stages[StageImport]
+	st.Outputs, st.Stamps, st.Finished = map[string]string{}, map[string]Stamp{}, time.Now().UTC()
+	st.Seconds = st.Finished.Sub(m.Created).Seconds()
+	for _, rel := range []string{ItemsFile, UsersFile, InteractionsFile} {
+		sum, stamp, err := hashFile(filepath.Join(staging, rel))
+		if err != nil {
+			return err
+		}
+		st.Outputs[rel], st.Stamps[rel] = sum, stamp
+	}
+	m.Stages[StageImport] = st
+	return writeManifest(staging, m)
+}
+
+// settle gives the finished folder its name. An existing folder keeps its identity
+// (it may be somebody's current folder or a mount point): the files move into it, the
+// manifest last, since only with the manifest is it a workspace.
+func settle(staging, target string) error {
+	ok, err := exists(target)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if err := os.Rename(staging, target); err != nil {
+			return err
+		}
+		return atomicfile.SyncDir(filepath.Dir(target))
+	}
+	if ok, err := exists(filepath.Join(target, ManifestFile)); err != nil || ok {
+		return errors.Join(err, fs.ErrExist)
+	}
+	marker := filepath.Join(target, movingFile)
+	if err := os.WriteFile(marker, []byte("An interrupted import; run it again or remove these files.\n"), 0o666); err != nil {
+		return err
+	}
+	for _, name := range []string{ItemsFile, UsersFile, InteractionsFile, ManifestFile} {
+		if err := os.Rename(filepath.Join(staging, name), filepath.Join(target, name)); err != nil {
+			return err // the marker stays and lets the next Create go on
+		}
+	}
+	if err := os.Remove(marker); err != nil {
+		return err
+	}
+	return atomicfile.SyncDir(target)
+}
+
+// sweepStaging removes folders that killed Creates of the same name left: those whose
+// lock nobody holds. One without a lock file may have been made this very moment.
+func sweepStaging(parent, base string) {
+	names, err := os.ReadDir(parent)
+	if err != nil {
+		return // the making of our own folder will say what is wrong
+	}
+	for _, n := range names {
+		if !n.IsDir() || !strings.HasPrefix(n.Name(), "."+base+stagingMark) {
+			continue
+		}
+		dir := filepath.Join(parent, n.Name())
+		if ok, err := exists(filepath.Join(dir, lockFile)); err != nil || !ok {
+			if info, err := n.Info(); err != nil || time.Since(info.ModTime()) < time.Minute {
+				continue
+			}
+		}
+		lock := flock.New(filepath.Join(dir, lockFile))
+		if ok, err := lock.TryLock(); err == nil && ok {
+			os.RemoveAll(dir)
+			lock.Unlock()
+		}
+	}
+}

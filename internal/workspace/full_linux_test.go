@@ -1,0 +1,73 @@
+package workspace
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// smallDisk mounts a file system of the given number of 4 kB pages.
+func smallDisk(t *testing.T, pages int) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dk", 4*pages)); err != nil {
+		t.Skip("mounting a small tmpfs needs root: ", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(dir, 0) })
+	return dir
+}
+
+// Whichever file meets the full disk, nothing is left of the workspace.
+func TestCreateOnFullDisk(t *testing.T) {
+	ds := shop()
+	for i := range 3000 { // users do not compress
+		ds.UserIDs = append(ds.UserIDs, "u-"+HashInputs(i))
+		ds.Interactions = append(ds.Interactions, dataset.Interaction{User: int32(i + 3), Item: int32(i % 5)})
+	}
+	failed := 0
+	for _, pages := range []int{1, 2, 3, 5, 9, 17, 60, 70, 100} {
+		disk := smallDisk(t, pages)
+		_, err := Create(filepath.Join(disk, "ws"), ds, source())
+		if err == nil {
+			continue
+		}
+		failed++
+		var full *atomicfile.FullError
+		if _, ok := usererr.Hint(err); !ok && !errors.Is(err, syscall.ENOSPC) || errors.As(err, &full) && !ok {
+			t.Errorf("%d pages: %v", pages, err)
+		}
+		if left := entries(t, disk); len(left) != 0 {
+			t.Errorf("%d pages: left behind: %v", pages, left)
+		}
+	}
+	if failed < 3 || failed == 9 {
+		t.Errorf("%d of 9 disks were too small: the test's sizes miss the point", failed)
+	}
+}
+
+// A disk that runs full later leaves the workspace as it was.
+func TestFullDiskKeepsWorkspace(t *testing.T) {
+	disk := smallDisk(t, 40)
+	w := mustCreate(t, filepath.Join(disk, "ws"))
+	if err := w.WriteItemTexts(each(itemTexts())); err != nil {
+		t.Fatal(err)
+	}
+	big := itemTexts()
+	for i := range 5000 {
+		big[0].Text += HashInputs(i)
+	}
+	wantUserError(t, w.WriteItemTexts(each(big)), ItemTextsFile, "disk is full", "as it was")
+	got, err := w.ItemTexts()
+	if err != nil || got[0] != itemTexts()[0] {
+		t.Errorf("texts after the failed write: %v, %v", got, err)
+	}
+	if _, err := w.Dataset(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,148 @@
+package workspace
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// Holder says who holds a workspace's lock.
+type Holder struct {
+	PID     int       `json:"pid"`
+	Host    string    `json:"host"`
+	Command string    `json:"command"`
+	Since   time.Time `json:"since"`
+}
+
+// LockedError says that another writer is at work on the workspace.
+type LockedError struct {
+	Dir    string
+	Holder Holder // zero where unknown
+}
+
+// Error names the holder.
+func (e *LockedError) Error() string {
+	if e.Holder.PID == 0 {
+		return fmt.Sprintf("workspace %s is being written by another process", e.Dir)
+	}
+	return fmt.Sprintf("workspace %s is being written by process %d on %s since %s (%s)",
+		e.Dir, e.Holder.PID, e.Holder.Host, e.Holder.Since.Local().Format(time.DateTime), e.Holder.Command)
+}
+
+// Lock makes this Workspace the only writer until release is called (more than once
+// does no harm). A second writer, in this process or another, gets a [LockedError]
+// at once. The lock belongs to the process: the kernel frees it when the process
+// dies, however it dies. Lock also re-reads the manifest and removes temporary files
+// that a killed writer left.
+func (w *Workspace) Lock() (release func(), err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.lock != nil {
+		return nil, locked(w.dir)
+	}
+	releaseLocked, err := w.acquire()
+	if err != nil {
+		return nil, err
+	}
+	done := false
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if !done {
+			done = true
+			releaseLocked()
+		}
+	}, nil
+}
+
+// acquire takes the lock; w.mu is held, here and when the returned function is called.
+func (w *Workspace) acquire() (func(), error) {
+	l, err := tryLock(w.dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.reload(); err != nil {
+		unlock(w.dir, l)
+		return nil, err
+	}
+	sweepTemps(w.dir)
+	w.lock = l
+	return func() {
+		unlock(w.dir, l)
+		w.lock = nil
+	}, nil
+}
+
+// tryLock takes the folder's lock or returns a LockedError.
+func tryLock(dir string) (*flock.Flock, error) {
+	l := flock.New(filepath.Join(dir, lockFile), flock.SetFlag(os.O_CREATE|os.O_RDWR))
+	ok, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("locking the workspace %s: %w", dir, err)
+	}
+	if !ok {
+		return nil, locked(dir)
+	}
+	host, _ := os.Hostname() // for people to read; an unknown host is no reason to stop
+	args := append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...)
+	me := Holder{PID: os.Getpid(), Host: host, Command: strings.Join(args, " "), Since: time.Now().UTC().Truncate(time.Second)}
+	if err := writeJSON(filepath.Join(dir, holderFile), me); err != nil {
+		l.Unlock()
+		return nil, fmt.Errorf("locking the workspace %s: %w", dir, err)
+	}
+	return l, nil
+}
+
+// unlock removes the note first: without the lock it could be the next holder's.
+func unlock(dir string, l *flock.Flock) {
+	os.Remove(filepath.Join(dir, holderFile))
+	l.Unlock()
+}
+
+func locked(dir string) error {
+	e := &LockedError{Dir: dir}
+	if raw, err := os.ReadFile(filepath.Join(dir, holderFile)); err == nil {
+		if json.Unmarshal(raw, &e.Holder) != nil {
+			e.Holder = Holder{}
+		}
+	}
+	return usererr.Wrap(e, "Wait until it has finished, or stop it; reading commands work meanwhile.")
+}
+
+// deadAfter is how old a temporary file must be to count as a killed writer's. Writing
+// one takes seconds; the time also spares those of a training that runs without the lock.
+const deadAfter = 10 * time.Minute
+
+// sweepTemps removes what killed writers left.
+func sweepTemps(dir string) {
+	for _, sub := range []string{".", "texts", "features", "graphs", "runs", "runs/*"} {
+		names, err := filepath.Glob(filepath.Join(quoteGlob(dir), filepath.FromSlash(sub), ".*"))
+		if err != nil {
+			continue
+		}
+		for _, name := range names {
+			if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && atomicfile.IsTemp(name) && time.Since(info.ModTime()) > deadAfter {
+				if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return // a folder that we may not tidy; the writes themselves will say so
+				}
+			}
+		}
+	}
+}
+
+func quoteGlob(path string) string {
+	if filepath.Separator == '\\' {
+		return path // Windows' Glob knows no escapes
+	}
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}

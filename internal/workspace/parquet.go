@@ -1,0 +1,173 @@
+package workspace
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/file/parquetfile"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// The rows of the parquet files. Column names are part of the format.
+type (
+	itemRow struct {
+		ID          string   `parquet:"id"`
+		Title       string   `parquet:"title"`
+		Brand       string   `parquet:"brand"`
+		Categories  []string `parquet:"categories,list"`
+		Description string   `parquet:"description"`
+		Image       string   `parquet:"image"`
+	}
+	userRow struct {
+		ID string `parquet:"id"`
+	}
+	interactionRow struct {
+		User   int32   `parquet:"user"`
+		Item   int32   `parquet:"item"`
+		Label  string  `parquet:"label,dict"`
+		Rating float32 `parquet:"rating"`
+		Time   int64   `parquet:"time"`
+	}
+)
+
+// eachRow is [parquetfile.Each] with hints for the user.
+func eachRow[T any](path string, fn func(row int, v *T) error) error {
+	err := parquetfile.Each(path, fn)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usererr.Wrap(err, "Run the stage that writes this file first.")
+	}
+	return usererr.Wrap(err, "The file is damaged or not of this program's making; run the stage that writes it again.")
+}
+
+func writeDataset(dir string, ds *dataset.Dataset) error {
+	err := parquetfile.Write(filepath.Join(dir, ItemsFile), func(yield func(itemRow) bool) {
+		for _, it := range ds.Items {
+			if !yield(itemRow(it)) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	err = parquetfile.Write(filepath.Join(dir, UsersFile), func(yield func(userRow) bool) {
+		for _, id := range ds.UserIDs {
+			if !yield(userRow{id}) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return parquetfile.Write(filepath.Join(dir, InteractionsFile), func(yield func(interactionRow) bool) {
+		for _, x := range ds.Interactions {
+			if !yield(interactionRow{x.User, x.Item, x.Label.String(), x.Rating, x.Time}) {
+				return
+			}
+		}
+	})
+}
+
+func readItems(path string) ([]dataset.Item, error) {
+	var items []dataset.Item
+	err := eachRow(path, func(_ int, r *itemRow) error {
+		if len(r.Categories) == 0 {
+			r.Categories = nil
+		}
+		items = append(items, dataset.Item(*r))
+		return nil
+	})
+	return items, err
+}
+
+// readIDs reads the id column alone, of about n rows.
+func readIDs(path string, n int) ([]string, error) {
+	ids := make([]string, 0, room(path, n))
+	err := eachRow(path, func(_ int, r *userRow) error {
+		ids = append(ids, r.ID)
+		return nil
+	})
+	return ids, err
+}
+
+// readInteractions reads about n rows and checks their labels; [checkDataset] checks the
+// indices.
+func readInteractions(path string, n int) ([]dataset.Interaction, error) {
+	all := make([]dataset.Interaction, 0, room(path, n))
+	err := eachRow(path, func(_ int, r *interactionRow) error {
+		label := slices.Index(labels, r.Label)
+		if label < 0 {
+			return fmt.Errorf("label %q (known: %s)", r.Label, strings.Join(labels, ", "))
+		}
+		all = append(all, dataset.Interaction{User: r.User, Item: r.Item, Label: dataset.Label(label), Rating: r.Rating, Time: r.Time})
+		return nil
+	})
+	return all, err
+}
+
+// room is for how many rows to make room: those that the manifest claims, unless the file
+// is too small to hold them.
+func room(path string, claimed int) int {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return int(min(int64(max(claimed, 0)), info.Size()))
+}
+
+var labels = []string{dataset.Train.String(), dataset.Valid.String(), dataset.Test.String()}
+
+// places name the three tables in errors.
+type places struct{ items, users, interactions string }
+
+// checkDataset makes sure that a data set is what its type promises: unique ids,
+// indices in range, known labels, interactions by user and time.
+func checkDataset(ds *dataset.Dataset, where places) error {
+	itemID := func(i int) string { return ds.Items[i].ID }
+	if err := checkIDs(where.items, len(ds.Items), itemID); err != nil {
+		return err
+	}
+	if err := checkIDs(where.users, len(ds.UserIDs), func(i int) string { return ds.UserIDs[i] }); err != nil {
+		return err
+	}
+	for i, x := range ds.Interactions {
+		bad := ""
+		switch {
+		case x.User < 0 || int(x.User) >= len(ds.UserIDs):
+			bad = fmt.Sprintf("user %d is outside the %d users", x.User, len(ds.UserIDs))
+		case x.Item < 0 || int(x.Item) >= len(ds.Items):
+			bad = fmt.Sprintf("item %d is outside the %d items", x.Item, len(ds.Items))
+		case x.Label > dataset.Test:
+			bad = fmt.Sprintf("label %d is unknown", x.Label)
+		case i > 0 && x.User < ds.Interactions[i-1].User:
+			bad = fmt.Sprintf("user %d comes after user %d; rows must be sorted by user and time", x.User, ds.Interactions[i-1].User)
+		case i > 0 && x.User == ds.Interactions[i-1].User && x.Time < ds.Interactions[i-1].Time:
+			bad = fmt.Sprintf("time %d of user %d comes after %d; rows must be sorted by user and time", x.Time, x.User, ds.Interactions[i-1].Time)
+		}
+		if bad != "" {
+			return fmt.Errorf("%s, row %d: %s", where.interactions, i, bad)
+		}
+	}
+	return nil
+}
+
+func checkIDs(where string, n int, id func(int) string) error {
+	first := make(map[string]int, n)
+	for i := range n {
+		switch was, twice := first[id(i)]; {
+		case id(i) == "":
+			return fmt.Errorf("%s, row %d: the id is empty", where, i)
+		case twice:
+			return fmt.Errorf("%s, row %d: id %q stands in row %d already", where, i, id(i), was)
+		}
+		first[id(i)] = i
+	}
+	return nil
+}

@@ -1,8 +1,0 @@
-// Package all links every recommender into the registry of package model.
-package all
-
-import (
-	_ "github.com/mllmrec/mllmrec/model/bpr"
-	_ "github.com/mllmrec/mllmrec/model/lightgcn"
-	_ "github.com/mllmrec/mllmrec/model/mllmrec"
-)
