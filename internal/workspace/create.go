@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,9 +66,9 @@ func newManifest(ds *dataset.Dataset, src Source) Manifest {
 		Format: FormatVersion, ReadBy: readBy, Name: ds.Name, Domain: ds.Domain, Split: ds.Split, SplitHash: ds.SplitHash(), Clock: ds.Clock,
 		Created: time.Now().UTC(), Source: src,
 		Users: ds.Users(), Items: ds.NumItems(), Interactions: len(ds.Interactions),
-		Stages: map[string]Stage{},
+		Artefacts: map[string]Artefact{}, Current: map[Kind]string{KindData: DataAddress},
 	}
-	m.Stages[StageImport] = Stage{InputHash: m.sourceHash(), Options: src.Options, Provenance: ProvenanceUnknown}
+	m.Artefacts[DataAddress] = Artefact{Kind: KindData, Stage: StageImport, InputHash: m.sourceHash(), Options: src.Options}
 	return m
 }
 
@@ -112,11 +114,40 @@ func reuse(dir string, m Manifest) (*Workspace, error) {
 		return nil, err
 	}
 	const hint = "Give another folder, or remove this one if nothing in it is wanted."
-	c := w.CheckStage(StageImport, m.sourceHash(), m.Source.Options)
-	if c.State == Fresh {
+	was, _ := w.Artefact(DataAddress)
+	c := w.Check(DataAddress)
+	if c.State == Fresh && was.InputHash == m.sourceHash() {
 		return w, nil
 	}
-	return nil, usererr.New(hint, "workspace %s exists already and was not made from this source: %s", dir, c.Reason)
+	reason := c.Reason
+	if reason == "" {
+		reason = whatChanged(was.Options, m.Source.Options)
+	}
+	return nil, usererr.New(hint, "workspace %s exists already and was not made from this source: %s", dir, reason)
+}
+
+// whatChanged names the first option that differs.
+func whatChanged(was, is map[string]string) string {
+	keys := slices.Sorted(maps.Keys(is))
+	for k := range was {
+		if _, ok := is[k]; !ok {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		before, had := was[k]
+		now, has := is[k]
+		switch {
+		case !had:
+			return fmt.Sprintf("option %s is new (%s)", k, now)
+		case !has:
+			return fmt.Sprintf("option %s is gone (was %s)", k, before)
+		case before != now:
+			return fmt.Sprintf("option %s was %s, is %s", k, before, now)
+		}
+	}
+	return "the source files differ"
 }
 
 // build writes the workspace beside target and moves it there.
@@ -150,17 +181,18 @@ func fillStaging(staging string, m Manifest, ds *dataset.Dataset) error {
 	if err := writeDataset(staging, ds); err != nil {
 		return err
 	}
-	st := m.Stages[StageImport]
-	st.Outputs, st.Stamps, st.Finished = map[string]string{}, map[string]Stamp{}, time.Now().UTC()
-	st.Seconds = st.Finished.Sub(m.Created).Seconds()
+	a := m.Artefacts[DataAddress]
+	a.Files, a.Finished = map[string]File{}, time.Now().UTC()
+	a.Seconds = a.Finished.Sub(m.Created).Seconds()
 	for _, rel := range []string{ItemsFile, UsersFile, InteractionsFile} {
-		sum, stamp, err := hashFile(filepath.Join(staging, rel))
+		f, err := hashFile(filepath.Join(staging, rel))
 		if err != nil {
 			return err
 		}
-		st.Outputs[rel], st.Stamps[rel] = sum, stamp
+		f.Path = rel
+		a.Files[rel] = f
 	}
-	m.Stages[StageImport] = st
+	m.Artefacts[DataAddress] = a
 	return writeManifest(staging, m)
 }
 

@@ -54,6 +54,7 @@ func (w *Workspace) Lock() (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	sweepDrafts(w.dir)
 	done := false
 	return func() {
 		w.mu.Lock()

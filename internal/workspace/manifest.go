@@ -2,8 +2,6 @@ package workspace
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,29 +17,35 @@ import (
 )
 
 // FormatVersion is the version of the folder's layout that this package writes, and
-// the newest that it reads.
-const FormatVersion = 1
+// the newest that it reads. Older ones are upgraded when they are opened.
+const FormatVersion = 2
 
 // readBy is the first program version that reads FormatVersion. It is kept in each
 // manifest, so that an older program can say what it takes to read a newer workspace.
-const readBy = "0.1.0"
+const readBy = "0.2.0"
 
 // Manifest is workspace.json.
 type Manifest struct {
-	Format       int              `json:"format"`
-	ReadBy       string           `json:"read_by"` // first program version that reads this format
-	Name         string           `json:"name"`
-	Domain       string           `json:"domain"`
-	Split        string           `json:"split"`
-	SplitHash    string           `json:"split_hash"`
-	Clock        string           `json:"clock"` // what times mean, as in dataset.Dataset
-	Created      time.Time        `json:"created"`
-	Source       Source           `json:"source"`
-	Users        int              `json:"users"`
-	Items        int              `json:"items"`
-	Interactions int              `json:"interactions"`
-	Stages       map[string]Stage `json:"stages"`
+	Format       int                 `json:"format"`
+	ReadBy       string              `json:"read_by"` // first program version that reads this format
+	Name         string              `json:"name"`
+	Domain       string              `json:"domain"`
+	Split        string              `json:"split"`
+	SplitHash    string              `json:"split_hash"`
+	Clock        string              `json:"clock"` // what times mean, as in dataset.Dataset
+	Created      time.Time           `json:"created"`
+	Source       Source              `json:"source"`
+	Users        int                 `json:"users"`
+	Items        int                 `json:"items"`
+	Interactions int                 `json:"interactions"`
+	Artefacts    map[string]Artefact `json:"artefacts"` // by address
+	Current      map[Kind]string     `json:"current"`   // addresses that commands use unless told otherwise
+
+	stages1 map[string]stage1 // what the manifest on disk says, if that is of format 1
 }
+
+// upgraded reports whether the manifest on disk is of an older format.
+func (m Manifest) upgraded() bool { return m.stages1 != nil }
 
 // Source says where the data came from.
 type Source struct {
@@ -57,54 +61,15 @@ type SourceFile struct {
 	Bytes  int64  `json:"bytes"`
 }
 
-// Stage records one finished stage.
-type Stage struct {
-	InputHash  string            `json:"input_hash"`
-	Options    map[string]string `json:"options,omitempty"`
-	Outputs    map[string]string `json:"outputs"` // relative path with slashes -> sha256
-	Stamps     map[string]Stamp  `json:"stamps"`  // filled in by RecordStage, parallel to Outputs
-	Finished   time.Time         `json:"finished"`
-	Seconds    float64           `json:"seconds"`
-	Leaky      bool              `json:"leaky"`
-	Provenance string            `json:"provenance"` // "train-only", "leaky" or "unknown"
-	Info       map[string]any    `json:"info,omitempty"`
-}
-
-// Stamp is how a file looked when it was hashed. While it looks the same its hash is
-// believed.
-type Stamp struct {
-	Bytes    int64     `json:"bytes"`
-	Modified time.Time `json:"modified"`
-}
-
-func stampOf(info fs.FileInfo) Stamp {
-	return Stamp{Bytes: info.Size(), Modified: info.ModTime().UTC()}
-}
-
-func (s Stamp) equal(t Stamp) bool { return s.Bytes == t.Bytes && s.Modified.Equal(t.Modified) }
-
 func (m Manifest) clone() Manifest {
 	m.Source.Files = append([]SourceFile(nil), m.Source.Files...)
 	m.Source.Options = maps.Clone(m.Source.Options)
-	stages := make(map[string]Stage, len(m.Stages))
-	for name, s := range m.Stages {
-		s.Options, s.Outputs = maps.Clone(s.Options), maps.Clone(s.Outputs)
-		s.Stamps, s.Info = maps.Clone(s.Stamps), maps.Clone(s.Info)
-		stages[name] = s
+	artefacts := make(map[string]Artefact, len(m.Artefacts))
+	for address, a := range m.Artefacts {
+		artefacts[address] = a.clone()
 	}
-	m.Stages = stages
+	m.Artefacts, m.Current = artefacts, maps.Clone(m.Current)
 	return m
-}
-
-// HashInputs returns the SHA-256, in hex, of the parts' JSON (map keys sorted, struct
-// fields in order). A part that JSON cannot hold is a mistake in the program: it panics.
-func HashInputs(parts ...any) string {
-	b, err := json.Marshal(parts)
-	if err != nil {
-		panic(fmt.Sprintf("workspace: hashing inputs: %v", err))
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }
 
 const damagedManifest = "Import the data again into a new folder, or restore " + ManifestFile + " from a copy."
@@ -119,6 +84,11 @@ func readManifest(dir string) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("opening the workspace: %w", err)
 	}
 	m, err := parseManifest(raw)
+	if err == nil && m.upgraded() {
+		if err = m.upgradeRuns(dir); err != nil {
+			return m, fmt.Errorf("read the runs of %s: %w", dir, err)
+		}
+	}
 	var newer *newerFormatError
 	switch {
 	case errors.As(err, &newer):
@@ -158,24 +128,55 @@ func parseManifest(raw []byte) (Manifest, error) {
 	if *head.Format > FormatVersion {
 		return Manifest{}, &newerFormatError{*head.Format, head.ReadBy}
 	}
-	var m Manifest
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields() // an unknown field would be lost at the next write
-	if err := d.Decode(&m); err != nil {
-		return Manifest{}, placeJSON(raw, err)
+	m, err := decodeManifest(raw, *head.Format)
+	if err != nil {
+		return Manifest{}, err
 	}
 	if min(m.Users, m.Items, m.Interactions) < 0 || m.SplitHash == "" {
 		return Manifest{}, errors.New("a count is negative or the split's hash is missing")
 	}
-	for name, s := range m.Stages {
-		if err := checkStage(name, s); err != nil {
+	for address, a := range m.Artefacts {
+		if err := checkArtefact(address, a); err != nil {
 			return Manifest{}, err
 		}
 	}
-	if m.Stages == nil {
-		m.Stages = map[string]Stage{}
+	for kind, address := range m.Current {
+		if a, ok := m.Artefacts[address]; !ok || a.Kind != kind {
+			return Manifest{}, fmt.Errorf("the current %s, %q, is not among the artefacts", kind, address)
+		}
 	}
 	return m, nil
+}
+
+// decodeManifest reads a manifest of this format, or of an older one as this.
+func decodeManifest(raw []byte, format int) (m Manifest, err error) {
+	if format == 1 {
+		var old manifest1
+		if err := decodeStrictly(raw, &old); err != nil {
+			return m, err
+		}
+		return old.upgraded()
+	}
+	if err := decodeStrictly(raw, &m); err != nil {
+		return m, err
+	}
+	if m.Artefacts == nil {
+		m.Artefacts = map[string]Artefact{}
+	}
+	if m.Current == nil {
+		m.Current = map[Kind]string{}
+	}
+	return m, nil
+}
+
+// decodeStrictly refuses unknown fields: they would be lost at the next write.
+func decodeStrictly(raw []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return placeJSON(raw, err)
+	}
+	return nil
 }
 
 // placeJSON adds the line and column to an error of encoding/json.

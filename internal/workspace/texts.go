@@ -43,50 +43,64 @@ type UserText struct {
 // MaxFolds bounds the folds of preferences: the fold of a train row is a byte.
 const MaxFolds = 256
 
-// WriteItemTexts replaces texts/items.parquet by what texts yields, which must be one
-// text an item in the order of the catalogue. The texts are not held together. After an
-// error, of texts or its own, the file is as it was.
-func (w *Workspace) WriteItemTexts(texts iter.Seq2[ItemText, error]) error {
+// WriteItemTexts writes to the file at path what texts yields, which must be one text an
+// item in the order of the catalogue. The texts are not held together. After an error, of
+// texts or its own, there is no file.
+func (w *Workspace) WriteItemTexts(path string, texts iter.Seq2[ItemText, error]) error {
 	order, err := w.itemOrder()
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", w.Path(ItemTextsFile), err)
+		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	return writeTexts(w.Path(ItemTextsFile), texts, order)
+	return writeTexts(path, texts, order)
 }
 
-// ItemTexts reads texts/items.parquet: one text an item, in the order of the catalogue.
-func (w *Workspace) ItemTexts() ([]ItemText, error) {
+// ItemTexts reads the item texts under an address: one text an item, in the order of the
+// catalogue.
+func (w *Workspace) ItemTexts(address string) ([]ItemText, error) {
+	path, err := w.FilePath(address, ItemTextsFile)
+	if err != nil {
+		return nil, err
+	}
 	order, err := w.itemOrder()
 	if err != nil {
 		return nil, err
 	}
-	return readTexts(w.Path(ItemTextsFile), order, "Describe the items again.")
+	return readTexts(path, order, "Describe the items again.")
 }
 
-// WriteUserTexts replaces texts/users.parquet by what texts yields: first one full text a
-// user (fold -1) in the order of the users, then fold by fold at most one text a user, in
-// that order too. Otherwise it is like [Workspace.WriteItemTexts].
-func (w *Workspace) WriteUserTexts(texts iter.Seq2[UserText, error]) error {
+// WriteUserTexts writes to the file at path what texts yields: first one full text a user
+// (fold -1) in the order of the users, then fold by fold at most one text a user, in that
+// order too. Otherwise it is like [Workspace.WriteItemTexts].
+func (w *Workspace) WriteUserTexts(path string, texts iter.Seq2[UserText, error]) error {
 	order, err := w.userOrder()
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", w.Path(UserTextsFile), err)
+		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	return writeTexts(w.Path(UserTextsFile), texts, order)
+	return writeTexts(path, texts, order)
 }
 
-// UserTexts reads texts/users.parquet, in the order that [Workspace.WriteUserTexts] says.
-func (w *Workspace) UserTexts() ([]UserText, error) {
+// UserTexts reads the preference texts under an address, in the order that
+// [Workspace.WriteUserTexts] says.
+func (w *Workspace) UserTexts(address string) ([]UserText, error) {
+	path, err := w.FilePath(address, UserTextsFile)
+	if err != nil {
+		return nil, err
+	}
 	order, err := w.userOrder()
 	if err != nil {
 		return nil, err
 	}
-	return readTexts(w.Path(UserTextsFile), order, "Write the preferences again.")
+	return readTexts(path, order, "Write the preferences again.")
 }
 
-// EachUserText calls fn with every text of texts/users.parquet in the file's order,
+// EachUserText calls fn with every preference text under an address in the file's order,
 // holding a small part of the file in memory at a time.
-func (w *Workspace) EachUserText(fn func(UserText) error) error {
-	return eachRow(w.Path(UserTextsFile), func(_ int, t *UserText) error { return fn(*t) })
+func (w *Workspace) EachUserText(address string, fn func(UserText) error) error {
+	path, err := w.FilePath(address, UserTextsFile)
+	if err != nil {
+		return err
+	}
+	return eachRow(path, func(_ int, t *UserText) error { return fn(*t) })
 }
 
 func writeTexts[T any](path string, texts iter.Seq2[T, error], check order[T]) error {

@@ -1,24 +1,28 @@
 // Package workspace keeps one data set and all that was made from it in one folder,
 // in formats that other tools read:
 //
-//	workspace.json                       manifest: counts, source, split, what each stage was made from
+//	workspace.json                       manifest: counts, source, split, every artefact and what it was made from
 //	items.parquet users.parquet          the catalogue and the users; row = index
 //	interactions.parquet                 user, item, label, rating, time
 //	generations.db                       every answer of a language model
-//	texts/items.parquet texts/users.parquet
-//	features/items.npy users.npy ...     text vectors (Eq. 5, 13)
-//	graphs/item.npz                      the refined item graph (Eq. 6–11)
-//	runs/<id>/                           config, metrics, weights, vectors of one training
+//	texts/<name>-<hash>/                 generated texts, items.parquet or users.parquet
+//	features/<name>-<hash>/              text vectors, items.npy or users.npy, and encoder.json
+//	graphs/<name>-<hash>/                the refined item graph, item.npz
+//	runs/<model>-<hash>/                 config, metrics, weights, vectors of one training
+//	evaluations/<run>-<hash>/            metrics of a run
 //
-// Writes are atomic, a second writer is turned away by a lock, readers need none. A
-// stage records a hash of what it was made from and of what it wrote, so that
-// [Workspace.StageState] can tell fresh from stale and missing.
+// What a stage makes is an [Artefact] under an address: a name that people can read and
+// the first digits of a hash of its options and inputs. Artefacts of one kind stand side
+// by side and never change, so that what was made from them stays usable.
+//
+// Writes are atomic, a second writer is turned away by a lock, readers need none.
 package workspace
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,12 +41,6 @@ const (
 	UsersFile        = "users.parquet"
 	InteractionsFile = "interactions.parquet"
 	GenerationsFile  = "generations.db"
-	ItemTextsFile    = "texts/items.parquet"
-	UserTextsFile    = "texts/users.parquet"
-	ItemFeaturesFile = "features/items.npy"
-	UserFeaturesFile = "features/users.npy"
-	EncoderFile      = "features/encoder.json"
-	ItemGraphFile    = "graphs/item.npz"
 	RunsFolder       = "runs"
 	ImagesFolder     = "images" // where relative Item.Image paths begin
 
@@ -50,8 +48,8 @@ const (
 	holderFile = "workspace.lock.json"
 )
 
-// FoldFeaturesFile names the user vectors made from the texts blind to fold k.
-func FoldFeaturesFile(k int) string { return fmt.Sprintf("features/users.fold%d.npy", k) }
+// FoldVectorsFile names the user vectors made from the texts blind to fold k.
+func FoldVectorsFile(k int) string { return fmt.Sprintf("users.fold%d.npy", k) }
 
 // Workspace is an open workspace folder. Its methods are safe for concurrent use.
 type Workspace struct {
@@ -59,25 +57,31 @@ type Workspace struct {
 
 	mu       sync.Mutex
 	manifest Manifest
-	lock     *flock.Flock      // nil while this Workspace does not hold the lock
-	hashed   map[string]hashed // files hashed since Open, by relative path
-	items    []dataset.Item    // read when first needed
-	userIDs  []string          // read when first needed
-}
+	lock     *flock.Flock    // nil while this Workspace does not hold the lock
+	hashed   map[string]File // files hashed since Open, by relative path
+	items    []dataset.Item  // read when first needed
+	userIDs  []string        // read when first needed
+	data     *dataset.Dataset
+	reads    map[string]int // how often each file was opened, by relative path
 
-type hashed struct {
-	stamp Stamp
-	sum   string
+	loading sync.Mutex // held while data is read, so that it is read once
 }
 
 // Open opens an existing workspace. It takes no lock: files are replaced whole, so a
-// reader sees each as it was before or after a change.
+// reader sees each as it was before or after a change. A workspace of an older format is
+// upgraded; where it cannot be written to, it is read as if it were.
 func Open(dir string) (*Workspace, error) {
 	m, err := readManifest(dir)
 	if err != nil {
 		return nil, err
 	}
-	return &Workspace{dir: dir, manifest: m, hashed: map[string]hashed{}}, nil
+	w := &Workspace{dir: dir, manifest: m, hashed: map[string]File{}, reads: map[string]int{}}
+	if m.upgraded() {
+		if err := w.saveUpgrade(); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
 }
 
 // Dir returns the folder as it was given to [Open] or [Create].
@@ -94,7 +98,7 @@ func (w *Workspace) Path(elem ...string) string {
 }
 
 // Manifest returns a copy of the manifest as last read: at [Open], [Workspace.Reload],
-// [Workspace.Lock] or [Workspace.RecordStage].
+// [Workspace.Lock] or [Workspace.Record].
 func (w *Workspace) Manifest() Manifest {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -139,8 +143,22 @@ func (w *Workspace) Items() ([]dataset.Item, error) {
 }
 
 // Dataset reads catalogue, users and interactions, after checking that their files
-// are those of the import.
+// are those of the import. They are read once: every call returns the same data set, which
+// must not be modified.
 func (w *Workspace) Dataset() (*dataset.Dataset, error) {
+	w.loading.Lock()
+	defer w.loading.Unlock()
+	if w.data != nil {
+		return w.data, nil
+	}
+	ds, err := w.readDataset()
+	if err == nil {
+		w.data = ds
+	}
+	return ds, err
+}
+
+func (w *Workspace) readDataset() (*dataset.Dataset, error) {
 	items, err := w.Items()
 	if err != nil {
 		return nil, err
@@ -150,6 +168,7 @@ func (w *Workspace) Dataset() (*dataset.Dataset, error) {
 	if ds.UserIDs, err = readIDs(w.Path(UsersFile), m.Users); err != nil {
 		return nil, err
 	}
+	w.count(InteractionsFile)
 	if ds.Interactions, err = readInteractions(w.Path(InteractionsFile), m.Interactions); err != nil {
 		return nil, err
 	}
@@ -169,9 +188,23 @@ func (w *Workspace) Dataset() (*dataset.Dataset, error) {
 	return ds, nil
 }
 
+// Reads tells how often files were opened through this Workspace, by their paths inside
+// it: what a command did without need shows here.
+func (w *Workspace) Reads() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.reads)
+}
+
+func (w *Workspace) count(rel string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reads[rel]++
+}
+
 // checkImport makes sure that the imported files are as they were written.
 func (w *Workspace) checkImport() error {
-	if c := w.CheckStage(StageImport, "", nil); c.State != Fresh {
+	if c := w.Check(DataAddress); c.State != Fresh {
 		return usererr.New(importAgain, "workspace %s: the imported data cannot be used: %s", w.dir, c.Reason)
 	}
 	return nil
