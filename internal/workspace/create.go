@@ -63,7 +63,7 @@ func newManifest(ds *dataset.Dataset, src Source) Manifest {
 	m := Manifest{
 		Format: FormatVersion, ReadBy: readBy, Name: ds.Name, Domain: ds.Domain, Split: ds.Split, SplitHash: ds.SplitHash(), Clock: ds.Clock,
 		Created: time.Now().UTC(), Source: src,
-		Users: ds.Users(), Items: ds.NumItems(), Interactions: len(ds.Interactions),
+		Users: ds.Users(), Items: ds.NumItems(), Interactions: ds.NumInteractions(),
 		Stages: map[string]Stage{},
 	}
 	m.Stages[StageImport] = Stage{InputHash: m.sourceHash(), Options: src.Options, Provenance: ProvenanceUnknown}
