@@ -145,15 +145,15 @@ func (d *Dataset) forget() {
 	d.cache.hash, d.cache.train = "", nil
 }
 
-// lock locks the cache, brought up to date with the exported slices, and returns what
-// unlocks it.
-func (d *Dataset) lock() (unlock func()) {
+// lock locks the cache, empties it where the exported slices are others than those that
+// it was filled from, and returns it for the caller to unlock.
+func (d *Dataset) lock() *cache {
 	c := &d.cache
 	c.mu.Lock()
 	if now := d.version(); c.from != now {
 		c.from, c.hash, c.train = now, "", nil
 	}
-	return c.mu.Unlock
+	return c
 }
 
 // Users returns the number of users M.
@@ -166,7 +166,7 @@ func (d *Dataset) NumItems() int { return len(d.Items) }
 // triples in order. Preference texts and graphs carry it as provenance. It is computed
 // once for as long as the data set stays as it is.
 func (d *Dataset) SplitHash() string {
-	defer d.lock()()
+	defer d.lock().mu.Unlock()
 	return d.splitHash()
 }
 

@@ -95,17 +95,18 @@ type Histories struct {
 // built once for as long as the data set stays as it is, and does not follow when the
 // data set changes later.
 func (d *Dataset) TrainHistories() *Histories {
-	defer d.lock()()
-	if d.cache.train == nil {
-		d.cache.train = d.histories(ScopeTrain, func(l Label) bool { return l == Train })
+	c := d.lock()
+	defer c.mu.Unlock()
+	if c.train == nil {
+		c.train = d.histories(ScopeTrain, func(l Label) bool { return l == Train })
 	}
-	return d.cache.train
+	return c.train
 }
 
 // LeakyHistories returns all interactions, validation and test included, as the
 // published code does. Everything made from it must be marked leaky.
 func (d *Dataset) LeakyHistories() *Histories {
-	defer d.lock()()
+	defer d.lock().mu.Unlock()
 	return d.histories(ScopeAll, func(Label) bool { return true })
 }
 
