@@ -2,10 +2,12 @@
 // interactions, k-core filtering, splits, and the views of them that other packages
 // may see. Importers for public formats live in sub-packages, one a format.
 //
-// The package also draws the line that keeps evaluation honest: whatever learns or
-// writes (preference texts, graphs, models) is handed [Histories], which hold train
-// interactions only, while held-out interactions leave this package through
-// [Dataset.HeldOut], meant for package eval alone.
+// The package also draws the line that keeps evaluation honest. Interactions go into a
+// [Dataset] and no exported name gives them out again with their labels: whatever
+// learns or writes (preference texts, graphs, models) is handed [Histories], which hold
+// train interactions only. Inside this module, package internal/labelled opens the rows
+// to the code that stores a data set, and package internal/heldout opens the held-out
+// ones to evaluation and audit.
 package dataset
 
 import (
@@ -14,6 +16,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"sync"
+
+	"github.com/mllmrec/mllmrec/internal/labelled"
 )
 
 // Label says which part of a split an interaction belongs to. The numbers are
@@ -52,7 +57,7 @@ type Item struct {
 }
 
 // Interaction is one implicit-feedback event: user u chose item i. Its interaction
-// id is its index in [Dataset.Interactions].
+// id is its position in its data set, from 0.
 type Interaction struct {
 	User   int32   // row in Dataset.UserIDs
 	Item   int32   // row in Dataset.Items
@@ -63,15 +68,92 @@ type Interaction struct {
 
 // Dataset is a catalogue with the interactions on it. Interactions are sorted by
 // user, then time, then source order, so that each user's block is contiguous and
-// chronological.
+// chronological. They are put in by [Dataset.SetInteractions] or [Dataset.Append].
+//
+// Several goroutines may read a Dataset while none changes it. It must not be copied
+// by value. Once [Dataset.SplitHash] or [Dataset.TrainHistories] has been asked for,
+// ids must not be overwritten in place; give UserIDs or Items a new slice instead.
 type Dataset struct {
-	Name         string
-	Domain       string // what the shop sells, for prompts: "baby products", "short videos"
-	Split        string // how the split was made: "labelled", "random", "leave-latest", "global-time"; "" = not split yet
-	Clock        string // what times mean: ClockNone, ClockOrder, ClockMoment; "" = not stated
-	UserIDs      []string
-	Items        []Item
-	Interactions []Interaction
+	Name    string
+	Domain  string // what the shop sells, for prompts: "baby products", "short videos"
+	Split   string // how the split was made: "labelled", "random", "leave-latest", "global-time"; "" = not split yet
+	Clock   string // what times mean: ClockNone, ClockOrder, ClockMoment; "" = not stated
+	UserIDs []string
+	Items   []Item
+
+	interactions []Interaction // to be changed through edit alone
+	cache        cache
+}
+
+// cache keeps what was computed from a data set, until the data set changes.
+type cache struct {
+	mu    sync.Mutex
+	from  version
+	hash  string     // "" = not computed
+	train *Histories // nil = not computed
+}
+
+// version tells whether the exported slices are still those that a value was computed
+// from: importers assign them directly, after interactions were put in.
+type version struct {
+	firstUser    *string
+	firstItem    *Item
+	users, items int
+}
+
+func (d *Dataset) version() version {
+	return version{first(d.UserIDs), first(d.Items), len(d.UserIDs), len(d.Items)}
+}
+
+func first[T any](s []T) *T {
+	if len(s) == 0 {
+		return nil
+	}
+	return &s[0]
+}
+
+func init() {
+	labelled.Provide(func(ds any) any { return ds.(*Dataset).interactions })
+}
+
+// SetInteractions replaces the interactions by a copy of these. Their users and items
+// are rows of UserIDs and Items. Call [Dataset.Sort] when all are in.
+func (d *Dataset) SetInteractions(all []Interaction) {
+	d.forget()
+	d.interactions = slices.Clone(all)
+}
+
+// Append adds interactions after those that are there. See [Dataset.SetInteractions].
+func (d *Dataset) Append(more ...Interaction) {
+	d.forget()
+	d.interactions = append(d.interactions, more...)
+}
+
+// NumInteractions returns the number of interactions of all labels.
+func (d *Dataset) NumInteractions() int { return len(d.interactions) }
+
+// edit hands out the interactions to be changed in place.
+func (d *Dataset) edit() []Interaction {
+	d.forget()
+	return d.interactions
+}
+
+// forget drops what was computed from the interactions as they were.
+func (d *Dataset) forget() {
+	d.cache.mu.Lock()
+	defer d.cache.mu.Unlock()
+	d.cache.hash, d.cache.train = "", nil
+}
+
+// lock locks the cache, empties it where the exported slices are others than those that
+// it was filled from, and returns it for the caller to unlock.
+func (d *Dataset) lock() *cache {
+	c := &d.cache
+	c.mu.Lock()
+	if now := d.version(); c.from != now {
+		c.from, c.hash, c.train = now, "", nil
+	}
+	return c
 }
 
 // Users returns the number of users M.
@@ -81,8 +163,22 @@ func (d *Dataset) Users() int { return len(d.UserIDs) }
 func (d *Dataset) NumItems() int { return len(d.Items) }
 
 // SplitHash identifies the split: a SHA-256 over all (user id, item id, label)
-// triples in order. Preference texts and graphs carry it as provenance.
+// triples in order. Preference texts and graphs carry it as provenance. It is computed
+// once for as long as the data set stays as it is.
 func (d *Dataset) SplitHash() string {
+	defer d.lock().mu.Unlock()
+	return d.splitHash()
+}
+
+// splitHash is SplitHash under the lock.
+func (d *Dataset) splitHash() string {
+	if d.cache.hash == "" {
+		d.cache.hash = d.hashSplit()
+	}
+	return d.cache.hash
+}
+
+func (d *Dataset) hashSplit() string {
 	h := sha256.New()
 	var n [8]byte
 	put := func(s string) {
@@ -90,7 +186,7 @@ func (d *Dataset) SplitHash() string {
 		h.Write(n[:])
 		h.Write([]byte(s))
 	}
-	for _, x := range d.Interactions {
+	for _, x := range d.interactions {
 		put(d.UserIDs[x.User])
 		put(d.Items[x.Item].ID)
 		h.Write([]byte{byte(x.Label)})
@@ -101,8 +197,8 @@ func (d *Dataset) SplitHash() string {
 // Sort brings the interactions into the order the type promises. Importers call it
 // once; it is stable, so equal times keep source order.
 func (d *Dataset) Sort() {
-	if !slices.IsSortedFunc(d.Interactions, byUserAndTime) {
-		slices.SortStableFunc(d.Interactions, byUserAndTime)
+	if !slices.IsSortedFunc(d.interactions, byUserAndTime) {
+		slices.SortStableFunc(d.edit(), byUserAndTime)
 	}
 }
 
@@ -117,33 +213,4 @@ func byUserAndTime(a, b Interaction) int {
 		return 1
 	}
 	return 0
-}
-
-// HeldOut returns the items of each user under one held-out label, each list
-// ascending. It is for package eval; nothing that learns may call it.
-func (d *Dataset) HeldOut(label Label) *Lists {
-	return d.lists(func(l Label) bool { return l == label }).Sorted()
-}
-
-func (d *Dataset) lists(keep func(Label) bool) *Lists {
-	l := &Lists{Offsets: make([]int, d.Users()+1), Columns: d.NumItems()}
-	for _, x := range d.Interactions {
-		if keep(x.Label) {
-			l.Offsets[x.User+1]++
-		}
-	}
-	for u := range d.UserIDs {
-		l.Offsets[u+1] += l.Offsets[u]
-	}
-	l.Items = make([]int32, l.Offsets[d.Users()])
-	l.Source = make([]int32, len(l.Items))
-	next := slices.Clone(l.Offsets)
-	for id, x := range d.Interactions {
-		if keep(x.Label) {
-			l.Items[next[x.User]] = x.Item
-			l.Source[next[x.User]] = int32(id)
-			next[x.User]++
-		}
-	}
-	return l
 }

@@ -11,6 +11,31 @@ type Lists struct {
 	Columns int     // number of distinct columns possible
 }
 
+// NewLists groups the items of the interactions that keep accepts by user, each list in
+// the order of the interactions, whose ids become the sources.
+func NewLists(users, items int, all []Interaction, keep func(Label) bool) *Lists {
+	l := &Lists{Offsets: make([]int, users+1), Columns: items}
+	for _, x := range all {
+		if keep(x.Label) {
+			l.Offsets[x.User+1]++
+		}
+	}
+	for u := range users {
+		l.Offsets[u+1] += l.Offsets[u]
+	}
+	l.Items = make([]int32, l.Offsets[users])
+	l.Source = make([]int32, len(l.Items))
+	next := slices.Clone(l.Offsets)
+	for id, x := range all {
+		if keep(x.Label) {
+			l.Items[next[x.User]] = x.Item
+			l.Source[next[x.User]] = int32(id)
+			next[x.User]++
+		}
+	}
+	return l
+}
+
 // Len returns the number of rows.
 func (l *Lists) Len() int { return len(l.Offsets) - 1 }
 
@@ -59,24 +84,47 @@ const (
 // items in time order. Its fields are closed, so that a value with held-out items
 // can come from [Dataset.LeakyHistories] only, which marks it.
 type Histories struct {
+	users []string
 	lists *Lists
+	times []int64 // parallel to lists.Items
 	scope Scope
 	split string
 }
 
-// TrainHistories returns the users' train interactions, in time order.
+// TrainHistories returns the users' train interactions, in time order. The view is
+// built once for as long as the data set stays as it is, and does not follow when the
+// data set changes later.
 func (d *Dataset) TrainHistories() *Histories {
-	return &Histories{d.lists(func(l Label) bool { return l == Train }), ScopeTrain, d.SplitHash()}
+	c := d.lock()
+	defer c.mu.Unlock()
+	if c.train == nil {
+		c.train = d.histories(ScopeTrain, func(l Label) bool { return l == Train })
+	}
+	return c.train
 }
 
 // LeakyHistories returns all interactions, validation and test included, as the
 // published code does. Everything made from it must be marked leaky.
 func (d *Dataset) LeakyHistories() *Histories {
-	return &Histories{d.lists(func(Label) bool { return true }), ScopeAll, d.SplitHash()}
+	defer d.lock().mu.Unlock()
+	return d.histories(ScopeAll, func(Label) bool { return true })
+}
+
+// histories builds a view under the lock.
+func (d *Dataset) histories(scope Scope, keep func(Label) bool) *Histories {
+	h := &Histories{users: d.UserIDs, lists: NewLists(d.Users(), d.NumItems(), d.interactions, keep), scope: scope, split: d.splitHash()}
+	h.times = make([]int64, len(h.lists.Source))
+	for n, id := range h.lists.Source {
+		h.times[n] = d.interactions[id].Time
+	}
+	return h
 }
 
 // Users returns the number of users.
 func (h *Histories) Users() int { return h.lists.Len() }
+
+// UserID returns the id of user u, for messages.
+func (h *Histories) UserID(u int) string { return h.users[u] }
 
 // NumItems returns the number of items in the catalogue.
 func (h *Histories) NumItems() int { return h.lists.Columns }
@@ -91,6 +139,10 @@ func (h *Histories) Items(u int) []int32 { return h.lists.Of(u) }
 func (h *Histories) Sources(u int) []int32 {
 	return h.lists.Source[h.lists.Offsets[u]:h.lists.Offsets[u+1]]
 }
+
+// Times returns the times parallel to Items(u), as Interaction.Time has them. The slice
+// must not be modified.
+func (h *Histories) Times(u int) []int64 { return h.times[h.lists.Offsets[u]:h.lists.Offsets[u+1]] }
 
 // Lists returns the view as ragged lists, in time order. It must not be modified.
 func (h *Histories) Lists() *Lists { return h.lists }

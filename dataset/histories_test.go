@@ -9,7 +9,7 @@ func TestHistoriesShowTrainOnly(t *testing.T) {
 	labels := []Label{Train, Train, Valid, Test}
 	for u := range d.UserIDs {
 		for i, l := range labels {
-			d.Interactions = append(d.Interactions, Interaction{User: int32(u), Item: int32((i + u) % 4), Label: l, Time: int64(i)})
+			d.Append(Interaction{User: int32(u), Item: int32((i + u) % 4), Label: l, Time: int64(i)})
 		}
 	}
 	train, all := d.TrainHistories(), d.LeakyHistories()
@@ -19,17 +19,15 @@ func TestHistoriesShowTrainOnly(t *testing.T) {
 	if train.Len() != 4 || all.Len() != 8 {
 		t.Fatalf("%d interactions in the train view and %d in the whole one, want 4 and 8", train.Len(), all.Len())
 	}
-	for u := range d.UserIDs {
+	for u, name := range d.UserIDs {
+		if train.UserID(u) != name {
+			t.Errorf("user %d is called %q, want %q", u, train.UserID(u), name)
+		}
 		for n, id := range train.Sources(u) {
-			x := d.Interactions[id]
-			if x.Label != Train || int(x.User) != u || x.Item != train.Items(u)[n] {
+			x := d.interactions[id]
+			if x.Label != Train || int(x.User) != u || x.Item != train.Items(u)[n] || x.Time != train.Times(u)[n] {
 				t.Errorf("user %d is shown interaction %d: %+v", u, id, x)
 			}
-		}
-	}
-	for _, l := range []Label{Valid, Test} {
-		if held := d.HeldOut(l); len(held.Items) != 2 {
-			t.Errorf("%d held-out items under %s, want 2", len(held.Items), l)
 		}
 	}
 }

@@ -23,17 +23,17 @@ type KCoreResult struct {
 func KCore(ds *Dataset, k int) KCoreResult {
 	res := KCoreResult{K: k}
 	users, items := make([]int, ds.Users()), make([]int, ds.NumItems())
-	for _, x := range ds.Interactions {
+	for _, x := range ds.interactions {
 		users[x.User]++
 		items[x.Item]++
 	}
-	before := len(ds.Interactions)
+	before := len(ds.interactions)
 	for k > 0 {
 		gone := 0
 		// The snapshot decides: counts sink during the pass, these marks do not.
 		lowUsers, lowItems := below(users, k), below(items, k)
 		ds.keep(func(i int) bool {
-			x := ds.Interactions[i]
+			x := ds.interactions[i]
 			if !lowUsers[x.User] && !lowItems[x.Item] {
 				return true
 			}
@@ -47,7 +47,7 @@ func KCore(ds *Dataset, k int) KCoreResult {
 		}
 		res.Rounds++
 	}
-	res.Interactions = before - len(ds.Interactions)
+	res.Interactions = before - len(ds.interactions)
 	if k > 0 && (slices.Contains(users, 0) || slices.Contains(items, 0)) {
 		res.OldUsers, res.OldItems = ds.compact()
 	} else {
@@ -78,8 +78,9 @@ func identity(n int) []int32 {
 // order of first appearance. It returns the old rows by new row.
 func (d *Dataset) compact() (oldUsers, oldItems []int32) {
 	users, items := newRenumbering(d.Users()), newRenumbering(d.NumItems())
-	for i := range d.Interactions {
-		x := &d.Interactions[i]
+	all := d.edit()
+	for i := range all {
+		x := &all[i]
 		x.User = users.row(x.User)
 		x.Item = items.row(x.Item)
 	}

@@ -12,7 +12,7 @@ func pairs(list ...[2]int32) *Dataset {
 	users, items := int32(-1), int32(-1)
 	for i, p := range list {
 		users, items = max(users, p[0]), max(items, p[1])
-		ds.Interactions = append(ds.Interactions, Interaction{User: p[0], Item: p[1], Time: int64(i)})
+		ds.Append(Interaction{User: p[0], Item: p[1], Time: int64(i)})
 	}
 	for u := range users + 1 {
 		ds.UserIDs = append(ds.UserIDs, fmt.Sprintf("u%d", u))
@@ -38,7 +38,7 @@ func TestKCoreIterates(t *testing.T) {
 		t.Errorf("users %v", ds.UserIDs)
 	}
 	var got string
-	for _, x := range ds.Interactions {
+	for _, x := range ds.interactions {
 		got += fmt.Sprint(ds.UserIDs[x.User], ds.Items[x.Item].ID, " ")
 	}
 	if want := "u2i2 u2i3 u3i3 u3i2 u4i2 u4i3 "; got != want {
@@ -76,7 +76,7 @@ func TestKCoreLeavesACoreAlone(t *testing.T) {
 
 func TestKCoreOfNothing(t *testing.T) {
 	ds := pairs([2]int32{0, 0})
-	if res := KCore(ds, 5); ds.Users() != 0 || ds.NumItems() != 0 || len(ds.Interactions) != 0 || res.Interactions != 1 {
+	if res := KCore(ds, 5); ds.Users() != 0 || ds.NumItems() != 0 || len(ds.interactions) != 0 || res.Interactions != 1 {
 		t.Errorf("left %d users, %d items: %+v", ds.Users(), ds.NumItems(), res)
 	}
 }
@@ -98,7 +98,7 @@ func TestKCoreProperties(t *testing.T) {
 		res := KCore(ds, k)
 		var got []string
 		users, items := int32(-1), int32(-1)
-		for _, x := range ds.Interactions {
+		for _, x := range ds.interactions {
 			got = append(got, ds.UserIDs[x.User]+ds.Items[x.Item].ID)
 			if res.Users+res.Items > 0 && (x.User > users+1 || x.Item > items+1) {
 				t.Fatalf("seed %d: rows are not in the order of first appearance", seed)
@@ -113,7 +113,7 @@ func TestKCoreProperties(t *testing.T) {
 
 // peel removes one offending interaction at a time.
 func peel(ds *Dataset, k int) []string {
-	left := slices.Clone(ds.Interactions)
+	left := slices.Clone(ds.interactions)
 	for {
 		users, items := map[int32]int{}, map[int32]int{}
 		for _, x := range left {
@@ -136,14 +136,14 @@ func peel(ds *Dataset, k int) []string {
 func TestMergeDuplicates(t *testing.T) {
 	ds := pairs([2]int32{1, 0}, [2]int32{0, 0}, [2]int32{1, 1}, [2]int32{1, 0}, [2]int32{0, 0}, [2]int32{1, 0})
 	for i, time := range []int64{9, 5, 1, 3, 5, 3} {
-		ds.Interactions[i].Time = time
-		ds.Interactions[i].Rating = float32(i)
+		ds.interactions[i].Time = time
+		ds.interactions[i].Rating = float32(i)
 	}
 	if n := MergeDuplicates(ds); n != 3 {
 		t.Errorf("merged %d, want 3", n)
 	}
 	var kept []float32
-	for _, x := range ds.Interactions {
+	for _, x := range ds.interactions {
 		kept = append(kept, x.Rating)
 	}
 	// (1,0): the earliest is 3 (5 is as early, but later in the file); (0,0): 1 before 4.

@@ -7,17 +7,17 @@ import "slices"
 // is unchanged; the interactions need not be sorted.
 func MergeDuplicates(ds *Dataset) int {
 	byUser := ds.orderByUser()
-	drop := make([]bool, len(ds.Interactions))
+	drop := make([]bool, len(ds.interactions))
 	dropped := 0
 	for start := 0; start < len(byUser); {
-		user := ds.Interactions[byUser[start]].User
+		user := ds.interactions[byUser[start]].User
 		end := start + 1
-		for end < len(byUser) && ds.Interactions[byUser[end]].User == user {
+		for end < len(byUser) && ds.interactions[byUser[end]].User == user {
 			end++
 		}
 		block := byUser[start:end]
 		slices.SortFunc(block, func(a, b int32) int {
-			x, y := &ds.Interactions[a], &ds.Interactions[b]
+			x, y := &ds.interactions[a], &ds.interactions[b]
 			if x.Item != y.Item {
 				return int(x.Item) - int(y.Item)
 			}
@@ -30,7 +30,7 @@ func MergeDuplicates(ds *Dataset) int {
 			return int(a) - int(b)
 		})
 		for i := 1; i < len(block); i++ {
-			if ds.Interactions[block[i]].Item == ds.Interactions[block[i-1]].Item {
+			if ds.interactions[block[i]].Item == ds.interactions[block[i-1]].Item {
 				drop[block[i]] = true
 				dropped++
 			}
@@ -46,14 +46,14 @@ func MergeDuplicates(ds *Dataset) int {
 // orderByUser returns the interaction indices grouped by user, in order within one.
 func (d *Dataset) orderByUser() []int32 {
 	next := make([]int32, d.Users()+1)
-	for _, x := range d.Interactions {
+	for _, x := range d.interactions {
 		next[x.User+1]++
 	}
 	for u := range d.UserIDs {
 		next[u+1] += next[u]
 	}
-	order := make([]int32, len(d.Interactions))
-	for i, x := range d.Interactions {
+	order := make([]int32, len(d.interactions))
+	for i, x := range d.interactions {
 		order[next[x.User]] = int32(i)
 		next[x.User]++
 	}
@@ -62,11 +62,12 @@ func (d *Dataset) orderByUser() []int32 {
 
 // keep filters the interactions in place.
 func (d *Dataset) keep(want func(i int) bool) {
-	kept := d.Interactions[:0]
-	for i, x := range d.Interactions {
+	all := d.edit()
+	kept := all[:0]
+	for i, x := range all {
 		if want(i) {
 			kept = append(kept, x)
 		}
 	}
-	d.Interactions = kept
+	d.interactions = kept
 }

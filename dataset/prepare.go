@@ -75,7 +75,7 @@ func Prepare(ds *Dataset, k int, split SplitOptions) (Prepared, error) {
 		return p, usererr.New("0 turns the k-core off", "k-core of %d", k)
 	}
 	p.Core = KCore(ds, k)
-	if len(ds.Interactions) == 0 {
+	if len(ds.interactions) == 0 {
 		return p, usererr.New("choose a smaller k-core, or bring more interactions", "the %d-core is empty: no users and items have %d interactions each", k, k)
 	}
 	ds.Sort()

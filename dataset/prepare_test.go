@@ -12,7 +12,7 @@ func TestApplySplitChooses(t *testing.T) {
 	} {
 		ds := small(10, 10, 10)
 		ds.Split, ds.Clock = c.split, c.clock
-		ds.Interactions[9].Label = Test
+		ds.interactions[9].Label = Test
 		cut, err := ApplySplit(ds, SplitOptions{Name: c.given})
 		if err != nil || ds.Split != c.want || (cut != nil) != (c.want == SplitByTime) {
 			t.Errorf("%+v: split %q, cut %v, %v", c, ds.Split, cut, err)
@@ -32,7 +32,7 @@ func TestApplySplitChooses(t *testing.T) {
 
 func TestPrepare(t *testing.T) {
 	ds := small(6, 6, 6, 1)
-	ds.Interactions = append(ds.Interactions, Interaction{User: 1, Item: 2, Time: 9999})
+	ds.Append(Interaction{User: 1, Item: 2, Time: 9999})
 	p, err := Prepare(ds, 3, SplitOptions{Name: SplitByLatest})
 	if err != nil {
 		t.Fatal(err)

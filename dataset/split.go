@@ -136,12 +136,12 @@ func SplitGlobalTime(ds *Dataset, valid, test float64) (TimeSplit, error) {
 		return res, usererr.New("choose the random or the leave-latest split",
 			"global-time split: the data has no times that are comparable between users")
 	}
-	if len(ds.Interactions) == 0 {
+	if len(ds.interactions) == 0 {
 		return res, usererr.New("import a file with interactions", "global-time split: no interactions")
 	}
 	ds.Sort()
-	times := make([]int64, len(ds.Interactions))
-	for i, x := range ds.Interactions {
+	times := make([]int64, len(ds.interactions))
+	for i, x := range ds.interactions {
 		times[i] = x.Time
 	}
 	slices.Sort(times)
@@ -153,8 +153,9 @@ func SplitGlobalTime(ds *Dataset, valid, test float64) (TimeSplit, error) {
 			"global-time split: too many interactions share one moment (%d to %d over all), so a part would be empty", times[0], times[len(times)-1])
 	}
 	warm := make([]bool, ds.Users())
-	for i := range ds.Interactions {
-		x := &ds.Interactions[i]
+	all := ds.edit()
+	for i := range all {
+		x := &all[i]
 		switch {
 		case x.Time >= res.TestFrom:
 			x.Label = Test
@@ -166,9 +167,9 @@ func SplitGlobalTime(ds *Dataset, valid, test float64) (TimeSplit, error) {
 		}
 	}
 	ds.Split = SplitByTime
-	before := len(ds.Interactions)
-	ds.keep(func(i int) bool { return warm[ds.Interactions[i].User] })
-	res.ColdInteractions = before - len(ds.Interactions)
+	before := len(ds.interactions)
+	ds.keep(func(i int) bool { return warm[ds.interactions[i].User] })
+	res.ColdInteractions = before - len(ds.interactions)
 	res.OldUsers = ds.dropUsers(warm)
 	res.ColdUsers = len(warm) - ds.Users()
 	return res, CheckSplit(ds)
@@ -186,8 +187,9 @@ func (d *Dataset) dropUsers(want []bool) []int32 {
 			ids = append(ids, d.UserIDs[u])
 		}
 	}
-	for i := range d.Interactions {
-		d.Interactions[i].User = to[d.Interactions[i].User]
+	all := d.edit()
+	for i := range all {
+		all[i].User = to[all[i].User]
 	}
 	d.UserIDs = ids
 	return old
@@ -200,7 +202,7 @@ func CheckSplit(ds *Dataset) error {
 		return usererr.New("choose a split: random, leave-latest or global-time", "the data has no split: the source brings no labels")
 	}
 	var n [3]int
-	for _, x := range ds.Interactions {
+	for _, x := range ds.interactions {
 		n[x.Label]++
 	}
 	for _, l := range []Label{Train, Test} {
@@ -213,16 +215,17 @@ func CheckSplit(ds *Dataset) error {
 	return nil
 }
 
-// eachUser sorts the interactions and hands over each user's block of them; users
-// without any are passed over.
+// eachUser sorts the interactions and hands over each user's block of them, to be
+// changed; users without any are passed over.
 func (d *Dataset) eachUser(fn func(block []Interaction)) {
 	d.Sort()
-	for start := 0; start < len(d.Interactions); {
+	all := d.edit()
+	for start := 0; start < len(all); {
 		end := start + 1
-		for end < len(d.Interactions) && d.Interactions[end].User == d.Interactions[start].User {
+		for end < len(all) && all[end].User == all[start].User {
 			end++
 		}
-		fn(d.Interactions[start:end])
+		fn(all[start:end])
 		start = end
 	}
 }

@@ -22,14 +22,14 @@ func small(sizes ...int) *Dataset {
 	for u, n := range sizes {
 		ds.UserIDs = append(ds.UserIDs, fmt.Sprintf("u%d", u))
 		for i := range n {
-			ds.Interactions = append(ds.Interactions, Interaction{User: int32(u), Item: int32(i), Time: int64(100*i + u)})
+			ds.Append(Interaction{User: int32(u), Item: int32(i), Time: int64(100*i + u)})
 		}
 	}
 	return ds
 }
 
 func labelsOf(ds *Dataset, u int32) (n [3]int) {
-	for _, x := range ds.Interactions {
+	for _, x := range ds.interactions {
 		if x.User == u {
 			n[x.Label]++
 		}
@@ -58,7 +58,7 @@ func TestSplitRandomGolden(t *testing.T) {
 	ds := small(12, 5)
 	SplitRandom(ds, 42)
 	got := ""
-	for _, x := range ds.Interactions {
+	for _, x := range ds.interactions {
 		got += fmt.Sprint(uint8(x.Label))
 	}
 	if want := "00100200000000120"; got != want {
@@ -70,7 +70,7 @@ func TestSplitRandomDependsOnTheUserAlone(t *testing.T) {
 	alone, among := small(12), small(12, 30, 4)
 	SplitRandom(alone, 7)
 	SplitRandom(among, 7)
-	if !slices.Equal(alone.Interactions, among.Interactions[:12]) {
+	if !slices.Equal(alone.interactions, among.interactions[:12]) {
 		t.Error("a user's split changed when other users joined")
 	}
 	other := small(12, 30, 4)
@@ -87,7 +87,7 @@ func TestSplitRandomIsUniform(t *testing.T) {
 	for seed := range uint64(draws) {
 		ds := small(n)
 		SplitRandom(ds, seed)
-		for i, x := range ds.Interactions {
+		for i, x := range ds.interactions {
 			if x.Label == Test {
 				tests[i]++
 			}
@@ -102,12 +102,12 @@ func TestSplitRandomIsUniform(t *testing.T) {
 
 func TestSplitLeaveLatest(t *testing.T) {
 	ds := small(4, 2, 3)
-	slices.Reverse(ds.Interactions) // the split must not rely on the order it finds
+	slices.Reverse(ds.interactions) // the split must not rely on the order it finds
 	if err := SplitLeaveLatest(ds); err != nil {
 		t.Fatal(err)
 	}
 	got := ""
-	for _, x := range ds.Interactions {
+	for _, x := range ds.interactions {
 		got += fmt.Sprintf("%d%v ", x.User, x.Label)
 	}
 	if want := "0train 0train 0valid 0test 1train 1train 2train 2valid 2test "; got != want {
@@ -124,10 +124,10 @@ func TestSplitGlobalTime(t *testing.T) {
 	ds := small(10, 10)
 	// A late-comer, all of whose interactions fall into the held-out time.
 	ds.UserIDs = append([]string{"late"}, ds.UserIDs...)
-	for i := range ds.Interactions {
-		ds.Interactions[i].User++
+	for i := range ds.interactions {
+		ds.interactions[i].User++
 	}
-	ds.Interactions = append(ds.Interactions, Interaction{User: 0, Item: 1, Time: 5000}, Interaction{User: 0, Item: 2, Time: 5001})
+	ds.Append(Interaction{User: 0, Item: 1, Time: 5000}, Interaction{User: 0, Item: 2, Time: 5001})
 	res, err := SplitGlobalTime(ds, 0.2, 0.2)
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestSplitGlobalTime(t *testing.T) {
 	}
 	var latest [3]int64
 	earliest := [3]int64{1 << 60, 1 << 60, 1 << 60}
-	for _, x := range ds.Interactions {
+	for _, x := range ds.interactions {
 		latest[x.Label] = max(latest[x.Label], x.Time)
 		earliest[x.Label] = min(earliest[x.Label], x.Time)
 	}
@@ -155,8 +155,8 @@ func TestSplitGlobalTime(t *testing.T) {
 
 func TestSplitGlobalTimeRefuses(t *testing.T) {
 	same := small(10)
-	for i := range same.Interactions {
-		same.Interactions[i].Time = 7
+	for i := range same.interactions {
+		same.interactions[i].Time = 7
 	}
 	order := small(10)
 	order.Clock = ClockOrder
@@ -185,13 +185,13 @@ func TestCheckSplit(t *testing.T) {
 	if err := CheckSplit(ds); !isUser(err) {
 		t.Errorf("no test rows: %v", err)
 	}
-	for i := range ds.Interactions {
-		ds.Interactions[i].Label = Test
+	for i := range ds.interactions {
+		ds.interactions[i].Label = Test
 	}
 	if err := CheckSplit(ds); !isUser(err) {
 		t.Errorf("no train rows: %v", err)
 	}
-	ds.Interactions[0].Label = Train
+	ds.interactions[0].Label = Train
 	if err := CheckSplit(ds); err != nil {
 		t.Errorf("train and test rows present: %v", err)
 	}

@@ -27,10 +27,10 @@ type Stats struct {
 
 // Compute counts ds. Where it has no split yet, all interactions count as train.
 func Compute(ds *Dataset) Stats {
-	s := Stats{Users: ds.Users(), Items: ds.NumItems(), Interactions: len(ds.Interactions), Split: ds.Split}
+	s := Stats{Users: ds.Users(), Items: ds.NumItems(), Interactions: len(ds.interactions), Split: ds.Split}
 	perUser, perItem := make([]int, s.Users), make([]int, s.Items)
 	trainUser, trainItem := make([]bool, s.Users), make([]bool, s.Items)
-	for _, x := range ds.Interactions {
+	for _, x := range ds.interactions {
 		perUser[x.User]++
 		perItem[x.Item]++
 		switch x.Label {

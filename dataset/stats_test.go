@@ -20,7 +20,7 @@ func TestCompute(t *testing.T) {
 	ds := pairs([2]int32{0, 0}, [2]int32{0, 1}, [2]int32{0, 2}, [2]int32{1, 0})
 	ds.Items = append(ds.Items, Item{ID: "cold", Title: "Cold", Image: "cold.png"})
 	ds.UserIDs = append(ds.UserIDs, "nobody")
-	ds.Interactions[1].Label, ds.Interactions[2].Label = Valid, Test
+	ds.interactions[1].Label, ds.interactions[2].Label = Valid, Test
 	ds.Split = SplitLabelled
 	got := Compute(ds)
 	want := Stats{Users: 3, Items: 4, Interactions: 4, Train: 2, Valid: 1, Test: 1, Density: 4.0 / 12, ItemsWithoutText: 3, ItemsWithoutImage: 3,

@@ -68,7 +68,7 @@ func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, 
 		rep.Merged = dataset.MergeDuplicates(ds)
 		core := dataset.KCore(ds, opt.KCore)
 		rep.Core = &core
-		if len(ds.Interactions) == 0 {
+		if ds.NumInteractions() == 0 {
 			return nil, nil, usererr.New("choose a smaller k-core", "%s: no user and item have %d interactions each: the %d-core is empty", opt.Reviews, opt.KCore, opt.KCore)
 		}
 	}
@@ -97,7 +97,8 @@ func ReadReviews(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.R
 	if len(r.interactions) == 0 {
 		return nil, nil, usererr.New("a reviews file holds one review a line, with reviewerID and asin, or user_id and parent_asin", "%s holds no usable reviews", opt.Reviews)
 	}
-	ds := &dataset.Dataset{Name: opt.Name, Domain: opt.Domain, Clock: dataset.ClockMoment, UserIDs: r.users.IDs(), Interactions: r.interactions}
+	ds := &dataset.Dataset{Name: opt.Name, Domain: opt.Domain, Clock: dataset.ClockMoment, UserIDs: r.users.IDs()}
+	ds.SetInteractions(r.interactions)
 	if ds.Name == "" {
 		ds.Name, _, _ = strings.Cut(filepath.Base(opt.Reviews), ".")
 	}

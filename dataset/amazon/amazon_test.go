@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -82,7 +83,7 @@ func TestGenerations(t *testing.T) {
 			if !reflect.DeepEqual(ds.Items, want) {
 				t.Errorf("%s: items %+v\nwant %+v", c.year, ds.Items, want)
 			}
-			got := ds.Interactions
+			got := labelledtest.Rows(ds)
 			if wanted := []dataset.Interaction{{User: 0, Item: 2, Rating: 4, Time: 1350000000}, {User: 0, Item: 0, Rating: 5, Time: 1360000000}, {User: 1, Item: 1, Rating: 1, Time: 1350000000}}; !reflect.DeepEqual(got, wanted) {
 				t.Errorf("%s: interactions %+v", c.year, got)
 			}
@@ -104,7 +105,7 @@ func TestGenerations(t *testing.T) {
 
 func TestPythonReviews(t *testing.T) {
 	ds, rep, err := Read(t.Context(), Options{Reviews: write(t, "r", `{'reviewerID': 'A1', 'asin': u'B1', 'overall': 5, 'unixReviewTime': 1360000000L}`)})
-	if err != nil || len(ds.Interactions) != 1 || rep.Files[0].Format != "Amazon 2014 or 2018 reviews, one Python literal a line" {
+	if err != nil || ds.NumInteractions() != 1 || rep.Files[0].Format != "Amazon 2014 or 2018 reviews, one Python literal a line" {
 		t.Errorf("%+v, %v", rep, err)
 	}
 }
@@ -119,7 +120,7 @@ func TestKCoreBeforeMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rep.Merged != 1 || rep.Core.Users != 1 || rep.Core.Items != 1 || ds.Items[0].ID != "B2" || ds.Items[0].Title != "two" || ds.UserIDs[0] != "U1" || len(ds.Interactions) != 4 {
+	if rep.Merged != 1 || rep.Core.Users != 1 || rep.Core.Items != 1 || ds.Items[0].ID != "B2" || ds.Items[0].Title != "two" || ds.UserIDs[0] != "U1" || ds.NumInteractions() != 4 {
 		t.Errorf("core %+v of %+v", rep, ds)
 	}
 	opt.KCore = 3
@@ -166,7 +167,7 @@ func TestBadReviews(t *testing.T) {
 			t.Errorf("%s: %v, want line 4, column %d, %q", name, err, c.column, c.reason)
 		}
 		policy := &dataset.RowPolicy{Skip: true}
-		if ds, _, err := Read(t.Context(), Options{Reviews: path, Policy: policy}); err != nil || policy.Count != 1 || len(ds.Interactions) != 4 || ds.Users() != 2 {
+		if ds, _, err := Read(t.Context(), Options{Reviews: path, Policy: policy}); err != nil || policy.Count != 1 || ds.NumInteractions() != 4 || ds.Users() != 2 {
 			t.Errorf("%s, skipping: %v, %+v", name, err, policy)
 		}
 	}
@@ -284,8 +285,8 @@ func fuzz(f *testing.F, opt func(path string) Options) {
 		for _, r := range rep.Files {
 			bad += r.Bad
 		}
-		if bad != o.Policy.Count || len(ds.Interactions) != rep.Files[0].Rows {
-			t.Fatalf("report %+v, %d bad rows, %d interactions", rep, o.Policy.Count, len(ds.Interactions))
+		if bad != o.Policy.Count || ds.NumInteractions() != rep.Files[0].Rows {
+			t.Fatalf("report %+v, %d bad rows, %d interactions", rep, o.Policy.Count, ds.NumInteractions())
 		}
 		for _, it := range ds.Items {
 			if _, dirty := dataset.CleanText(it.Title + it.Brand + it.Description + it.Image + strings.Join(it.Categories, "")); dirty {

@@ -39,7 +39,8 @@ func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, 
 	if err := r.readPairs(ctx, opt, rep); err != nil {
 		return nil, nil, err
 	}
-	ds := &dataset.Dataset{Name: opt.Name, Domain: opt.Domain, Clock: dataset.ClockOrder, UserIDs: r.users.IDs(), Interactions: r.interactions}
+	ds := &dataset.Dataset{Name: opt.Name, Domain: opt.Domain, Clock: dataset.ClockOrder, UserIDs: r.users.IDs()}
+	ds.SetInteractions(r.interactions)
 	if ds.Name == "" {
 		ds.Name = "microlens"
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -44,7 +45,7 @@ func TestRead(t *testing.T) {
 	if want := "30=Two|30.png 10=A \"good\" one, really|10.JPG 20=two\nlines|. 40=|."; strings.Join(got, " ") != want {
 		t.Errorf("items %q, want %q", strings.Join(got, " "), want)
 	}
-	if x := ds.Interactions[2]; x.User != 0 || ds.Items[x.Item].ID != "20" || x.Time != 3 {
+	if x := labelledtest.Rows(ds)[2]; x.User != 0 || ds.Items[x.Item].ID != "20" || x.Time != 3 {
 		t.Errorf("third interaction %+v", x)
 	}
 	if ds.Clock != dataset.ClockOrder || ds.Split != "" || ds.Name != "microlens" || len(rep.Files) != 2 || len(rep.Notes) != 1 {
@@ -80,7 +81,7 @@ func TestBadRows(t *testing.T) {
 		}
 		policy := &dataset.RowPolicy{Skip: true}
 		opt.Policy = policy
-		if ds, _, err := Read(t.Context(), opt); err != nil || policy.Count != 1 || len(ds.Interactions) != 5 {
+		if ds, _, err := Read(t.Context(), opt); err != nil || policy.Count != 1 || ds.NumInteractions() != 5 {
 			t.Errorf("%s, skipping: %v, %+v", name, err, policy)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 )
 
 func realFiles(t testing.TB) Options {
@@ -32,7 +33,7 @@ func TestRealMicroLens(t *testing.T) {
 	if s.Users != 50000 || s.Items != 19220 || s.Train != 259708 || s.Valid != 50000 || s.Test != 50000 || s.ItemsWithoutText != 0 {
 		t.Errorf("statistics %+v", s)
 	}
-	if x := ds.Interactions[4]; ds.Items[x.Item].ID != "1707" || x.Label != dataset.Test {
+	if x := labelledtest.Rows(ds)[4]; ds.Items[x.Item].ID != "1707" || x.Label != dataset.Test {
 		t.Errorf("the first user's test item is %s (%s), want 1707", ds.Items[x.Item].ID, x.Label)
 	}
 }

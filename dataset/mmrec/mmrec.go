@@ -92,14 +92,14 @@ func (r *reader) dataset(opt Options) (*dataset.Dataset, error) {
 	for i, id := range ids {
 		ds.Items[i].ID = id
 	}
-	ds.Interactions = r.interactions
-	for i := range ds.Interactions {
-		x := &ds.Interactions[i]
+	for i := range r.interactions {
+		x := &r.interactions[i]
 		x.User, x.Item = r.users.row(i), r.items.row(i)
-		if x.Time != ds.Interactions[0].Time {
+		if x.Time != r.interactions[0].Time {
 			ds.Clock = dataset.ClockMoment
 		}
 	}
+	ds.SetInteractions(r.interactions)
 	if r.at[colLabel] >= 0 {
 		ds.Split = dataset.SplitLabelled
 		if err := dataset.CheckSplit(ds); err != nil {

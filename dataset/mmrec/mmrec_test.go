@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -37,7 +38,7 @@ func TestReadDense(t *testing.T) {
 		t.Errorf("dataset %+v", ds)
 	}
 	want := []dataset.Interaction{{User: 0, Item: 2, Label: dataset.Valid}, {User: 1, Item: 4}, {User: 1, Item: 0, Label: dataset.Test}}
-	for i, x := range ds.Interactions {
+	for i, x := range labelledtest.Rows(ds) {
 		if x != want[i] {
 			t.Errorf("interaction %d is %+v, want %+v", i, x, want[i])
 		}
@@ -59,7 +60,7 @@ func TestReadOpaque(t *testing.T) {
 	if ds.Items[0].ID != "b7" || ds.Items[1].ID != "b1" || ds.Split != "" || ds.Clock != dataset.ClockMoment {
 		t.Errorf("dataset %+v", ds)
 	}
-	if x := ds.Interactions[0]; x.Item != 1 || x.Rating != 5 || x.Time != 10 {
+	if x := labelledtest.Rows(ds)[0]; x.Item != 1 || x.Rating != 5 || x.Time != 10 {
 		t.Errorf("the earliest interaction of user 9 is %+v", x)
 	}
 	ds, _, err = read(t, "userID\titemID\n7\t-5\n007\t1099511627776\n", Options{IDs: Opaque})
@@ -102,7 +103,7 @@ func TestBadRows(t *testing.T) {
 		}
 		policy := &dataset.RowPolicy{Skip: true}
 		ds, rep, err := read(t, content, Options{Policy: policy})
-		if err != nil || policy.Count != 1 || rep.Files[0].Bad != 1 || rep.Files[0].Rows != 3 || len(ds.Interactions) != 3 || ds.NumItems() != 3 {
+		if err != nil || policy.Count != 1 || rep.Files[0].Bad != 1 || rep.Files[0].Rows != 3 || ds.NumInteractions() != 3 || ds.NumItems() != 3 {
 			t.Errorf("%s, skipping: %v, %+v", name, err, policy)
 		}
 	}
@@ -166,13 +167,13 @@ func FuzzInter(f *testing.F) {
 			}
 			return
 		}
-		if len(ds.Interactions) != rep.Files[0].Rows || policy.Count != rep.Files[0].Bad {
-			t.Fatalf("%d interactions, report %+v", len(ds.Interactions), rep.Files[0])
+		if ds.NumInteractions() != rep.Files[0].Rows || policy.Count != rep.Files[0].Bad {
+			t.Fatalf("%d interactions, report %+v", ds.NumInteractions(), rep.Files[0])
 		}
 		if ds.NumItems() > 16*len(data)+4096 {
 			t.Fatalf("%d items from %d bytes", ds.NumItems(), len(data))
 		}
-		for _, x := range ds.Interactions {
+		for _, x := range labelledtest.Rows(ds) {
 			if int(x.User) >= ds.Users() || int(x.Item) >= ds.NumItems() || x.User < 0 || x.Item < 0 || x.Label > dataset.Test {
 				t.Fatalf("interaction out of range: %+v", x)
 			}

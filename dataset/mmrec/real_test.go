@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 )
 
 func babyFile(t testing.TB) string {
@@ -34,12 +35,12 @@ func TestRealBaby(t *testing.T) {
 	}
 	// Our random split must hand out the counts of the published one, user by user.
 	want := make([][3]int, ds.Users())
-	for _, x := range ds.Interactions {
+	for _, x := range labelledtest.Rows(ds) {
 		want[x.User][x.Label]++
 	}
 	dataset.SplitRandom(ds, 999)
 	got := make([][3]int, ds.Users())
-	for _, x := range ds.Interactions {
+	for _, x := range labelledtest.Rows(ds) {
 		got[x.User][x.Label]++
 	}
 	for u := range got {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/labelled"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -43,7 +44,7 @@ func Write(dir, name string, ds *dataset.Dataset) error {
 		b := bufio.NewWriterSize(w, 1<<16)
 		b.WriteString("userID\titemID\trating\ttimestamp\tx_label\n")
 		var line []byte
-		for _, x := range ds.Interactions {
+		for _, x := range labelled.Rows[dataset.Interaction](ds) {
 			line = strconv.AppendInt(line[:0], int64(x.User), 10)
 			line = strconv.AppendInt(append(line, '\t'), int64(x.Item), 10)
 			line = appendFloat(append(line, '\t'), x.Rating)

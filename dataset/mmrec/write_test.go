@@ -3,20 +3,23 @@ package mmrec
 import (
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 func exported(t *testing.T) (*dataset.Dataset, Options) {
 	t.Helper()
 	ds := &dataset.Dataset{Name: "toy", Split: dataset.SplitByLatest, Clock: dataset.ClockMoment, UserIDs: []string{"ann", "bob \"b\""},
-		Items: []dataset.Item{{ID: "cup"}, {ID: "a\u00e9"}, {ID: "nobody's"}},
-		Interactions: []dataset.Interaction{{User: 0, Item: 1, Rating: 4.5, Time: 10}, {User: 0, Item: 0, Rating: 3, Time: 20, Label: dataset.Valid},
-			{User: 1, Item: 1, Time: -5}, {User: 1, Item: 2, Time: 7, Label: dataset.Test}}}
+		Items: []dataset.Item{{ID: "cup"}, {ID: "a\u00e9"}, {ID: "nobody's"}}}
+	ds.SetInteractions([]dataset.Interaction{{User: 0, Item: 1, Rating: 4.5, Time: 10}, {User: 0, Item: 0, Rating: 3, Time: 20, Label: dataset.Valid},
+		{User: 1, Item: 1, Time: -5}, {User: 1, Item: 2, Time: 7, Label: dataset.Test}})
 	dir := t.TempDir()
 	if err := Write(dir, "toy", ds); err != nil {
 		t.Fatal(err)
@@ -44,8 +47,11 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	want.Split = dataset.SplitLabelled
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("read back %+v, wrote %+v", got, want)
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(dataset.Dataset{})); diff != "" {
+		t.Errorf("read back (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(labelledtest.Rows(want), labelledtest.Rows(got)); diff != "" {
+		t.Errorf("interactions read back (-want +got):\n%s", diff)
 	}
 	if len(rep.Files) != 3 || rep.Files[2].Rows != 3 {
 		t.Errorf("report %+v", rep)

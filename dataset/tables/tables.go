@@ -78,7 +78,8 @@ func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, 
 	if err := r.readInteractions(ctx, rep); err != nil {
 		return nil, nil, err
 	}
-	ds := &dataset.Dataset{Name: opt.Name, Domain: opt.Domain, Clock: r.clock(), UserIDs: r.users.IDs(), Interactions: r.interactions}
+	ds := &dataset.Dataset{Name: opt.Name, Domain: opt.Domain, Clock: r.clock(), UserIDs: r.users.IDs()}
+	ds.SetInteractions(r.interactions)
 	if ds.Name == "" {
 		ds.Name, _, _ = strings.Cut(filepath.Base(opt.Interactions), ".")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -114,8 +115,8 @@ func TestFormats(t *testing.T) {
 		if !reflect.DeepEqual(ds.Items, want) {
 			t.Errorf("%s: items %+v", name, ds.Items)
 		}
-		if x := []dataset.Interaction{{User: 0, Item: 2, Rating: 1, Time: -5}, {User: 0, Item: 0, Rating: 4.5, Time: 1400000000}, {User: 1, Item: 1, Time: 1300000000}}; !reflect.DeepEqual(ds.Interactions, x) {
-			t.Errorf("%s: interactions %+v", name, ds.Interactions)
+		if x := []dataset.Interaction{{User: 0, Item: 2, Rating: 1, Time: -5}, {User: 0, Item: 0, Rating: 4.5, Time: 1400000000}, {User: 1, Item: 1, Time: 1300000000}}; !reflect.DeepEqual(labelledtest.Rows(ds), x) {
+			t.Errorf("%s: interactions %+v", name, labelledtest.Rows(ds))
 		}
 		if strings.Join(ds.UserIDs, " ") != "7 8" || ds.Clock != dataset.ClockMoment || ds.Split != "" || ds.Name != "t" {
 			t.Errorf("%s: %+v", name, ds)
@@ -146,7 +147,7 @@ func TestMapping(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ds.Split != dataset.SplitLabelled || ds.Users() != 2 || ds.Interactions[1].Label != dataset.Test || ds.Interactions[2].Label != dataset.Valid || rep.Files[0].Rows != 3 {
+	if ds.Split != dataset.SplitLabelled || ds.Users() != 2 || labelOf(ds, 1) != dataset.Test || labelOf(ds, 2) != dataset.Valid || rep.Files[0].Rows != 3 {
 		t.Errorf("without header: %+v", ds)
 	}
 	opt.Columns.Label = None
@@ -225,7 +226,7 @@ func TestBadRows(t *testing.T) {
 			t.Errorf("%s: %v, want line 3, column %d, %q", name, err, c.column, c.reason)
 		}
 		policy := &dataset.RowPolicy{Skip: true}
-		if ds, _, err := Read(t.Context(), Options{Interactions: path, Policy: policy}); err != nil || policy.Count != 1 || len(ds.Interactions) != 2 || ds.NumItems() != 1 {
+		if ds, _, err := Read(t.Context(), Options{Interactions: path, Policy: policy}); err != nil || policy.Count != 1 || ds.NumInteractions() != 2 || ds.NumItems() != 1 {
 			t.Errorf("%s, skipping: %v, %+v", name, err, policy)
 		}
 	}
@@ -252,7 +253,7 @@ func TestBadRows(t *testing.T) {
 			t.Errorf("%s: %v, want line 2, column %d, %q", name, err, c.column, c.reason)
 		}
 		policy := &dataset.RowPolicy{Skip: true}
-		if ds, _, err := Read(t.Context(), Options{Interactions: path, Policy: policy}); err != nil || policy.Count != 1 || len(ds.Interactions) != 1 {
+		if ds, _, err := Read(t.Context(), Options{Interactions: path, Policy: policy}); err != nil || policy.Count != 1 || ds.NumInteractions() != 1 {
 			t.Errorf("%s, skipping: %v, %+v", name, err, policy)
 		}
 	}
@@ -311,7 +312,7 @@ func TestBadParquet(t *testing.T) {
 	}
 	policy := &dataset.RowPolicy{Skip: true}
 	path := write(t, "t.parquet", parquetOf(t, []row{{Item: "a"}, {Item: ""}, {Item: "b", User: 3}}))
-	if ds, _, err := Read(t.Context(), Options{Interactions: path, Policy: policy}); err != nil || len(ds.Interactions) != 2 || policy.Skipped[0].Line != 2 || policy.Skipped[0].Column != 2 {
+	if ds, _, err := Read(t.Context(), Options{Interactions: path, Policy: policy}); err != nil || ds.NumInteractions() != 2 || policy.Skipped[0].Line != 2 || policy.Skipped[0].Column != 2 {
 		t.Errorf("skipping row 2: %v, %+v", err, policy)
 	}
 }
@@ -345,10 +346,10 @@ func fuzz(f *testing.F, format Format, asItems bool) {
 			}
 			return
 		}
-		if f := rep.Files[len(rep.Files)-1]; f.Bad != policy.Count || !asItems && f.Rows != len(ds.Interactions) {
-			t.Fatalf("report %+v, %d bad rows, %d interactions", f, policy.Count, len(ds.Interactions))
+		if f := rep.Files[len(rep.Files)-1]; f.Bad != policy.Count || !asItems && f.Rows != ds.NumInteractions() {
+			t.Fatalf("report %+v, %d bad rows, %d interactions", f, policy.Count, ds.NumInteractions())
 		}
-		for _, x := range ds.Interactions {
+		for _, x := range labelledtest.Rows(ds) {
 			if int(x.User) >= ds.Users() || int(x.Item) >= ds.NumItems() || x.Label > dataset.Test || x.Rating != x.Rating {
 				t.Fatalf("interaction %+v", x)
 			}
@@ -385,3 +386,5 @@ func FuzzTablesParquet(f *testing.F) {
 	}{{"a", 1}, {"b", 2}})), false)
 	fuzz(f, Parquet, false)
 }
+
+func labelOf(ds *dataset.Dataset, id int) dataset.Label { return labelledtest.Rows(ds)[id].Label }

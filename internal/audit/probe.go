@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/heldout"
 	"github.com/mllmrec/mllmrec/internal/itemgraph"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -98,7 +99,7 @@ func ProbeWith(ctx context.Context, users, items *tensor.Matrix, ds *dataset.Dat
 	}
 	res := ProbeResult{Verdict: Clean, Seed: opt.Seed, Caveats: caveats(ds)}
 	for _, label := range []dataset.Label{dataset.Test, dataset.Valid} {
-		l, err := p.label(ctx, ds.HeldOut(label), label)
+		l, err := p.label(ctx, heldout.Lists(ds, label), label)
 		if err != nil {
 			return ProbeResult{}, err
 		}
@@ -161,7 +162,7 @@ func newProber(ctx context.Context, users, items *tensor.Matrix, ds *dataset.Dat
 		return nil, err
 	}
 	p.train = p.living(ds.TrainHistories().Lists())
-	p.held = joined(ds.HeldOut(dataset.Valid), ds.HeldOut(dataset.Test))
+	p.held = joined(heldout.Lists(ds, dataset.Valid), heldout.Lists(ds, dataset.Test))
 	if p.common, err = common(p.items); err != nil {
 		return nil, err
 	}

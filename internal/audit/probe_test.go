@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -156,12 +157,11 @@ func TestProbeRefusesAndAbstains(t *testing.T) {
 		"zero vectors": func() (ProbeResult, error) { return Probe(t.Context(), tensor.New(120, 16), w.items, w.ds) },
 		"zero items":   func() (ProbeResult, error) { return Probe(t.Context(), users, tensor.New(100, 16), w.ds) },
 		"nothing held out": func() (ProbeResult, error) {
-			ds := *w.ds
-			ds.Interactions = append([]dataset.Interaction(nil), ds.Interactions...)
-			for i := range ds.Interactions {
-				ds.Interactions[i].Label = dataset.Train
+			rows := labelledtest.Rows(w.ds)
+			for i := range rows {
+				rows[i].Label = dataset.Train
 			}
-			return Probe(t.Context(), users, w.items, &ds)
+			return Probe(t.Context(), users, w.items, labelledtest.With(w.ds, rows))
 		},
 	} {
 		r, err := run()

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/heldout"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
@@ -126,11 +127,11 @@ func (c *checker) text(t workspace.UserText) {
 
 func (c *checker) source(t workspace.UserText, u, id int32) {
 	c.res.Sources++
-	if id < 0 || int(id) >= len(c.ds.Interactions) {
-		c.violate(UnknownSource, t, id, "the data set has interactions 0 to %d", len(c.ds.Interactions)-1)
+	x, ok := heldout.Interaction(c.ds, id)
+	if !ok {
+		c.violate(UnknownSource, t, id, "the data set has interactions 0 to %d", c.ds.NumInteractions()-1)
 		return
 	}
-	x := c.ds.Interactions[id]
 	item := c.ds.Items[x.Item].ID
 	if x.User != u {
 		c.violate(ForeignSource, t, id, "item %q of user %q", item, c.ds.UserIDs[x.User])
@@ -154,8 +155,8 @@ func (c *checker) user(u int32) {
 		}
 		shown[t.Fold] = map[int32]bool{}
 		for _, s := range t.Sources {
-			if s >= 0 && int(s) < len(c.ds.Interactions) {
-				shown[t.Fold][c.ds.Interactions[s].Item] = true
+			if x, ok := heldout.Interaction(c.ds, s); ok {
+				shown[t.Fold][x.Item] = true
 			}
 		}
 	}

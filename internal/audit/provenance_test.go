@@ -23,7 +23,7 @@ func recorded() (*dataset.Dataset, []workspace.UserText) {
 		case 5:
 			x.Label = dataset.Test
 		}
-		ds.Interactions = append(ds.Interactions, x)
+		ds.Append(x)
 	}
 	var texts []workspace.UserText
 	for u, id := range ds.UserIDs {

@@ -52,7 +52,7 @@ func newWorld(seed uint64, o worldOptions) *world {
 			case k < 2*max(1, n/10):
 				x.Label = dataset.Valid
 			}
-			w.ds.Interactions = append(w.ds.Interactions, x)
+			w.ds.Append(x)
 		}
 	}
 	w.ds.Sort()

@@ -14,6 +14,7 @@ import (
 	"github.com/mllmrec/mllmrec"
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/demo/shop"
+	"github.com/mllmrec/mllmrec/internal/eval"
 	"github.com/mllmrec/mllmrec/internal/pipeline"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
@@ -152,16 +153,14 @@ func (r *Result) collect(ctx context.Context, ws *workspace.Workspace) error {
 	if err != nil {
 		return err
 	}
-	heldOut := map[string][]Item{}
-	for _, x := range ds.Interactions {
-		if x.Label != dataset.Train {
-			u := ds.UserIDs[x.User]
-			heldOut[u] = append(heldOut[u], Item{ds.Items[x.Item].ID, ds.Items[x.Item].Title})
-		}
-	}
+	judge := eval.NewJudge(ds)
 	for n := range shoppersShown {
-		user := ds.UserIDs[n*ds.Users()/shoppersShown]
-		s := Shopper{User: user, Preference: preference[user], Bought: heldOut[user]}
+		row := n * ds.Users() / shoppersShown
+		user := ds.UserIDs[row]
+		s := Shopper{User: user, Preference: preference[user]}
+		for _, i := range judge.HeldOutItems(row) {
+			s.Bought = append(s.Bought, Item{ds.Items[i].ID, ds.Items[i].Title})
+		}
 		history, err := rec.History(user)
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"github.com/mllmrec/mllmrec/dataset/microlens"
 	"github.com/mllmrec/mllmrec/dataset/mmrec"
 	"github.com/mllmrec/mllmrec/internal/eval"
+	"github.com/mllmrec/mllmrec/internal/heldout"
 )
 
 func dataDir(t *testing.T) string {
@@ -50,7 +51,7 @@ func TestPopularityOnRealData(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rep := eval.Metrics(r, ds.HeldOut(dataset.Test), eval.Options{}.WithTrain(train.Lists()))
+			rep := eval.Metrics(r, heldout.Lists(ds, dataset.Test), eval.Options{}.WithTrain(train.Lists()))
 			for key, want := range c.want {
 				if math.Abs(rep.Values[key]-want) > 0.5e-4 {
 					t.Errorf("%s %.5f, want %.4f", key, rep.Values[key], want)

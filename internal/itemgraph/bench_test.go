@@ -56,7 +56,7 @@ func BenchmarkBuild(b *testing.B) {
 			ds := &dataset.Dataset{UserIDs: make([]string, 2*n), Items: make([]dataset.Item, n)}
 			for range 10 * n {
 				i := int32(float64(n) * rng.Float64() * rng.Float64())
-				ds.Interactions = append(ds.Interactions, dataset.Interaction{User: rng.Int32N(int32(2 * n)), Item: i})
+				ds.Append(dataset.Interaction{User: rng.Int32N(int32(2 * n)), Item: i})
 			}
 			ds.Sort()
 			train := ds.TrainHistories()

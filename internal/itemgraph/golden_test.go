@@ -32,7 +32,7 @@ type fixture struct {
 func (f fixture) dataset() *dataset.Dataset {
 	ds := &dataset.Dataset{UserIDs: make([]string, f.Users), Items: make([]dataset.Item, f.Items)}
 	for _, x := range f.Interactions {
-		ds.Interactions = append(ds.Interactions, dataset.Interaction{User: int32(x[0]), Item: int32(x[1]), Label: dataset.Label(x[2])})
+		ds.Append(dataset.Interaction{User: int32(x[0]), Item: int32(x[1]), Label: dataset.Label(x[2])})
 	}
 	ds.Sort()
 	return ds

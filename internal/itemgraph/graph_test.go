@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -19,7 +20,7 @@ import (
 func clicks(users, items int, pairs ...[2]int32) *dataset.Dataset {
 	ds := &dataset.Dataset{UserIDs: make([]string, users), Items: make([]dataset.Item, items)}
 	for _, p := range pairs {
-		ds.Interactions = append(ds.Interactions, dataset.Interaction{User: p[0], Item: p[1]})
+		ds.Append(dataset.Interaction{User: p[0], Item: p[1]})
 	}
 	ds.Sort()
 	return ds
@@ -29,7 +30,7 @@ func randomClicks(rng *rand.Rand, users, items, n int) *dataset.Dataset {
 	ds := &dataset.Dataset{UserIDs: make([]string, users), Items: make([]dataset.Item, items)}
 	for range n {
 		i := int32(float64(items) * rng.Float64() * rng.Float64())
-		ds.Interactions = append(ds.Interactions, dataset.Interaction{User: rng.Int32N(int32(users)), Item: i, Label: dataset.Label(rng.IntN(10) / 8)})
+		ds.Append(dataset.Interaction{User: rng.Int32N(int32(users)), Item: i, Label: dataset.Label(rng.IntN(10) / 8)})
 	}
 	ds.Sort()
 	return ds
@@ -136,7 +137,7 @@ func TestJaccardAgainstSets(t *testing.T) {
 	for i := range sets {
 		sets[i] = map[int32]bool{}
 	}
-	for _, x := range ds.Interactions {
+	for _, x := range labelledtest.Rows(ds) {
 		if x.Label == dataset.Train {
 			sets[x.Item][x.User] = true
 		}
@@ -331,7 +332,7 @@ func TestBuildRefusesWhatMakesNoSense(t *testing.T) {
 
 func TestGraphOfLeakyHistoriesIsMarked(t *testing.T) {
 	ds := clicks(2, 3, [2]int32{0, 0}, [2]int32{1, 0}, [2]int32{0, 1}, [2]int32{1, 1}, [2]int32{0, 2})
-	ds.Interactions[1].Label = dataset.Test
+	labelledtest.Edit(ds, func(rows []dataset.Interaction) { rows[1].Label = dataset.Test })
 	x := tensor.FromSlice(3, 1, []float32{1, -1, 1})
 	for _, leaky := range []bool{false, true} {
 		h := ds.TrainHistories()

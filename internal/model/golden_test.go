@@ -90,7 +90,7 @@ func (f *fixture) dataset() *dataset.Dataset {
 		ds.Items = append(ds.Items, dataset.Item{ID: strconv.Itoa(i)})
 	}
 	for _, x := range f.Interactions {
-		ds.Interactions = append(ds.Interactions, dataset.Interaction{User: int32(x[0]), Item: int32(x[1]), Label: dataset.Label(x[2])})
+		ds.Append(dataset.Interaction{User: int32(x[0]), Item: int32(x[1]), Label: dataset.Label(x[2])})
 	}
 	ds.Sort()
 	return ds

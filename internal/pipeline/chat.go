@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
@@ -123,16 +124,25 @@ func (p *Pipeline) chatUsers(chat *writer.ChatWriter, ds *dataset.Dataset, out *
 	if err != nil {
 		return err
 	}
+	train, rows := ds.TrainHistories(), make(map[string]int, ds.Users())
+	for u, id := range ds.UserIDs {
+		rows[id] = u
+	}
 	return p.WS.EachUserText(func(t workspace.UserText) error {
 		if t.Status != workspace.StatusOK || t.By == texts.ByNeutral || t.Scope != string(dataset.ScopeTrain) {
 			return nil
 		}
 		req := texts.ReasonRequest{User: t.User, Fold: int(t.Fold), Domain: ds.Domain, Attempt: 1}
+		u, known := rows[t.User]
 		for _, id := range t.Sources {
-			if ds.Interactions[id].Label != dataset.Train {
+			at := -1
+			if known {
+				at = slices.Index(train.Sources(u), id)
+			}
+			if at < 0 {
 				return usererr.New("Run 'mllmrec reason' again.", "the preference of user %q was made from another split than the workspace has", t.User)
 			}
-			req.Items = append(req.Items, catalogue[ds.Interactions[id].Item])
+			req.Items = append(req.Items, catalogue[train.Items(u)[at]])
 		}
 		return wrote(chat.Preference(req, t.Text), &out.Preferences, &out.TooLong)
 	})

@@ -25,7 +25,7 @@ func shop(t *testing.T) *Pipeline {
 	}
 	for k, item := range []int32{0, 1, 2, 3} {
 		for user, item := range []int32{item, (item + 1) % 4} {
-			ds.Interactions = append(ds.Interactions, dataset.Interaction{User: int32(user), Item: item, Time: int64(k + 1)})
+			ds.Append(dataset.Interaction{User: int32(user), Item: item, Time: int64(k + 1)})
 		}
 	}
 	if _, err := dataset.Prepare(ds, 0, dataset.SplitOptions{Name: dataset.SplitByLatest}); err != nil {

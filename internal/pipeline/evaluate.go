@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/eval"
@@ -53,24 +52,22 @@ func (p *Pipeline) Evaluate(ctx context.Context, runID string) (*Evaluation, err
 		return nil, err
 	}
 	ev := &Evaluation{Run: run.ID, Model: run.Model, Provenance: run.Provenance, Leaky: run.Leaky, Warning: run.Warning}
-	ranking, err := RankAll(ctx, ds, eval.DotScorer(users, items))
+	judge := eval.NewJudge(ds)
+	judged, err := judge.Rank(ctx, eval.DotScorer(users, items))
 	if err != nil {
 		return nil, fmt.Errorf("evaluate run %s: %w", run.ID, err)
 	}
-	ev.Valid, ev.Test = Metrics(ranking, ds)
-	train := ds.TrainHistories().Lists()
-	ev.Slices = eval.Slices(ranking, ds.HeldOut(dataset.Test), train, eval.Options{}.WithTrain(train))
+	ev.Valid, ev.Test, ev.Slices = judged.Metrics(dataset.Valid), judged.Metrics(dataset.Test), judged.Slices()
 	baselines, err := p.baselines(ds)
 	if err != nil {
 		return nil, err
 	}
 	for _, b := range baselines {
-		r, err := RankAll(ctx, ds, b.scorer)
+		judged, err := judge.Rank(ctx, b.scorer)
 		if err != nil {
 			return nil, fmt.Errorf("evaluate %s: %w", b.name, err)
 		}
-		valid, test := Metrics(r, ds)
-		ev.Baselines = append(ev.Baselines, Baseline{Name: b.name, Test: test, Valid: valid})
+		ev.Baselines = append(ev.Baselines, Baseline{Name: b.name, Test: judged.Metrics(dataset.Test), Valid: judged.Metrics(dataset.Valid)})
 	}
 	return ev, nil
 }
@@ -99,19 +96,4 @@ func (p *Pipeline) baselines(ds *dataset.Dataset) ([]scored, error) {
 		list = append(list, scored{"untrained vectors", eval.DotScorer(users, items)})
 	}
 	return list, nil
-}
-
-// maxCutoff is the depth every ranking is kept to.
-var maxCutoff = slices.Max(eval.DefaultCutoffs)
-
-// RankAll ranks the catalogue for every user, train items masked, to the largest
-// cutoff.
-func RankAll(ctx context.Context, ds *dataset.Dataset, s eval.Scorer) (*eval.Ranking, error) {
-	return eval.Rank(ctx, s, ds.TrainHistories().Lists(), nil, maxCutoff)
-}
-
-// Metrics computes the metrics of one ranking on both held-out parts.
-func Metrics(r *eval.Ranking, ds *dataset.Dataset) (valid, test map[string]float64) {
-	opt := eval.Options{}.WithTrain(ds.TrainHistories().Lists())
-	return eval.Metrics(r, ds.HeldOut(dataset.Valid), opt).Values, eval.Metrics(r, ds.HeldOut(dataset.Test), opt).Values
 }

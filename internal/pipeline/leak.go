@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/eval"
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/texts"
@@ -25,7 +26,7 @@ func (p *Pipeline) measureLeak(ctx context.Context, ds *dataset.Dataset, seed ui
 	if run, err := p.FindRun(""); err == nil && run.Model == leakModel {
 		settings = run.Settings
 	}
-	w := &LeakWorth{Model: leakModel}
+	w, judge := &LeakWorth{Model: leakModel}, eval.NewJudge(ds)
 	in.FoldFeatures, in.FoldOf = nil, nil // the paper's way on both sides
 	for _, side := range []struct {
 		name    string
@@ -47,7 +48,7 @@ func (p *Pipeline) measureLeak(ctx context.Context, ds *dataset.Dataset, seed ui
 		topt.OnEpoch = func(e train.Epoch) {
 			p.emit(Event{Stage: "audit", Message: side.name + ": " + epochLine(leakModel, e, side.history == dataset.ScopeAll)})
 		}
-		res, err := train.Run(ctx, m, in, ds, topt)
+		res, err := train.Run(ctx, m, in, judge, topt)
 		if err != nil {
 			return nil, fmt.Errorf("measure the leak, %s: %w", side.name, err)
 		}

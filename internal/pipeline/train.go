@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/eval"
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/model"
 	_ "github.com/mllmrec/mllmrec/internal/model/all" // the registry
@@ -81,7 +82,7 @@ func (p *Pipeline) Train(ctx context.Context, opt TrainOptions) (*Run, error) {
 		p.emit(Event{Stage: workspace.StageTrain, Message: epochLine(opt.Model, e, st.Leaky), End: true,
 			Elapsed: time.Duration((e.TrainSeconds + e.EvalSeconds) * float64(time.Second))})
 	}
-	res, err := train.Run(ctx, m, in, ds, topt)
+	res, err := train.Run(ctx, m, in, eval.NewJudge(ds), topt)
 	if err != nil {
 		return nil, fmt.Errorf("train %s: %w", opt.Model, err)
 	}

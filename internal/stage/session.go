@@ -19,7 +19,7 @@ type Session struct {
 	Observe Observer // progress; may be nil
 
 	mu    sync.Mutex
-	judge *eval.Evaluator
+	judge *eval.Judge
 }
 
 // NewSession returns a session on a workspace.
@@ -30,8 +30,8 @@ func NewSession(ws *workspace.Workspace, observe Observer) *Session {
 // Dataset returns the catalogue and the views of the interactions on it.
 func (s *Session) Dataset() (*dataset.Dataset, error) { return s.WS.Dataset() }
 
-// Evaluator returns what measures rankings against the held-out interactions.
-func (s *Session) Evaluator() (*eval.Evaluator, error) {
+// Judge returns what measures rankings against the held-out interactions.
+func (s *Session) Judge() (*eval.Judge, error) {
 	ds, err := s.Dataset()
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (s *Session) Evaluator() (*eval.Evaluator, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.judge == nil {
-		s.judge = eval.NewEvaluator(ds)
+		s.judge = eval.NewJudge(ds)
 	}
 	return s.judge, nil
 }

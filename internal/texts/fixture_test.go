@@ -36,7 +36,7 @@ func shop(users, n, most int) (*dataset.Dataset, []texts.HistoryItem) {
 			if k >= train {
 				label = dataset.Valid + dataset.Label(k-train)
 			}
-			d.Interactions = append(d.Interactions, dataset.Interaction{User: int32(u), Item: int32((u*7 + k) % n), Label: label, Time: int64(k)})
+			d.Append(dataset.Interaction{User: int32(u), Item: int32((u*7 + k) % n), Label: label, Time: int64(k)})
 		}
 	}
 	return d, catalogue

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/texts/offline"
 	"github.com/mllmrec/mllmrec/internal/workspace"
@@ -196,14 +197,13 @@ func TestOnlyWhatChangedIsAskedAgain(t *testing.T) {
 	if n := ask("model 2", d).total(); n == 0 {
 		t.Error("another model's answers were taken")
 	}
-	other := *d
-	other.Interactions = slices.Clone(d.Interactions)
-	for i := range other.Interactions {
-		if x := &other.Interactions[i]; x.User == 6 && x.Label == dataset.Valid {
+	rows := labelledtest.Rows(d)
+	for i := range rows {
+		if x := &rows[i]; x.User == 6 && x.Label == dataset.Valid {
 			x.Label = dataset.Train
 		}
 	}
-	if n := ask("model", &other).total(); n == 0 {
+	if n := ask("model", labelledtest.With(d, rows)).total(); n == 0 {
 		t.Error("answers made under another split were taken")
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/eval"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/model/modeltest"
 	"github.com/mllmrec/mllmrec/internal/nn/autograd"
@@ -48,7 +50,7 @@ func undisturbed(t *testing.T, name string) (*train.Result, []float32, string) {
 	t.Helper()
 	data, dir := modeltest.Make(tiny, 1), t.TempDir()
 	m := mustBuild(t, name, data.Inputs)
-	res, err := train.Run(t.Context(), m, data.Inputs, data.Dataset, resumeOptions(dir, false))
+	res, err := train.Run(t.Context(), m, data.Inputs, eval.NewJudge(data.Dataset), resumeOptions(dir, false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,7 @@ func resume(t *testing.T, name, dir string) (*train.Result, []float32) {
 	t.Helper()
 	data := modeltest.Make(tiny, 1)
 	m := mustBuild(t, name, data.Inputs)
-	res, err := train.Run(t.Context(), m, data.Inputs, data.Dataset, resumeOptions(dir, true))
+	res, err := train.Run(t.Context(), m, data.Inputs, eval.NewJudge(data.Dataset), resumeOptions(dir, true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +121,7 @@ func TestResumeAfterCancel(t *testing.T) {
 			dir, data := t.TempDir(), modeltest.Make(tiny, 1)
 			ctx, cancel := context.WithCancel(t.Context())
 			m := &interrupted{Model: mustBuild(t, name, data.Inputs), at: interruptAt, interrupt: cancel}
-			res, err := train.Run(ctx, m, data.Inputs, data.Dataset, resumeOptions(dir, false))
+			res, err := train.Run(ctx, m, data.Inputs, eval.NewJudge(data.Dataset), resumeOptions(dir, false))
 			if !errors.Is(err, context.Canceled) || res.Stopped != train.StoppedCancelled || len(res.Epochs) != 3 || m.steps != interruptAt {
 				t.Fatalf("%s: cancelled run gave %+v after %d steps, %v", name, res, m.steps, err)
 			}
@@ -147,7 +149,7 @@ func TestKilledHelper(t *testing.T) {
 		_ = self.Kill()
 		select {}
 	}}
-	_, err = train.Run(t.Context(), m, data.Inputs, data.Dataset, resumeOptions(dir, false))
+	_, err = train.Run(t.Context(), m, data.Inputs, eval.NewJudge(data.Dataset), resumeOptions(dir, false))
 	t.Fatalf("survived: %v", err)
 }
 
@@ -195,7 +197,7 @@ func TestResumeWithMoreEpochs(t *testing.T) {
 		opt := resumeOptions(dir, resume)
 		opt.Epochs = epochs
 		m := mustBuild(t, "mllmrec", data.Inputs)
-		res, err := train.Run(t.Context(), m, data.Inputs, data.Dataset, opt)
+		res, err := train.Run(t.Context(), m, data.Inputs, eval.NewJudge(data.Dataset), opt)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,7 +220,7 @@ func TestTrainedRunIsNotOverwritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := modeltest.Make(tiny, 1)
-	_, err = train.Run(t.Context(), mustBuild(t, "bpr", data.Inputs), data.Inputs, data.Dataset, resumeOptions(dir, false))
+	_, err = train.Run(t.Context(), mustBuild(t, "bpr", data.Inputs), data.Inputs, eval.NewJudge(data.Dataset), resumeOptions(dir, false))
 	if _, ok := usererr.Hint(err); !ok || !strings.Contains(err.Error(), "trained before") {
 		t.Errorf("error %v", err)
 	}
@@ -253,8 +255,9 @@ func TestForeignCheckpointIsRefused(t *testing.T) {
 			return "", nil
 		}},
 		{"split was", func(d *modeltest.Data, _ *train.Options) (string, map[string]string) {
-			x := d.Dataset.Interactions
-			x[0].Label, x[1].Label = dataset.Valid, dataset.Test
+			labelledtest.Edit(d.Dataset, func(rows []dataset.Interaction) {
+				rows[0].Label, rows[1].Label = dataset.Valid, dataset.Test
+			})
 			d.Inputs.Train = d.Dataset.TrainHistories()
 			return "", nil
 		}},
@@ -271,7 +274,7 @@ func TestForeignCheckpointIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = train.Run(t.Context(), m, data.Inputs, data.Dataset, opt)
+		_, err = train.Run(t.Context(), m, data.Inputs, eval.NewJudge(data.Dataset), opt)
 		if _, ok := usererr.Hint(err); !ok || !strings.Contains(err.Error(), "another run: ") || name == "mllmrec" && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("want a refusal with %q, got %v", c.want, err)
 		}
@@ -302,7 +305,7 @@ func TestDamagedCheckpointIsReported(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, train.LastFile), content, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		_, err := train.Run(t.Context(), mustBuild(t, "bpr", data.Inputs), data.Inputs, data.Dataset, resumeOptions(dir, true))
+		_, err := train.Run(t.Context(), mustBuild(t, "bpr", data.Inputs), data.Inputs, eval.NewJudge(data.Dataset), resumeOptions(dir, true))
 		if _, ok := usererr.Hint(err); !ok || !strings.Contains(err.Error(), train.LastFile) {
 			t.Errorf("%s: error %v, want a user error that names the file", what, err)
 		}

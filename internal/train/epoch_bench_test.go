@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mllmrec/mllmrec/internal/eval"
 	"github.com/mllmrec/mllmrec/internal/model"
 	_ "github.com/mllmrec/mllmrec/internal/model/all"
 	"github.com/mllmrec/mllmrec/internal/model/modeltest"
@@ -75,7 +76,7 @@ func benchRun(b *testing.B, name string, data *modeltest.Data) *run {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r, err := newRun(m, data.Inputs, data.Dataset, Options{Seed: 1})
+	r, err := newRun(m, data.Inputs, eval.NewJudge(data.Dataset), Options{Seed: 1})
 	if err != nil {
 		b.Fatal(err)
 	}

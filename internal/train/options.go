@@ -35,15 +35,21 @@ type Options struct {
 	RoundScore  bool    // compare it rounded to four decimals, as the published code does
 	Seed        uint64  // of shuffles and negatives (initial parameters: model.Inputs.Seed)
 
-	Dir      string      // folder for checkpoints and log; "" for none
-	Resume   bool        // continue from Dir's checkpoint where there is one
-	OnEpoch  func(Epoch) // called after each epoch has been saved
-	Evaluate Evaluator   // nil: full ranking by package eval
+	Dir     string      // folder for checkpoints and log; "" for none
+	Resume  bool        // continue from Dir's checkpoint where there is one
+	OnEpoch func(Epoch) // called after each epoch has been saved
 }
 
-// Evaluator measures user and item vectors on the held-out interactions of a label,
-// with train items masked. Keys are like "recall@20".
-type Evaluator func(ctx context.Context, users, items *tensor.Matrix, label dataset.Label) (map[string]float64, error)
+// Evaluator measures vectors on interactions that the trainer itself never sees. The
+// usual one is the Judge of package eval.
+type Evaluator interface {
+	// CheckTraining refuses histories for which it could not choose an epoch.
+	CheckTraining(train *dataset.Histories) error
+	// Measure measures user and item vectors on the held-out interactions of a label,
+	// with train items masked. Keys are like "recall@20". Without such interactions the
+	// result is nil.
+	Measure(ctx context.Context, users, items *tensor.Matrix, label dataset.Label) (map[string]float64, error)
+}
 
 // Epoch is the record of one epoch.
 type Epoch struct {

@@ -25,16 +25,17 @@ type run struct {
 	resumedFrom int
 }
 
-// Run trains m on in, which it was built on, and evaluates it on ds, whose train
-// interactions in.Train shows. On return m holds the best epoch's weights.
+// Run trains m on in, which it was built on, and lets evaluate choose the best epoch and
+// measure it; the trainer is handed train interactions only. On return m holds the best
+// epoch's weights.
 //
 // With opt.Dir, last.safetensors is written after every epoch, model.safetensors
 // after every new best one, and log.jsonl gets a line an epoch; with opt.Resume the
 // run continues from them, and the outcome is the same to the last bit. When ctx ends,
 // Run returns the epochs so far along with an error that wraps ctx's; the epoch under
 // way is lost and m holds its intermediate weights.
-func Run(ctx context.Context, m model.Model, in model.Inputs, ds *dataset.Dataset, opt Options) (*Result, error) {
-	r, err := newRun(m, in, ds, opt)
+func Run(ctx context.Context, m model.Model, in model.Inputs, evaluate Evaluator, opt Options) (*Result, error) {
+	r, err := newRun(m, in, evaluate, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -53,23 +54,17 @@ func Run(ctx context.Context, m model.Model, in model.Inputs, ds *dataset.Datase
 	return res, nil
 }
 
-func newRun(m model.Model, in model.Inputs, ds *dataset.Dataset, opt Options) (*run, error) {
+func newRun(m model.Model, in model.Inputs, evaluate Evaluator, opt Options) (*run, error) {
 	opt, err := opt.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	if in.Train.SplitHash() != ds.SplitHash() {
-		return nil, fmt.Errorf("training: the histories were cut from another split than the data set's")
+	if err := evaluate.CheckTraining(in.Train); err != nil {
+		return nil, err
 	}
-	r := &run{model: m, opt: opt, adam: NewAdam(m.Params(), opt.WeightDecay), tape: autograd.NewTape(), evaluate: opt.Evaluate}
+	r := &run{model: m, opt: opt, adam: NewAdam(m.Params(), opt.WeightDecay), tape: autograd.NewTape(), evaluate: evaluate}
 	r.progress = progress{Format: checkpointFormat, Stop: newStopper(), Config: runConfig(m, in, opt)}
-	if r.evaluate == nil {
-		if err := checkHeldOut(ds); err != nil {
-			return nil, err
-		}
-		r.evaluate = FullRanking(in.Train, ds)
-	}
-	if r.sampler, err = newSampler(in.Train, ds, opt.BatchSize, opt.Seed); err != nil {
+	if r.sampler, err = newSampler(in.Train, opt.BatchSize, opt.Seed); err != nil {
 		return nil, err
 	}
 	r.best = r.snapshot()
@@ -171,7 +166,16 @@ func (r *run) measure(ctx context.Context, label dataset.Label) (map[string]floa
 	if err != nil {
 		return nil, fmt.Errorf("computing the vectors: %w", err)
 	}
-	return r.evaluate(ctx, users, items, label)
+	return r.evaluate.Measure(ctx, users, items, label)
+}
+
+// selected returns the validation metric that decides between epochs.
+func selected(valid map[string]float64, key string) (float64, error) {
+	score, ok := valid[key]
+	if !ok || score != score {
+		return 0, fmt.Errorf("validation metric %q was not measured", key)
+	}
+	return score, nil
 }
 
 // snapshot returns a copy of the parameters.

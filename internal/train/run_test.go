@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/eval"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 	"github.com/mllmrec/mllmrec/internal/model"
 	_ "github.com/mllmrec/mllmrec/internal/model/all"
 	"github.com/mllmrec/mllmrec/internal/model/modeltest"
@@ -25,11 +27,17 @@ var tiny = modeltest.Shape{Users: 80, Items: 60, Train: 500, Width: 12, Tastes: 
 // trained builds a model on data and trains it.
 func trained(t *testing.T, ctx context.Context, name string, data *modeltest.Data, opt train.Options) (*train.Result, model.Model, error) {
 	t.Helper()
+	return trainedBy(t, ctx, eval.NewJudge(data.Dataset), name, data, opt)
+}
+
+// trainedBy is trained with an evaluator of its own.
+func trainedBy(t *testing.T, ctx context.Context, evaluate train.Evaluator, name string, data *modeltest.Data, opt train.Options) (*train.Result, model.Model, error) {
+	t.Helper()
 	m := mustBuild(t, name, data.Inputs)
 	if opt.BatchSize == 0 {
 		opt.BatchSize = 64
 	}
-	res, err := train.Run(ctx, m, data.Inputs, data.Dataset, opt)
+	res, err := train.Run(ctx, m, data.Inputs, evaluate, opt)
 	return res, m, err
 }
 
@@ -69,7 +77,7 @@ func TestTrainingLearnsTheTaste(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		valid, err := train.FullRanking(data.Inputs.Train, data.Dataset)(t.Context(), users, items, dataset.Valid)
+		valid, err := eval.NewJudge(data.Dataset).Measure(t.Context(), users, items, dataset.Valid)
 		if err != nil || !maps.Equal(valid, res.Valid) || !maps.Equal(valid, res.Epochs[res.BestEpoch-1].Valid) {
 			t.Errorf("%s: weights returned measure %v, reported %v (%v)", name, valid, res.Valid, err)
 		}
@@ -115,15 +123,19 @@ func sameOutcome(t *testing.T, what string, a, b *train.Result) {
 }
 
 // scripted evaluates to a given course of validation scores.
-func scripted(scores []float64) train.Evaluator {
-	epoch := 0
-	return func(_ context.Context, _, _ *tensor.Matrix, label dataset.Label) (map[string]float64, error) {
-		if label == dataset.Test {
-			return map[string]float64{"recall@20": 0.5}, nil
-		}
-		epoch++
-		return map[string]float64{"recall@20": scores[min(epoch, len(scores))-1]}, nil
+type scripted struct {
+	scores []float64
+	epoch  int
+}
+
+func (s *scripted) CheckTraining(*dataset.Histories) error { return nil }
+
+func (s *scripted) Measure(_ context.Context, _, _ *tensor.Matrix, label dataset.Label) (map[string]float64, error) {
+	if label == dataset.Test {
+		return map[string]float64{"recall@20": 0.5}, nil
 	}
+	s.epoch++
+	return map[string]float64{"recall@20": s.scores[min(s.epoch, len(s.scores))-1]}, nil
 }
 
 func TestEarlyStopping(t *testing.T) {
@@ -145,7 +157,7 @@ func TestEarlyStopping(t *testing.T) {
 		{"zero beats nothing", []float64{0, 0}, 1, false, 1, 3, train.StoppedEarly},
 		{"the limit", []float64{0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2, 2.1, 2.2, 2.3, 2.4, 2.5, 2.6}, 1, false, 25, 25, train.StoppedAtLimit},
 	} {
-		res, _, err := trained(t, t.Context(), "bpr", data, train.Options{Epochs: 25, Patience: c.patience, RoundScore: c.round, Evaluate: scripted(c.scores)})
+		res, _, err := trainedBy(t, t.Context(), &scripted{scores: c.scores}, "bpr", data, train.Options{Epochs: 25, Patience: c.patience, RoundScore: c.round})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +172,7 @@ func TestDivergenceNamesTheEpochAndAdvises(t *testing.T) {
 	in := data.Inputs
 	in.UserFeatures = in.UserFeatures.Clone()
 	in.UserFeatures.Data[5] = float32(math.Inf(1))
-	_, err := train.Run(t.Context(), mustBuild(t, "mllmrec", in), in, data.Dataset, train.Options{BatchSize: 64})
+	_, err := train.Run(t.Context(), mustBuild(t, "mllmrec", in), in, eval.NewJudge(data.Dataset), train.Options{BatchSize: 64})
 	if err == nil || !strings.Contains(err.Error(), "epoch 1") {
 		t.Fatalf("error %v", err)
 	}
@@ -188,7 +200,7 @@ func TestDivergenceInTheLastStepIsNotSaved(t *testing.T) {
 	data := modeltest.Make(tiny, 1)
 	steps := (data.Inputs.Train.Len() + 63) / 64
 	dir := t.TempDir()
-	_, err := train.Run(t.Context(), &brittle{Model: mustBuild(t, "bpr", data.Inputs), breakAt: 2 * steps}, data.Inputs, data.Dataset, train.Options{BatchSize: 64, Dir: dir, Epochs: 5})
+	_, err := train.Run(t.Context(), &brittle{Model: mustBuild(t, "bpr", data.Inputs), breakAt: 2 * steps}, data.Inputs, eval.NewJudge(data.Dataset), train.Options{BatchSize: 64, Dir: dir, Epochs: 5})
 	if err == nil || !strings.Contains(err.Error(), "epoch 2") || !strings.Contains(err.Error(), "diverged") {
 		t.Fatalf("error %v", err)
 	}
@@ -200,11 +212,10 @@ func TestDivergenceInTheLastStepIsNotSaved(t *testing.T) {
 
 func TestSplitWithoutValidationIsRefused(t *testing.T) {
 	data := modeltest.Make(tiny, 1)
-	ds := *data.Dataset
-	ds.Interactions = slices.DeleteFunc(slices.Clone(ds.Interactions), func(x dataset.Interaction) bool { return x.Label == dataset.Valid })
+	ds := labelledtest.With(data.Dataset, slices.DeleteFunc(labelledtest.Rows(data.Dataset), func(x dataset.Interaction) bool { return x.Label == dataset.Valid }))
 	in := data.Inputs
 	in.Train = ds.TrainHistories()
-	_, err := train.Run(t.Context(), mustBuild(t, "bpr", in), in, &ds, train.Options{})
+	_, err := train.Run(t.Context(), mustBuild(t, "bpr", in), in, eval.NewJudge(ds), train.Options{})
 	if _, ok := usererr.Hint(err); !ok || !strings.Contains(err.Error(), "validation") {
 		t.Errorf("error %v", err)
 	}
@@ -213,10 +224,10 @@ func TestSplitWithoutValidationIsRefused(t *testing.T) {
 func TestUserWithEveryItemIsRefused(t *testing.T) {
 	ds := &dataset.Dataset{UserIDs: []string{"ann", "bob"}, Items: make([]dataset.Item, 4)}
 	for _, x := range [][3]int{{0, 0, 0}, {0, 3, 1}, {1, 0, 0}, {1, 2, 0}, {1, 2, 0}} {
-		ds.Interactions = append(ds.Interactions, dataset.Interaction{User: int32(x[0]), Item: int32(x[1]), Label: dataset.Label(x[2])})
+		ds.Append(dataset.Interaction{User: int32(x[0]), Item: int32(x[1]), Label: dataset.Label(x[2])})
 	}
 	in := model.Inputs{Train: ds.TrainHistories(), Users: 2, Items: 4}
-	_, err := train.Run(t.Context(), mustBuild(t, "bpr", in), in, ds, train.Options{})
+	_, err := train.Run(t.Context(), mustBuild(t, "bpr", in), in, eval.NewJudge(ds), train.Options{})
 	if _, ok := usererr.Hint(err); !ok || !strings.Contains(err.Error(), `"bob"`) {
 		t.Errorf("error %v", err)
 	}

@@ -20,7 +20,7 @@ type sampler struct {
 	batch   model.Batch
 }
 
-func newSampler(train *dataset.Histories, ds *dataset.Dataset, batchSize int, seed uint64) (*sampler, error) {
+func newSampler(train *dataset.Histories, batchSize int, seed uint64) (*sampler, error) {
 	lists := train.Lists()
 	s := &sampler{seed: seed, itemOf: lists.Items, userOf: make([]int32, 0, len(lists.Items)), order: make([]int32, len(lists.Items))}
 	rank := s.collectPool(lists)
@@ -36,7 +36,7 @@ func newSampler(train *dataset.Histories, ds *dataset.Dataset, batchSize int, se
 		own = slices.Compact(own)
 		if len(own) > 0 && len(own) == len(s.pool) {
 			return nil, usererr.New("leave this user out, or bring more items",
-				"user %q has interacted with all %d items that occur in train, so there is nothing to rank below them", ds.UserIDs[u], len(own))
+				"user %q has interacted with all %d items that occur in train, so there is nothing to rank below them", train.UserID(u), len(own))
 		}
 		s.history.Items = s.history.Items[:start+len(own)]
 		s.history.Offsets = append(s.history.Offsets, len(s.history.Items))

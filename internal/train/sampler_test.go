@@ -27,7 +27,7 @@ func sampled(t *testing.T, s *sampler, epoch int) (b model.Batch, sizes []int) {
 func TestEpochDealsEveryTrainRowOnce(t *testing.T) {
 	data := modeltest.Make(modeltest.Shape{Users: 50, Items: 200, Train: 333, Width: 2, Tastes: 3}, 1)
 	train := data.Inputs.Train
-	s, err := newSampler(train, data.Dataset, 100, 5)
+	s, err := newSampler(train, 100, 5)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,14 +71,14 @@ func TestNegativesAreUniform(t *testing.T) {
 	ds := &dataset.Dataset{UserIDs: []string{"a", "b"}, Items: make([]dataset.Item, 12)}
 	add := func(u int32, label dataset.Label, items ...int32) {
 		for _, i := range items {
-			ds.Interactions = append(ds.Interactions, dataset.Interaction{User: u, Item: i, Label: label})
+			ds.Append(dataset.Interaction{User: u, Item: i, Label: label})
 		}
 	}
 	add(0, dataset.Train, 9, 2, 3, 2) // the repeated item counts once
 	add(0, dataset.Valid, 5)
 	add(1, dataset.Train, 1, 2, 4, 5, 6, 8, 11)
 	// 0, 7 and 10 never occur in train.
-	s, err := newSampler(ds.TrainHistories(), ds, 4, 1)
+	s, err := newSampler(ds.TrainHistories(), 4, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestNegativesAreUniform(t *testing.T) {
 
 func TestShuffleIsUniform(t *testing.T) {
 	data := modeltest.Make(modeltest.Shape{Users: 2, Items: 30, Train: 6, Width: 2, Tastes: 1}, 1)
-	s, err := newSampler(data.Inputs.Train, data.Dataset, 6, 1)
+	s, err := newSampler(data.Inputs.Train, 6, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

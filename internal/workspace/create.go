@@ -65,7 +65,7 @@ func newManifest(ds *dataset.Dataset, src Source) Manifest {
 	m := Manifest{
 		Format: FormatVersion, ReadBy: readBy, Name: ds.Name, Domain: ds.Domain, Split: ds.Split, SplitHash: ds.SplitHash(), Clock: ds.Clock,
 		Created: time.Now().UTC(), Source: src,
-		Users: ds.Users(), Items: ds.NumItems(), Interactions: len(ds.Interactions),
+		Users: ds.Users(), Items: ds.NumItems(), Interactions: ds.NumInteractions(),
 		Artefacts: map[string]Artefact{}, Current: map[Kind]string{KindData: DataAddress},
 	}
 	m.Artefacts[DataAddress] = Artefact{Kind: KindData, Stage: StageImport, InputHash: m.sourceHash(), Options: src.Options}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 )
 
 // entries lists a folder, hidden names too.
@@ -48,7 +49,7 @@ func TestCreateWhereSomethingIs(t *testing.T) {
 	wantUserError(t, err, dir, "exists already", "option split was labelled, is random")
 
 	otherSplit := shop()
-	otherSplit.Interactions[0].Label = dataset.Valid
+	labelledtest.Edit(otherSplit, func(rows []dataset.Interaction) { rows[0].Label = dataset.Valid })
 	_, err = Create(dir, otherSplit, source())
 	wantUserError(t, err, "exists already", "input changed")
 
@@ -112,16 +113,19 @@ func TestCreateGoesOnAfterInterruptedMove(t *testing.T) {
 }
 
 func TestCreateRejectsBadData(t *testing.T) {
+	edit := func(change func(rows []dataset.Interaction)) func(*dataset.Dataset) {
+		return func(ds *dataset.Dataset) { labelledtest.Edit(ds, change) }
+	}
 	for name, c := range map[string]struct {
 		spoil func(*dataset.Dataset)
 		words []string
 	}{
-		"item out of range":  {func(ds *dataset.Dataset) { ds.Interactions[2].Item = 5 }, []string{"interactions, row 2", "item 5 is outside the 5"}},
-		"negative item":      {func(ds *dataset.Dataset) { ds.Interactions[0].Item = -1 }, []string{"interactions, row 0", "item -1"}},
-		"user out of range":  {func(ds *dataset.Dataset) { ds.Interactions[3].User = 3 }, []string{"interactions, row 3", "user 3 is outside the 3"}},
-		"bad label":          {func(ds *dataset.Dataset) { ds.Interactions[1].Label = 3 }, []string{"interactions, row 1", "label 3"}},
-		"users out of order": {func(ds *dataset.Dataset) { ds.Interactions[2].User = 2; ds.Interactions[3].User = 1 }, []string{"row 3", "sorted"}},
-		"times out of order": {func(ds *dataset.Dataset) { ds.Interactions[1].Time = 9 }, []string{"row 1", "sorted"}},
+		"item out of range":  {edit(func(rows []dataset.Interaction) { rows[2].Item = 5 }), []string{"interactions, row 2", "item 5 is outside the 5"}},
+		"negative item":      {edit(func(rows []dataset.Interaction) { rows[0].Item = -1 }), []string{"interactions, row 0", "item -1"}},
+		"user out of range":  {edit(func(rows []dataset.Interaction) { rows[3].User = 3 }), []string{"interactions, row 3", "user 3 is outside the 3"}},
+		"bad label":          {edit(func(rows []dataset.Interaction) { rows[1].Label = 3 }), []string{"interactions, row 1", "label 3"}},
+		"users out of order": {edit(func(rows []dataset.Interaction) { rows[2].User = 2; rows[3].User = 1 }), []string{"row 3", "sorted"}},
+		"times out of order": {edit(func(rows []dataset.Interaction) { rows[1].Time = 9 }), []string{"row 1", "sorted"}},
 		"item id twice":      {func(ds *dataset.Dataset) { ds.Items[4].ID = "i1" }, []string{"items, row 4", `"i1"`, "row 1 already"}},
 		"user id twice":      {func(ds *dataset.Dataset) { ds.UserIDs[2] = "ann" }, []string{"users, row 2", `"ann"`, "row 0 already"}},
 		"empty id":           {func(ds *dataset.Dataset) { ds.Items[0].ID = "" }, []string{"items, row 0", "empty"}},
@@ -160,7 +164,7 @@ func TestCreateHelper(t *testing.T) {
 func wideShop() *dataset.Dataset {
 	ds := shop()
 	for i := range 20_000 {
-		ds.Interactions = append(ds.Interactions, dataset.Interaction{User: 2, Item: int32(i % 5), Time: 1<<40 + int64(i)})
+		ds.Append(dataset.Interaction{User: 2, Item: int32(i % 5), Time: 1<<40 + int64(i)})
 	}
 	return ds
 }

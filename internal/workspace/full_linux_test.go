@@ -28,7 +28,7 @@ func TestCreateOnFullDisk(t *testing.T) {
 	ds := shop()
 	for i := range 3000 { // users do not compress
 		ds.UserIDs = append(ds.UserIDs, "u-"+HashInputs(i))
-		ds.Interactions = append(ds.Interactions, dataset.Interaction{User: int32(i + 3), Item: int32(i % 5)})
+		ds.Append(dataset.Interaction{User: int32(i + 3), Item: int32(i % 5)})
 	}
 	failed := 0
 	for _, pages := range []int{1, 2, 3, 5, 9, 17, 60, 70, 100} {

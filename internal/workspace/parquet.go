@@ -11,6 +11,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/file/parquetfile"
+	"github.com/mllmrec/mllmrec/internal/labelled"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -67,7 +68,7 @@ func writeDataset(dir string, ds *dataset.Dataset) error {
 		return err
 	}
 	return parquetfile.Write(filepath.Join(dir, InteractionsFile), func(yield func(interactionRow) bool) {
-		for _, x := range ds.Interactions {
+		for _, x := range labelled.Rows[dataset.Interaction](ds) {
 			if !yield(interactionRow{x.User, x.Item, x.Label.String(), x.Rating, x.Time}) {
 				return
 			}
@@ -137,7 +138,8 @@ func checkDataset(ds *dataset.Dataset, where places) error {
 	if err := checkIDs(where.users, len(ds.UserIDs), func(i int) string { return ds.UserIDs[i] }); err != nil {
 		return err
 	}
-	for i, x := range ds.Interactions {
+	rows := labelled.Rows[dataset.Interaction](ds)
+	for i, x := range rows {
 		bad := ""
 		switch {
 		case x.User < 0 || int(x.User) >= len(ds.UserIDs):
@@ -146,10 +148,10 @@ func checkDataset(ds *dataset.Dataset, where places) error {
 			bad = fmt.Sprintf("item %d is outside the %d items", x.Item, len(ds.Items))
 		case x.Label > dataset.Test:
 			bad = fmt.Sprintf("label %d is unknown", x.Label)
-		case i > 0 && x.User < ds.Interactions[i-1].User:
-			bad = fmt.Sprintf("user %d comes after user %d; rows must be sorted by user and time", x.User, ds.Interactions[i-1].User)
-		case i > 0 && x.User == ds.Interactions[i-1].User && x.Time < ds.Interactions[i-1].Time:
-			bad = fmt.Sprintf("time %d of user %d comes after %d; rows must be sorted by user and time", x.Time, x.User, ds.Interactions[i-1].Time)
+		case i > 0 && x.User < rows[i-1].User:
+			bad = fmt.Sprintf("user %d comes after user %d; rows must be sorted by user and time", x.User, rows[i-1].User)
+		case i > 0 && x.User == rows[i-1].User && x.Time < rows[i-1].Time:
+			bad = fmt.Sprintf("time %d of user %d comes after %d; rows must be sorted by user and time", x.Time, x.User, rows[i-1].Time)
 		}
 		if bad != "" {
 			return fmt.Errorf("%s, row %d: %s", where.interactions, i, bad)

@@ -90,7 +90,8 @@ func writeChanged(path string, rows []interactionRow, at int, row interactionRow
 func TestRowsKeepTheirMemory(t *testing.T) {
 	const n = 5000
 	ds := shop()
-	ds.Items, ds.Interactions = nil, nil
+	ds.Items = nil
+	ds.SetInteractions(nil)
 	for i := range n {
 		it := dataset.Item{ID: fmt.Sprintf("item-%d", i), Title: strings.Repeat(fmt.Sprint(i, " "), 1+i%20)}
 		for k := range i % 4 {

@@ -137,13 +137,13 @@ func manyUsers(t testing.TB, n int) (*Workspace, []UserText) {
 	t.Helper()
 	words := strings.Fields("warm blue ceramic striped mug minimal wood lamp outdoor canvas trainer vintage clock cotton shirt green plant")
 	ds := shop()
-	ds.Interactions = nil
+	ds.SetInteractions(nil)
 	var texts []UserText
 	ds.UserIDs = nil
 	for u := range n {
 		id := fmt.Sprintf("A%08dX", u*7919)
 		ds.UserIDs = append(ds.UserIDs, id)
-		ds.Interactions = append(ds.Interactions, dataset.Interaction{User: int32(u), Item: int32(u % 5)})
+		ds.Append(dataset.Interaction{User: int32(u), Item: int32(u % 5)})
 		var b strings.Builder
 		for k := range 100 {
 			b.WriteString(words[(u*31+k*k+k*u/7)%len(words)])

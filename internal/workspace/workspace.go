@@ -169,16 +169,18 @@ func (w *Workspace) readDataset() (*dataset.Dataset, error) {
 		return nil, err
 	}
 	w.count(InteractionsFile)
-	if ds.Interactions, err = readInteractions(w.Path(InteractionsFile), m.Interactions); err != nil {
+	rows, err := readInteractions(w.Path(InteractionsFile), m.Interactions)
+	if err != nil {
 		return nil, err
 	}
+	ds.SetInteractions(rows)
 	where := places{w.Path(ItemsFile), w.Path(UsersFile), w.Path(InteractionsFile)}
 	if err := checkDataset(ds, where); err != nil {
 		return nil, usererr.Wrap(err, importAgain)
 	}
-	if ds.Users() != m.Users || len(ds.Interactions) != m.Interactions {
+	if ds.Users() != m.Users || ds.NumInteractions() != m.Interactions {
 		return nil, usererr.New(importAgain, "workspace %s: %d users, %d interactions on disk, %s says %d, %d",
-			w.dir, ds.Users(), len(ds.Interactions), ManifestFile, m.Users, m.Interactions)
+			w.dir, ds.Users(), ds.NumInteractions(), ManifestFile, m.Users, m.Interactions)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

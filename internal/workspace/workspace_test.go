@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -22,12 +24,12 @@ func shop() *dataset.Dataset {
 	ds.Items[1].Categories = []string{"Kitchen", "Mugs"}
 	ds.Items[2].Categories = []string{"Outdoor"}
 	ds.Items[3].Brand, ds.Items[3].Description = "Ørsted", strings.Repeat("long ", 3000)
-	ds.Interactions = []dataset.Interaction{
+	ds.SetInteractions([]dataset.Interaction{
 		{User: 0, Item: 0, Label: dataset.Train, Rating: 4.5, Time: 10},
 		{User: 0, Item: 3, Label: dataset.Test, Rating: 5, Time: 20},
 		{User: 1, Item: 4, Label: dataset.Valid, Time: -5},
 		{User: 2, Item: 1, Label: dataset.Train, Time: 1 << 40},
-	}
+	})
 	return ds
 }
 
@@ -68,8 +70,11 @@ func TestCreateAndReadBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(shop(), ds); diff != "" {
+		if diff := cmp.Diff(shop(), ds, cmpopts.IgnoreUnexported(dataset.Dataset{})); diff != "" {
 			t.Errorf("read back (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(labelledtest.Rows(shop()), labelledtest.Rows(ds)); diff != "" {
+			t.Errorf("interactions read back (-want +got):\n%s", diff)
 		}
 		m := w.Manifest()
 		if m.SplitHash != ds.SplitHash() || m.Users != 3 || m.Items != 5 || m.Interactions != 4 {
@@ -85,10 +90,10 @@ func TestCreateAndReadBack(t *testing.T) {
 // The test's data set has something in every field, so that a field that somebody adds
 // and this package forgets makes TestCreateAndReadBack, or this test, fail.
 func TestShopHasEveryField(t *testing.T) {
-	for _, v := range []any{*shop(), shop().Interactions[1]} {
-		r := reflect.ValueOf(v)
+	for _, v := range []any{shop(), &labelledtest.Rows(shop())[1]} {
+		r := reflect.ValueOf(v).Elem()
 		for i := range r.NumField() {
-			if r.Field(i).IsZero() && r.Type().Field(i).Name != "User" {
+			if name := r.Type().Field(i).Name; r.Field(i).IsZero() && name != "User" && name != "cache" {
 				t.Errorf("%s.%s is zero", r.Type(), r.Type().Field(i).Name)
 			}
 		}
@@ -104,7 +109,7 @@ func BenchmarkDataset(b *testing.B) {
 	for u := range 19_445 {
 		ds.UserIDs = append(ds.UserIDs, fmt.Sprintf("A%013d", u))
 		for k := range 8 {
-			ds.Interactions = append(ds.Interactions, dataset.Interaction{User: int32(u), Item: int32((u*31 + k*977) % 7050), Label: dataset.Label(max(0, k-5)), Rating: 5, Time: int64(k)})
+			ds.Append(dataset.Interaction{User: int32(u), Item: int32((u*31 + k*977) % 7050), Label: dataset.Label(max(0, k-5)), Rating: 5, Time: int64(k)})
 		}
 	}
 	dir, n := b.TempDir(), 0

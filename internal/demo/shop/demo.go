@@ -45,16 +45,19 @@ const Seed = 1
 // a file (mug-01.png), and the pictures (160×160 PNG) by item id.
 func Shop(seed uint64) (*dataset.Dataset, map[string][]byte) {
 	products := makeProducts(seed)
+	ds, _ := open(seed, products)
+	return ds, pictures(products)
+}
+
+// open returns the shop's data set, and by itself what was bought in it.
+func open(seed uint64, products []product) (*dataset.Dataset, []dataset.Interaction) {
 	_, users, bought := makeShoppers(seed, products)
-	ds := &dataset.Dataset{
-		Name: "demo", Domain: "home and fashion products", Clock: dataset.ClockMoment,
-		UserIDs: users, Interactions: bought,
-	}
+	ds := &dataset.Dataset{Name: "demo", Domain: "home and fashion products", Clock: dataset.ClockMoment, UserIDs: users}
 	for _, p := range products {
 		ds.Items = append(ds.Items, p.item)
 	}
-	ds.Sort()
-	return ds, pictures(products)
+	ds.SetInteractions(bought)
+	return ds, bought
 }
 
 // Tastes returns what the shoppers of Shop(seed) like, in the order of its users: for

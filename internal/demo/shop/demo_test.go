@@ -16,9 +16,11 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/dataset/tables"
+	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 )
 
 // made is the documented shop, made once for all tests.
@@ -44,7 +46,7 @@ func TestShopIsWhole(t *testing.T) {
 		t.Errorf("only %d different titles", len(titles))
 	}
 	counts, seen := make([]int, Shoppers), map[[2]int32]bool{}
-	for i, x := range ds.Interactions {
+	for i, x := range labelledtest.Rows(ds) {
 		if pair := [2]int32{x.User, x.Item}; seen[pair] {
 			t.Fatalf("%v bought twice", pair)
 		} else {
@@ -64,7 +66,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 	before := runtime.GOMAXPROCS(1)
 	again, pictures := Shop(Seed)
 	runtime.GOMAXPROCS(before)
-	if diff := gocmp.Diff(ds, again); diff != "" {
+	if diff := gocmp.Diff(ds, again, cmpopts.IgnoreUnexported(dataset.Dataset{})) + gocmp.Diff(labelledtest.Rows(ds), labelledtest.Rows(again)); diff != "" {
 		t.Errorf("another data set:\n%.500s", diff)
 	}
 	if !maps.EqualFunc(images, pictures, bytes.Equal) {
@@ -72,7 +74,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 	}
 	products := makeProducts(Seed + 1)
 	_, _, bought := makeShoppers(Seed+1, products)
-	if slices.Equal(bought, ds.Interactions) || products[0].item.Description == ds.Items[0].Description && products[1].item.Description == ds.Items[1].Description {
+	if slices.Equal(bought, labelledtest.Rows(ds)) || products[0].item.Description == ds.Items[0].Description && products[1].item.Description == ds.Items[1].Description {
 		t.Error("another seed gives the same shop")
 	}
 }
@@ -152,18 +154,19 @@ func distance(a, b rgb) float64 {
 // often two purchases of different shoppers do.
 func concentration(ds *dataset.Dataset, trait func(product) int) float64 {
 	products := makeProducts(Seed)
+	rows := labelledtest.Rows(ds)
 	within, pairs := 0.0, 0.0
 	total, n := map[int]float64{}, 0.0
-	for lo := 0; lo < len(ds.Interactions); {
+	for lo := 0; lo < len(rows); {
 		hi := lo
-		for hi < len(ds.Interactions) && ds.Interactions[hi].User == ds.Interactions[lo].User {
-			total[trait(products[ds.Interactions[hi].Item])]++
+		for hi < len(rows) && rows[hi].User == rows[lo].User {
+			total[trait(products[rows[hi].Item])]++
 			n++
 			hi++
 		}
 		for i := lo; i < hi; i++ {
 			for j := lo; j < i; j++ {
-				if trait(products[ds.Interactions[i].Item]) == trait(products[ds.Interactions[j].Item]) {
+				if trait(products[rows[i].Item]) == trait(products[rows[j].Item]) {
 					within++
 				}
 				pairs++
@@ -208,9 +211,9 @@ func TestTasteBeatsPopularity(t *testing.T) {
 	ds, _ := made()
 	products := makeProducts(Seed)
 	tastes, _, _ := makeShoppers(Seed, products)
-	popular := make([]float64, Items)
+	popular, rows := make([]float64, Items), labelledtest.Rows(ds)
 	last := map[int32]int{}
-	for i, x := range ds.Interactions {
+	for i, x := range rows {
 		last[x.User] = i
 		popular[x.Item]++
 	}
@@ -229,18 +232,18 @@ func TestTasteBeatsPopularity(t *testing.T) {
 	}
 	recall := func(score func(u int32, others []int32) []float64) float64 {
 		hits := 0.0
-		for lo := 0; lo < len(ds.Interactions); {
-			u := ds.Interactions[lo].User
+		for lo := 0; lo < len(rows); {
+			u := rows[lo].User
 			hi := last[u]
 			var others []int32
-			for _, x := range ds.Interactions[lo:hi] {
+			for _, x := range rows[lo:hi] {
 				others = append(others, x.Item)
 			}
 			s := score(u, others)
 			for _, i := range others {
 				s[i] = math.Inf(-1)
 			}
-			target, rank := ds.Interactions[hi].Item, 0
+			target, rank := rows[hi].Item, 0
 			for i := range s {
 				if s[i] > s[target] || s[i] == s[target] && int32(i) < target {
 					rank++
@@ -299,7 +302,7 @@ func TestTastesAreTheShoppers(t *testing.T) {
 	ds, _ := made()
 	products := makeProducts(Seed)
 	hits, n := 0.0, 0.0
-	for _, x := range ds.Interactions {
+	for _, x := range labelledtest.Rows(ds) {
 		if n++; colours[products[x.Item].look.colour].name == tastes[x.User].Colour {
 			hits++
 		}
@@ -321,8 +324,8 @@ func TestWriteCanBeImported(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, images := made()
-	if got.Users() != want.Users() || got.NumItems() != want.NumItems() || len(got.Interactions) != len(want.Interactions) || got.Clock != want.Clock {
-		t.Errorf("%d users, %d items, %d interactions, clock %s", got.Users(), got.NumItems(), len(got.Interactions), got.Clock)
+	if got.Users() != want.Users() || got.NumItems() != want.NumItems() || got.NumInteractions() != want.NumInteractions() || got.Clock != want.Clock {
+		t.Errorf("%d users, %d items, %d interactions, clock %s", got.Users(), got.NumItems(), got.NumInteractions(), got.Clock)
 	}
 	items := slices.Clone(got.Items)
 	slices.SortFunc(items, func(a, b dataset.Item) int { return cmp.Compare(a.ID, b.ID) })

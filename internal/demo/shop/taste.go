@@ -126,10 +126,12 @@ func (t taste) shop(rng *rand.Rand, user int32, products []product) []dataset.In
 	for i, o := range offers[:n] {
 		bought[i] = dataset.Interaction{User: user, Item: o.item, Rating: 5, Time: lastMoment - int64(rng.IntN(span))}
 	}
+	slices.SortStableFunc(bought, func(a, b dataset.Interaction) int { return cmp.Compare(a.Time, b.Time) })
 	return bought
 }
 
-// makeShoppers returns the shoppers' tastes and ids and all that they bought.
+// makeShoppers returns the shoppers' tastes and ids and all that they bought, by shopper
+// and time.
 func makeShoppers(seed uint64, products []product) (tastes []taste, ids []string, bought []dataset.Interaction) {
 	for u := range Shoppers {
 		rng := rand.New(rand.NewPCG(seed, 1000+uint64(u)))

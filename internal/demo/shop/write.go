@@ -15,15 +15,16 @@ import (
 // Write makes the shop as files that an import reads: items.jsonl,
 // interactions.csv and the pictures in images/.
 func Write(dir string, seed uint64) error {
-	ds, images := Shop(seed)
-	if err := WriteImages(filepath.Join(dir, "images"), images); err != nil {
+	products := makeProducts(seed)
+	ds, bought := open(seed, products)
+	if err := WriteImages(filepath.Join(dir, "images"), pictures(products)); err != nil {
 		return err
 	}
 	err := atomicfile.Write(filepath.Join(dir, "items.jsonl"), func(w io.Writer) error { return writeItems(w, ds) })
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(dir, "interactions.csv"), func(w io.Writer) error { return writeInteractions(w, ds) })
+	return atomicfile.Write(filepath.Join(dir, "interactions.csv"), func(w io.Writer) error { return writeInteractions(w, ds, bought) })
 }
 
 // WriteImages writes the pictures of [Shop] into a folder, under the names that the
@@ -59,10 +60,10 @@ func writeItems(w io.Writer, ds *dataset.Dataset) error {
 	return nil
 }
 
-func writeInteractions(w io.Writer, ds *dataset.Dataset) error {
+func writeInteractions(w io.Writer, ds *dataset.Dataset, bought []dataset.Interaction) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintln(b, "user,item,rating,time")
-	for _, x := range ds.Interactions {
+	for _, x := range bought {
 		fmt.Fprintf(b, "%s,%s,%g,%d\n", ds.UserIDs[x.User], ds.Items[x.Item].ID, x.Rating, x.Time)
 	}
 	return b.Flush()

@@ -22,7 +22,7 @@ func stats(t *testing.T) itemgraph.Stats {
 	rng := rand.New(rand.NewPCG(1, 2))
 	ds := &dataset.Dataset{UserIDs: make([]string, 200), Items: make([]dataset.Item, 300)}
 	for range 2000 {
-		ds.Interactions = append(ds.Interactions, dataset.Interaction{User: rng.Int32N(200), Item: int32(300 * rng.Float64() * rng.Float64())})
+		ds.Append(dataset.Interaction{User: rng.Int32N(200), Item: int32(300 * rng.Float64() * rng.Float64())})
 	}
 	ds.Sort()
 	x := tensor.New(300, 8)

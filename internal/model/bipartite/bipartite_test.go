@@ -13,9 +13,9 @@ import (
 func TestSymmetricByHand(t *testing.T) {
 	ds := &dataset.Dataset{UserIDs: []string{"a", "b", "c"}, Items: make([]dataset.Item, 3)}
 	for _, x := range [][2]int32{{0, 2}, {0, 0}, {0, 2}, {1, 2}} {
-		ds.Interactions = append(ds.Interactions, dataset.Interaction{User: x[0], Item: x[1]})
+		ds.Append(dataset.Interaction{User: x[0], Item: x[1]})
 	}
-	ds.Interactions = append(ds.Interactions, dataset.Interaction{User: 2, Item: 1, Label: dataset.Test})
+	ds.Append(dataset.Interaction{User: 2, Item: 1, Label: dataset.Test})
 	ds.Sort()
 	a := Symmetric(ds.TrainHistories())
 	want := [6][6]float64{}

@@ -58,7 +58,7 @@ func Make(s Shape, seed uint64) *Data {
 			case n + 1:
 				label = dataset.Test
 			}
-			ds.Interactions = append(ds.Interactions, dataset.Interaction{User: int32(u), Item: i, Label: label, Time: int64(k)})
+			ds.Append(dataset.Interaction{User: int32(u), Item: i, Label: label, Time: int64(k)})
 		}
 	}
 	items := vectors(r, s)

@@ -37,7 +37,7 @@ func shop(users int) (*dataset.Dataset, []texts.HistoryItem) {
 	for u := range users {
 		d.UserIDs = append(d.UserIDs, fmt.Sprint("u", u))
 		for k := range 2 + u%4 {
-			d.Interactions = append(d.Interactions, dataset.Interaction{User: int32(u), Item: int32((u*7 + k) % n), Label: dataset.Train, Time: int64(k)})
+			d.Append(dataset.Interaction{User: int32(u), Item: int32((u*7 + k) % n), Label: dataset.Train, Time: int64(k)})
 		}
 	}
 	return d, catalogue

@@ -32,7 +32,7 @@ func shop(users int) (*dataset.Dataset, []texts.HistoryItem) {
 			if k == train {
 				label = dataset.Test
 			}
-			d.Interactions = append(d.Interactions, dataset.Interaction{User: int32(u), Item: int32((u + k) % len(d.Items)), Label: label, Time: int64(k)})
+			d.Append(dataset.Interaction{User: int32(u), Item: int32((u + k) % len(d.Items)), Label: label, Time: int64(k)})
 		}
 	}
 	return d, catalogue

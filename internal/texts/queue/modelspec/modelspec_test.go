@@ -111,7 +111,7 @@ func TestFleetOfModels(t *testing.T) {
 	for u := range 40 {
 		d.UserIDs = append(d.UserIDs, fmt.Sprint("u", u))
 		for k := range 2 + u {
-			d.Interactions = append(d.Interactions, dataset.Interaction{User: int32(u), Item: int32((u*7 + k) % 50), Label: dataset.Train, Time: int64(k)})
+			d.Append(dataset.Interaction{User: int32(u), Item: int32((u*7 + k) % 50), Label: dataset.Train, Time: int64(k)})
 		}
 	}
 	opt := texts.ReasonOptions{Options: texts.Options{Domain: d.Domain, Concurrency: 4, Backoff: time.Millisecond, Attempts: 6}}

@@ -1,0 +1,113 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/heldout"
+	"github.com/mllmrec/mllmrec/internal/nn/tensor"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// Judge measures recommendations by the held-out interactions of one data set. It holds
+// the lists that every measurement needs, so a process builds one for a data set and
+// hands it to whoever trains, evaluates or compares; they see numbers, no labels. Rankings
+// go over the whole catalogue with train items masked, to the largest default cutoff. It
+// is safe for concurrent use and does not follow when the data set changes later.
+type Judge struct {
+	splitName string // "random", "leave-latest", …
+	splitHash string
+	train     *dataset.Lists
+	held      map[dataset.Label]*dataset.Lists // validation and test items, each list ascending
+	users     map[dataset.Label][]int32        // users with held-out items of the label, ascending
+	later     *dataset.Lists                   // validation and test items together, in time order
+	options   Options
+}
+
+// maxCutoff is the depth to which every ranking is kept.
+var maxCutoff = slices.Max(DefaultCutoffs)
+
+// NewJudge collects the train and held-out interactions of a data set.
+func NewJudge(ds *dataset.Dataset) *Judge {
+	j := &Judge{splitName: ds.Split, splitHash: ds.SplitHash(), train: ds.TrainHistories().Lists(), later: heldout.InOrder(ds),
+		held: map[dataset.Label]*dataset.Lists{}, users: map[dataset.Label][]int32{}}
+	j.options = Options{}.WithTrain(j.train)
+	for _, label := range []dataset.Label{dataset.Valid, dataset.Test} {
+		lists := heldout.Lists(ds, label)
+		j.held[label] = lists
+		for u := range lists.Len() {
+			if len(lists.Of(u)) > 0 {
+				j.users[label] = append(j.users[label], int32(u))
+			}
+		}
+	}
+	return j
+}
+
+// HasValidation reports whether any interaction is labelled validation.
+func (j *Judge) HasValidation() bool { return len(j.users[dataset.Valid]) > 0 }
+
+// CheckTraining refuses to judge a training run on histories of another split, or by a
+// split from which no epoch could be chosen.
+func (j *Judge) CheckTraining(train *dataset.Histories) error {
+	if train.SplitHash() != j.splitHash {
+		return fmt.Errorf("training: the histories were cut from another split than the data set's")
+	}
+	if !j.HasValidation() {
+		return usererr.New("import again with a split that holds out validation interactions",
+			"no interaction is labelled validation, so no epoch can be chosen (split %q)", j.splitName)
+	}
+	return nil
+}
+
+// Measure ranks by user and item vectors for the users with held-out items of one label
+// (Valid or Test) and returns the accuracy metrics; for a label without interactions it
+// returns nil. It is the cheap measurement of each training epoch.
+func (j *Judge) Measure(ctx context.Context, users, items *tensor.Matrix, label dataset.Label) (map[string]float64, error) {
+	if len(j.users[label]) == 0 {
+		return nil, nil
+	}
+	r, err := Rank(ctx, DotScorer(users, items), j.train, j.users[label], maxCutoff)
+	if err != nil {
+		return nil, err
+	}
+	return PerUser(r, j.held[label], Options{}).Means(), nil
+}
+
+// Rank ranks by a scorer for all users. Everything that is to be known of the scorer can
+// be read from the one result.
+func (j *Judge) Rank(ctx context.Context, s Scorer) (*Judged, error) {
+	r, err := Rank(ctx, s, j.train, nil, maxCutoff)
+	if err != nil {
+		return nil, err
+	}
+	return &Judged{Ranking: r, judge: j}, nil
+}
+
+// HeldOutItems returns the validation and test items of a user in time order: for pages
+// that show what somebody chose later, never for learning. The slice must not be modified.
+func (j *Judge) HeldOutItems(user int) []int32 { return j.later.Of(user) }
+
+// Judged is a ranking for all users with the judge who can measure it.
+type Judged struct {
+	Ranking *Ranking
+	judge   *Judge
+}
+
+// Metrics returns the metrics on one label, Valid or Test: see [Metrics].
+func (d *Judged) Metrics(label dataset.Label) map[string]float64 {
+	return Metrics(d.Ranking, d.judge.held[label], d.judge.options).Values
+}
+
+// PerUser returns the accuracy metrics of each user with held-out items of one label,
+// Valid or Test, for comparisons user by user.
+func (d *Judged) PerUser(label dataset.Label) *UserMetrics {
+	return PerUser(d.Ranking, d.judge.held[label], d.judge.options)
+}
+
+// Slices cuts the evaluation on test items by history length and popularity: see [Slices].
+func (d *Judged) Slices() []Slice {
+	return Slices(d.Ranking, d.judge.held[dataset.Test], d.judge.train, d.judge.options)
+}
