@@ -17,26 +17,26 @@ const leakModel = "mllmrec"
 // measureLeak trains twice with everything equal but the histories that preferences
 // were written from: train only, and all. Nothing of it is stored.
 func (p *Pipeline) measureLeak(ctx context.Context, ds *dataset.Dataset, seed uint64) (*LeakWorth, error) {
-	in, _, err := p.modelInputs(ds, leakModel, seed)
-	if err != nil {
-		return nil, err
-	}
 	settings := map[string]string{}
 	if run, err := p.FindRun(""); err == nil && run.Model == leakModel {
 		settings = run.Settings
 	}
+	topt, modelSettings, err := train.Configure(leakModel, settings)
+	if err != nil {
+		return nil, err
+	}
+	in, _, err := p.modelInputs(ds, leakModel, modelSettings, seed)
+	if err != nil {
+		return nil, err
+	}
 	w := &LeakWorth{Model: leakModel}
-	in.FoldFeatures, in.FoldOf = nil, nil // the paper's way on both sides
+	in.FoldPreferences, in.FoldOf = nil, nil // the paper's way on both sides
 	for _, side := range []struct {
 		name    string
 		history dataset.Scope
 		into    *map[string]float64
 	}{{"train only", dataset.ScopeTrain, &w.TrainOnly}, {"leaky", dataset.ScopeAll, &w.Leaky}} {
-		if in.UserFeatures, err = p.vectorsFrom(ctx, ds, side.history); err != nil {
-			return nil, err
-		}
-		topt, modelSettings, err := train.Configure(leakModel, settings)
-		if err != nil {
+		if in.Preferences, err = p.vectorsFrom(ctx, ds, side.history); err != nil {
 			return nil, err
 		}
 		m, err := model.New(leakModel, in, modelSettings)
