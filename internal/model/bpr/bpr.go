@@ -1,5 +1,5 @@
-// Package bpr is matrix factorisation trained on pairwise ranking, after Rendle et al.
-// (UAI 2009), with the loss of the reference framework:
+// Package bpr is matrix factorisation trained on pairwise ranking. It follows Rendle et
+// al. (UAI 2009), with the loss of the reference framework:
 //
 //	−mean log(1e-10 + σ(u·p − u·n)) + λ (‖U‖_F + ‖P‖_F + ‖N‖_F) / b
 //

@@ -1,5 +1,5 @@
-// Package lightgcn is the recommender LightGCN, after He et al. (SIGIR 2020): user and
-// item vectors, propagated over the user–item graph without weights or activations,
+// Package lightgcn is the recommender LightGCN: user and item vectors, propagated over the
+// user–item graph without weights or activations. After He et al. (SIGIR 2020),
 //
 //	H = 1/(L+1) Σ_{l=0}^{L} Â^l [U;I],
 //

@@ -44,7 +44,7 @@ func loss(m *recommender, b model.Batch) float64 {
 	return float64(m.Loss(t, b).Scalar())
 }
 
-// bprOf is Eq. 15 from vectors, each triple by itself; user gives the k-th triple's
+// bprOf computes Eq. 15 from vectors, each triple by itself; user gives the k-th triple's
 // user vector.
 func bprOf(b model.Batch, user func(k int) []float32, items *tensor.Matrix) float64 {
 	var s float64
