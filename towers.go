@@ -8,32 +8,29 @@ import (
 	"github.com/mllmrec/mllmrec/internal/encoder"
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/train"
 	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // towers places people never seen: preference text → vector (Eq. 13) → user tower
 // (Eq. 14).
 type towers struct {
 	encoder encoder.Encoder
-	model   model.TextTowers
+	users   model.Placer
 	write   func() (pipeline.PreferenceWriter, error) // made when first needed
 }
 
 func (r *Recommender) loadTowers() (*towers, error) {
-	m, err := r.pipe.LoadModel(r.ds, r.run)
+	users, err := train.Restore(r.pipe.RunPath(r.run.ID, workspace.RunModelFile))
 	if err != nil {
-		return nil, err
-	}
-	tt, ok := m.(model.TextTowers)
-	if !ok {
-		return nil, usererr.New("Ask a run of model mllmrec, or a known user with --user.",
-			"model %s of run %s cannot place somebody it was not trained on", r.run.Model, r.run.ID)
+		return nil, fmt.Errorf("run %s: %w", r.run.ID, err)
 	}
 	enc, err := r.pipe.OpenEncoder(context.Background())
 	if err != nil {
 		return nil, err
 	}
-	return &towers{encoder: enc, model: tt, write: sync.OnceValues(func() (pipeline.PreferenceWriter, error) {
+	return &towers{encoder: enc, users: users, write: sync.OnceValues(func() (pipeline.PreferenceWriter, error) {
 		return r.pipe.PreferenceWriter(context.Background(), r.ds)
 	})}, nil
 }
@@ -56,7 +53,7 @@ func (t *towers) place(ctx context.Context, text string) ([]float32, error) {
 	if isZero(v.Row(0)) {
 		return nil, usererr.New("Say it with words that the catalogue uses.", "no word of the text occurs in the catalogue")
 	}
-	u, err := t.model.EmbedUsers(v)
+	u, err := t.users.Place(v)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
-// Package encoder turns texts into vectors, the step between Eq. 2 and Eq. 5 (item
-// texts) and between Eq. 4 and Eq. 13 (preference texts): one frozen function for
-// both, so that items and users land in one space. Sub-packages hold the encoders;
+// Package encoder turns item texts and preference texts into vectors, by one frozen
+// function for both, so that items (Eq. 5) and users (Eq. 13) land in one space.
+// Sub-packages hold the encoders;
 // package encoder/cache keeps the vectors of any of them on disk.
 package encoder
 

@@ -11,6 +11,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/eval"
 	"github.com/mllmrec/mllmrec/internal/heldout"
 	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
+	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/model/modeltest"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -38,7 +39,7 @@ func drawn() *modeltest.Data {
 func TestJudgeRanksOnce(t *testing.T) {
 	data := drawn()
 	ds := data.Dataset
-	s := &counted{eval.DotScorer(data.Inputs.UserFeatures, data.Inputs.ItemFeatures), make([]int, ds.Users())}
+	s := &counted{eval.DotScorer(data.Inputs.Preferences, data.Inputs.ItemVectors[model.Text]), make([]int, ds.Users())}
 	judged, err := eval.NewJudge(ds).Rank(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +77,7 @@ func TestJudgeMeasuresLikeTheFullRanking(t *testing.T) {
 		}
 	}
 	judge := eval.NewJudge(labelledtest.With(data.Dataset, rows))
-	users, items := data.Inputs.UserFeatures, data.Inputs.ItemFeatures
+	users, items := data.Inputs.Preferences, data.Inputs.ItemVectors[model.Text]
 	judged, err := judge.Rank(t.Context(), eval.DotScorer(users, items))
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +106,7 @@ func TestJudgeWithoutHeldOutItems(t *testing.T) {
 	}
 	ds := labelledtest.With(data.Dataset, rows)
 	judge := eval.NewJudge(ds)
-	if m, err := judge.Measure(t.Context(), data.Inputs.UserFeatures, data.Inputs.ItemFeatures, dataset.Valid); m != nil || err != nil {
+	if m, err := judge.Measure(t.Context(), data.Inputs.Preferences, data.Inputs.ItemVectors[model.Text], dataset.Valid); m != nil || err != nil {
 		t.Errorf("nothing to measure on gives %v, %v", m, err)
 	}
 	err := judge.CheckTraining(ds.TrainHistories())

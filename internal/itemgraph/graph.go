@@ -1,14 +1,15 @@
-// Package itemgraph builds the refined item–item graph of MLLMRec (Eq. 6–12) and
-// propagates features over it. Any model can use the graph: it needs item features
-// and train histories, nothing of MLLMRec itself.
+// Package itemgraph builds the refined item–item graph of MLLMRec and propagates item
+// vectors over it. Any model can use the graph: building it takes item vectors and train
+// histories, nothing of MLLMRec itself. Step by step, x_i being the item vectors of Eq. 5:
 //
-//	Eq. 6   s_ij = cosine of the item features                          [TopCosine]
+//	Eq. 6   s_ij = cosine of x_i and x_j                              [TopCosine]
 //	Eq. 7   keep the top-K of each row, then those with s_ij ≥ θ        threshold-controlled denoising
 //	Eq. 8   c_ij = |U_i ∩ U_j| / |U_i ∪ U_j| over the items' train users [TopJaccard]
 //	Eq. 9   keep the top-K' of each row                                 topology-aware enhancement
 //	Eq. 10  W = S + C
-//	Eq. 11  L̂ = D^{-1/2} W D^{-1/2}, D the row sums of W
-//	Eq. 12  E = Σ_{l=0..L} L̂^l X                                        [Propagate]
+//	Eq. 11  X_l = L̂ X_{l-1}, where L̂ = D^{-1/2} W D^{-1/2}              [Normalize]
+//	        and D has the row sums of W
+//	Eq. 12  E = Σ_{l=0..L} X_l, X_0 = X                                 [Propagate]
 //
 // The published code and the paper's text are not the same graph. [Reference] is the
 // code: an item is its own nearest neighbour and keeps that self edge, surviving
@@ -197,7 +198,7 @@ func sum(a, b *tensor.CSR) *tensor.CSR {
 }
 
 // Normalize returns w_ij / √(δ_i·δ_j) with δ the row sums of w, on both sides although
-// w need not be symmetric (Eq. 11). Weights must be positive; an edge to an item whose
+// w need not be symmetric: the L̂ of Eq. 11. Weights must be positive; an edge to an item whose
 // own row is empty has no defined weight and becomes 0.
 func Normalize(w *tensor.CSR) *tensor.CSR {
 	degree := make([]float64, w.Rows)
@@ -220,8 +221,8 @@ func Normalize(w *tensor.CSR) *tensor.CSR {
 	return norm
 }
 
-// Propagate returns E = Σ_{l=0..layers} norm^l·x (Eq. 12): the sum, not the mean, of
-// the layers. x (N×D) is not changed.
+// Propagate returns E = Σ_{l=0..layers} norm^l·x: each layer is the one before it times
+// norm (Eq. 11), and E is the sum, not the mean, of the layers (Eq. 12). x (N×D) is not changed.
 func Propagate(norm *tensor.CSR, x *tensor.Matrix, layers int) *tensor.Matrix {
 	if norm.Cols != x.Rows {
 		panic(fmt.Sprintf("itemgraph: propagate %d rows over a graph of %d items", x.Rows, norm.Cols))

@@ -34,7 +34,7 @@ var referenceJaccard = jaccardRule{true, func(inter, union int) float32 {
 }}
 
 // TopJaccard returns for each item its k items with the most similar train audience,
-// |U_i ∩ U_j| / |U_i ∪ U_j| (Eq. 8–9), itself excluded; items without a common user are
+// |U_i ∩ U_j| / |U_i ∪ U_j| (Eq. 8, cut by Eq. 9), itself excluded; items without a common user are
 // no neighbours, ties go to the lower index, columns ascend. Time is Σ_i Σ_{u∈U_i}
 // |T_u|, memory O(N·k).
 func TopJaccard(ctx context.Context, train *dataset.Histories, k int) (*tensor.CSR, error) {

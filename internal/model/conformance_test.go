@@ -9,12 +9,14 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/model/modeltest"
 	"github.com/mllmrec/mllmrec/internal/nn/autograd"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/rng"
 	"github.com/mllmrec/mllmrec/internal/train"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 var tiny = modeltest.Shape{Users: 30, Items: 24, Train: 140, Width: 10, Tastes: 4}
@@ -99,10 +101,10 @@ func TestConformance(t *testing.T) {
 			t.Run("deterministic", func(t *testing.T) {
 				checkDeterministic(t, func() model.Model { return build(t, key, settings, data.Inputs) }, data.Inputs)
 			})
-			t.Run("saved and loaded", func(t *testing.T) {
-				other := data.Inputs
-				other.Seed++
-				checkRoundTrip(t, build(t, key, settings, data.Inputs), build(t, key, settings, other))
+			t.Run("needs", func(t *testing.T) { checkNeeds(t, key, settings, data.Inputs) })
+			t.Run("saved", func(t *testing.T) { checkSaved(t, build(t, key, settings, data.Inputs)) })
+			t.Run("restored", func(t *testing.T) {
+				checkRestored(t, build(t, key, settings, data.Inputs), data.Inputs)
 			})
 		})
 	}
@@ -224,7 +226,91 @@ func checkDeterministic(t *testing.T, build func() model.Model, in model.Inputs)
 	}
 }
 
-func checkRoundTrip(t *testing.T, m, other model.Model) {
+// only returns of the inputs what a model needs.
+func only(needs model.Needs, in model.Inputs) model.Inputs {
+	least := model.Inputs{Train: in.Train, Users: in.Users, Items: in.Items, Seed: in.Seed, ItemVectors: map[string]*tensor.Matrix{}}
+	for _, modality := range needs.ItemVectors {
+		least.ItemVectors[modality] = in.ItemVectors[modality]
+	}
+	if needs.Preferences {
+		least.Preferences = in.Preferences
+	}
+	if needs.Graph {
+		least.Graph = in.Graph
+	}
+	if needs.Times {
+		least.Times = in.Times
+	}
+	return least
+}
+
+// checkNeeds gives the model what it says it needs and nothing else, which must be
+// enough; then one thing less, which must be refused; then more than it can use, which
+// must change nothing.
+func checkNeeds(t *testing.T, key string, settings map[string]string, in model.Inputs) {
+	needs, err := model.NeedsOf(modelName(key), settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	least := only(needs, in)
+	want := afterOneStep(t, build(t, key, settings, least), least)
+	for what, less := range oneLess(needs, least) {
+		_, err := model.New(modelName(key), less, settings)
+		if _, ok := usererr.Hint(err); !ok {
+			t.Errorf("without its %s the model was built, or the error is not the user's: %v", what, err)
+		}
+	}
+	more := in
+	more.ItemVectors = maps.Clone(in.ItemVectors)
+	more.ItemVectors["smell"] = tensor.New(in.Items+1, 3) // no model reads it, so nobody checks it
+	if !needs.Preferences {
+		more.Preferences = tensor.New(1, 1)
+	}
+	if !needs.Graph {
+		more.Graph = &tensor.CSR{Rows: 1, Cols: 1, Indptr: []int64{0, 0}}
+	}
+	if got := afterOneStep(t, build(t, key, settings, more), more); !slices.Equal(got, want) {
+		t.Error("inputs that the model does not need changed what it learns")
+	}
+}
+
+// oneLess returns the inputs without each thing needed in turn.
+func oneLess(needs model.Needs, in model.Inputs) map[string]model.Inputs {
+	less := map[string]model.Inputs{}
+	for _, modality := range needs.ItemVectors {
+		one := in
+		one.ItemVectors = maps.Clone(in.ItemVectors)
+		delete(one.ItemVectors, modality)
+		less[modality+" item vectors"] = one
+	}
+	without := func(what string, needed bool, drop func(*model.Inputs)) {
+		if needed {
+			one := in
+			drop(&one)
+			less[what] = one
+		}
+	}
+	without("preferences", needs.Preferences, func(in *model.Inputs) { in.Preferences = nil })
+	without("graph", needs.Graph, func(in *model.Inputs) { in.Graph = nil })
+	without("times", needs.Times, func(in *model.Inputs) { in.Times = nil })
+	return less
+}
+
+// afterOneStep trains one step and returns loss and vectors.
+func afterOneStep(t *testing.T, m model.Model, in model.Inputs) []float32 {
+	t.Helper()
+	tape, adam := autograd.NewTape(), train.NewAdam(m.Params(), 0)
+	loss := lossAndGradients(m, randomBatch(in, 64, 1), tape)
+	adam.Step(0.01)
+	users, items, err := m.Represent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Concat([]float32{loss}, users.Data, items.Data)
+}
+
+// checkSaved compares a weights file with the model that was saved.
+func checkSaved(t *testing.T, m model.Model) {
 	path := filepath.Join(t.TempDir(), "model.safetensors")
 	if err := train.SaveWeights(path, m, 3, nil); err != nil {
 		t.Fatal(err)
@@ -233,13 +319,53 @@ func checkRoundTrip(t *testing.T, m, other model.Model) {
 	if err != nil || saved.Model != m.Name() || saved.Epoch != 3 || !maps.Equal(saved.Config, m.Config()) {
 		t.Fatalf("saved model reads as %+v (%v)", saved, err)
 	}
-	if err := train.LoadWeights(path, other); err != nil {
+	tensors, _, err := arrayfile.ReadSafetensors(path)
+	if err != nil || len(tensors) != len(m.Params()) {
+		t.Fatalf("%d tensors saved of %d parameters (%v)", len(tensors), len(m.Params()), err)
+	}
+	for _, p := range m.Params() {
+		if !slices.Equal(tensors[p.Name].Data, p.Value.Data) || !slices.Equal(tensors[p.Name].Shape, p.Shape()) {
+			t.Errorf("tensor %s is not the parameter of that name", p.Name)
+		}
+	}
+}
+
+// checkRestored compares placing by the weights file alone with placing by the whole
+// model, and a person placed alone with the same person in a batch. Parameters are those
+// after some training, so that none is at its initial value.
+func checkRestored(t *testing.T, m model.Model, in model.Inputs) {
+	afterOneStep(t, m, in)
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := train.SaveWeights(path, m, 1, nil); err != nil {
 		t.Fatal(err)
 	}
-	u1, i1, err1 := m.Represent()
-	u2, i2, err2 := other.Represent()
-	if err1 != nil || err2 != nil || !equal(u1, u2) || !equal(i1, i2) {
-		t.Errorf("vectors differ after loading (%v, %v)", err1, err2)
+	restored, err := train.Restore(path)
+	var want *tensor.Matrix
+	wantErr := fmt.Errorf("%s is no placer", m.Name())
+	if whole, ok := m.(model.Placer); ok {
+		want, wantErr = whole.Place(in.Preferences)
+	}
+	if wantErr != nil {
+		if _, ok := usererr.Hint(err); !ok {
+			t.Fatalf("the model cannot place anybody (%v), restoring it gives %v", wantErr, err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := restored.Place(in.Preferences)
+	if err != nil || !equal(got, want) {
+		t.Fatalf("vectors differ from the whole model's (%v)", err)
+	}
+	for u := range in.Preferences.Rows {
+		one, err := restored.Place(in.Preferences.RowRange(u, u+1))
+		if err != nil || !slices.Equal(one.Data, want.Row(u)) {
+			t.Errorf("user %d is placed elsewhere alone than in the batch (%v)", u, err)
+		}
+	}
+	if _, err := restored.Place(tensor.New(2, in.Preferences.Cols+1)); err == nil {
+		t.Error("vectors of another width were placed")
 	}
 }
 

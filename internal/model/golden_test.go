@@ -99,7 +99,7 @@ func (f *fixture) dataset() *dataset.Dataset {
 // inputs returns the model's inputs with the fixture's own item graph.
 func (f *fixture) inputs() model.Inputs {
 	in := model.Inputs{Train: f.dataset().TrainHistories(), Users: f.Users, Items: f.Items,
-		ItemFeatures: f.ItemFeat.matrix(), UserFeatures: f.UserFeat.matrix(), Seed: 1}
+		ItemVectors: map[string]*tensor.Matrix{model.Text: f.ItemFeat.matrix()}, Preferences: f.UserFeat.matrix(), Seed: 1}
 	if f.Graph != nil {
 		dense := tensor.New(f.Graph.Shape[0], f.Graph.Shape[1])
 		for _, e := range f.Graph.COO {

@@ -1,10 +1,12 @@
-// Package model holds what all recommenders share: the interface, the inputs, the
-// settings, the registry and the initialisers. Each recommender is a package of its
+// Package model holds what all recommenders share: the interface, the inputs and which
+// of them a model needs, the settings, the registry and the initialisers. Each recommender is a package of its
 // own below this one; package model/all links all of them in.
 package model
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/nn/autograd"
@@ -12,17 +14,25 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// Inputs is what a model may learn from. A model takes what it needs and reports
-// what is missing; nothing in it is modified.
+// Inputs is what a model may learn from. A model gets what it needs of it (see [Needs])
+// and modifies nothing.
 type Inputs struct {
 	Train        *dataset.Histories // train interactions only
 	Users, Items int
-	ItemFeatures *tensor.Matrix   // Items × d_f, rows x_i (Eq. 5)
-	UserFeatures *tensor.Matrix   // Users × d_f, rows p_u (Eq. 13)
-	FoldFeatures []*tensor.Matrix // optional: user features blind to one fold of the user's train items each
-	FoldOf       []uint8          // with FoldFeatures: the fold of each train row, by position in Train.Lists().Items
-	Graph        *tensor.CSR      // Items × Items, the normalised item graph L̂ (Eq. 12)
-	Seed         uint64           // of the initial parameters
+	// ItemVectors holds one matrix a modality, Items × its width. The rows of modality
+	// [Text] are the x_i of Eq. 5.
+	ItemVectors map[string]*tensor.Matrix
+	// Preferences holds the users' preference texts as vectors, Users × d_f: the p_u of
+	// Eq. 13.
+	Preferences *tensor.Matrix
+	// FoldPreferences is for cross-fitting, and may be missing: matrix k holds the vectors
+	// of preference texts that were written without fold k of the user's train items. FoldOf
+	// then gives the fold of each train interaction, by position in Train.Lists().Items.
+	FoldPreferences []*tensor.Matrix
+	FoldOf          []uint8
+	Graph           *tensor.CSR // Items × Items, the normalised item graph L̂ (Eq. 11)
+	Times           []int64     // when each train interaction happened, by position in Train.Lists().Items
+	Seed            uint64      // of the initial parameters
 }
 
 // Batch is one training step's triples: Users[b] chose Pos[b] and not Neg[b].
@@ -47,11 +57,13 @@ type Model interface {
 	Represent() (users, items *tensor.Matrix, err error)
 }
 
-// TextTowers is implemented by models that can place a user never seen in training
-// from the vector of a preference text.
-type TextTowers interface {
-	// EmbedUsers maps n × d_f preference vectors to n user vectors.
-	EmbedUsers(features *tensor.Matrix) (*tensor.Matrix, error)
+// Placer places people never seen in training among a trained model's users. Models that
+// read preference texts implement it, and [Spec.Restore] builds one from weights alone,
+// which is safe for concurrent use.
+type Placer interface {
+	// Place maps n × d_f vectors of preference texts (Eq. 13) to n user vectors. The vector
+	// of one person does not depend on who else is placed in the same call.
+	Place(preferences *tensor.Matrix) (*tensor.Matrix, error)
 }
 
 // Base carries the parts of a Model that are the same everywhere.
@@ -84,30 +96,37 @@ func (in Inputs) Check() error {
 		return fmt.Errorf("model inputs: %d users and %d items, but histories of %d users over %d items", in.Users, in.Items, in.Train.Users(), in.Train.NumItems())
 	}
 	if in.Train.Len() == 0 {
-		return usererr.New("check the split: at least one interaction must be labelled train", "no train interactions to learn from")
+		return usererr.New("Check the split: at least one interaction must be labelled train.", "no train interactions to learn from")
 	}
-	if err := checkRows("item", in.ItemFeatures, in.Items); err != nil {
-		return err
+	if in.Times != nil && len(in.Times) != in.Train.Len() {
+		return fmt.Errorf("model inputs: times of %d train interactions, but there are %d", len(in.Times), in.Train.Len())
 	}
-	if err := checkRows("user", in.UserFeatures, in.Users); err != nil {
+	for _, modality := range slices.Sorted(maps.Keys(in.ItemVectors)) {
+		if err := checkRows(modality+" item features", in.ItemVectors[modality], in.Items, "items"); err != nil {
+			return err
+		}
+	}
+	if err := checkRows("user features", in.Preferences, in.Users, "users"); err != nil {
 		return err
 	}
 	if g := in.Graph; g != nil && (g.Rows != in.Items || g.Cols != in.Items) {
-		return usererr.New("rebuild the graph for this data set", "item graph is %d×%d for %d items", g.Rows, g.Cols, in.Items)
+		return usererr.New("Build the graph for this data set again.", "item graph is %d×%d for %d items", g.Rows, g.Cols, in.Items)
 	}
 	return in.checkFolds()
 }
 
-func checkRows(what string, m *tensor.Matrix, rows int) error {
-	if m != nil && m.Rows != rows {
-		return usererr.New("encode the texts of this data set again, or check that the file belongs to it",
-			"%d rows of %s features for %d %ss", m.Rows, what, rows, what)
+// checkRows reports a matrix that has not one row for each of n users or items, as of
+// says; what names the matrix.
+func checkRows(what string, m *tensor.Matrix, n int, of string) error {
+	if m != nil && m.Rows != n {
+		return usererr.New("Encode the texts of this data set again, or check that the file belongs to it.",
+			"%d rows of %s for %d %s", m.Rows, what, n, of)
 	}
 	return nil
 }
 
 func (in Inputs) checkFolds() error {
-	if len(in.FoldFeatures) == 0 {
+	if len(in.FoldPreferences) == 0 {
 		if in.FoldOf != nil {
 			return fmt.Errorf("model inputs: folds of train rows without fold features")
 		}
@@ -117,16 +136,16 @@ func (in Inputs) checkFolds() error {
 		return fmt.Errorf("model inputs: folds of %d train rows, but there are %d", len(in.FoldOf), in.Train.Len())
 	}
 	for row, f := range in.FoldOf {
-		if int(f) >= len(in.FoldFeatures) {
-			return fmt.Errorf("model inputs: train row %d is in fold %d of %d", row, f, len(in.FoldFeatures))
+		if int(f) >= len(in.FoldPreferences) {
+			return fmt.Errorf("model inputs: train row %d is in fold %d of %d", row, f, len(in.FoldPreferences))
 		}
 	}
-	for k, m := range in.FoldFeatures {
-		if err := checkRows(fmt.Sprintf("fold %d user", k), m, in.Users); err != nil {
+	for k, m := range in.FoldPreferences {
+		if err := checkRows(fmt.Sprintf("user features of fold %d", k), m, in.Users, "users"); err != nil {
 			return err
 		}
-		if in.UserFeatures == nil || m.Cols != in.UserFeatures.Cols {
-			return usererr.New("encode the texts again", "features of fold %d are %d wide, unlike the full user features", k, m.Cols)
+		if in.Preferences == nil || m.Cols != in.Preferences.Cols {
+			return usererr.New("Encode the texts again.", "features of fold %d are %d wide, unlike the full user features", k, m.Cols)
 		}
 	}
 	return nil

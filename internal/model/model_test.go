@@ -7,6 +7,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/model/modeltest"
+	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -57,8 +58,8 @@ func TestSettingsAreCanonical(t *testing.T) {
 func TestRegisteredSettings(t *testing.T) {
 	for _, name := range model.Names() {
 		spec, err := model.Lookup(name)
-		if err != nil || spec.Doc == "" {
-			t.Errorf("%s: %q, %v", name, spec.Doc, err)
+		if err != nil || !strings.HasSuffix(spec.Doc, ".") {
+			t.Errorf("%s: the documentation is no sentence: %q, %v", name, spec.Doc, err)
 		}
 		if _, err := model.ParseSettings(name, spec.Settings, nil); err != nil {
 			t.Error(err)
@@ -74,15 +75,19 @@ func TestRegisteredSettings(t *testing.T) {
 func TestContradictoryInputsAreRefused(t *testing.T) {
 	data := modeltest.Make(tiny, 1)
 	for what, change := range map[string]func(*model.Inputs){
-		"no histories":       func(in *model.Inputs) { in.Train = nil },
-		"other users":        func(in *model.Inputs) { in.Users++ },
-		"other items":        func(in *model.Inputs) { in.Items-- },
-		"short users":        func(in *model.Inputs) { in.UserFeatures = in.UserFeatures.RowRange(0, 3) },
+		"no histories": func(in *model.Inputs) { in.Train = nil },
+		"other users":  func(in *model.Inputs) { in.Users++ },
+		"other items":  func(in *model.Inputs) { in.Items-- },
+		"short users":  func(in *model.Inputs) { in.Preferences = in.Preferences.RowRange(0, 3) },
+		"short items": func(in *model.Inputs) {
+			in.ItemVectors = map[string]*tensor.Matrix{"visual": tensor.New(3, 2)}
+		},
+		"times of too few":   func(in *model.Inputs) { in.Times = make([]int64, 3) },
 		"folds of too few":   func(in *model.Inputs) { in.FoldOf = in.FoldOf[1:] },
 		"fold out of range":  func(in *model.Inputs) { in.FoldOf = slices.Repeat([]uint8{2}, len(in.FoldOf)) },
-		"folds of no vector": func(in *model.Inputs) { in.FoldFeatures = nil },
+		"folds of no vector": func(in *model.Inputs) { in.FoldPreferences = nil },
 		"narrow fold": func(in *model.Inputs) {
-			in.FoldFeatures = modeltest.Make(modeltest.Shape{Users: tiny.Users, Items: tiny.Items, Train: tiny.Train, Width: 5, Tastes: 4}, 1).WithFolds(2).FoldFeatures
+			in.FoldPreferences = modeltest.Make(modeltest.Shape{Users: tiny.Users, Items: tiny.Items, Train: tiny.Train, Width: 5, Tastes: 4}, 1).WithFolds(2).FoldPreferences
 		},
 	} {
 		in := data.WithFolds(2)

@@ -11,10 +11,17 @@ import (
 // Spec describes a registered model.
 type Spec struct {
 	Name     string
-	Doc      string // one sentence: what it is, and where from
+	Doc      string // one whole sentence: what it is, and where from
 	Settings []Setting
-	Content  bool // learns from item and user features, and so inherits their provenance
-	New      func(in Inputs, v Values) (Model, error)
+	// Needs says what the model reads under the given settings. Nil is a model that reads
+	// the train interactions only.
+	Needs func(v Values) Needs
+	// New builds the model on inputs that [New] has checked: what Needs asks for is there,
+	// and nothing else is.
+	New func(in Inputs, v Values) (Model, error)
+	// Restore builds from trained weights alone what places people never seen in training.
+	// It is nil for a model that knows users by id only.
+	Restore func(w Weights, v Values) (Placer, error)
 }
 
 var registry = map[string]Spec{}
@@ -43,7 +50,7 @@ func Names() []string {
 func Lookup(name string) (Spec, error) {
 	s, ok := registry[name]
 	if !ok {
-		return Spec{}, usererr.New("models: "+strings.Join(Names(), ", "), "no model is named %q; there are %s", name, strings.Join(Names(), ", "))
+		return Spec{}, usererr.New("Models: "+strings.Join(Names(), ", ")+".", "no model is named %q; there are %s", name, strings.Join(Names(), ", "))
 	}
 	return s, nil
 }
@@ -51,22 +58,34 @@ func Lookup(name string) (Spec, error) {
 // Settings returns the descriptions of a model's settings, none for an unknown name.
 func Settings(name string) []Setting { return slices.Clone(registry[name].Settings) }
 
-// New builds a model on the inputs, with initial parameters drawn from in.Seed.
+// parse fills in defaults and checks the given settings.
+func (s Spec) parse(settings map[string]string) (Values, error) {
+	return ParseSettings("model "+s.Name, s.Settings, settings)
+}
+
+// New builds a model on the inputs, with initial parameters drawn from in.Seed. An input
+// that the model needs and that is missing is the user's mistake; the model does not get
+// to see what it has no use for.
 func New(name string, in Inputs, settings map[string]string) (Model, error) {
 	s, err := Lookup(name)
 	if err != nil {
 		return nil, err
 	}
-	v, err := ParseSettings("model "+name, s.Settings, settings)
+	v, err := s.parse(settings)
 	if err != nil {
 		return nil, err
 	}
+	needs := s.needs(v)
+	in = needs.of(in)
 	if err := in.Check(); err != nil {
+		return nil, err
+	}
+	if err := needs.check("model "+name, in); err != nil {
 		return nil, err
 	}
 	m, err := s.New(in, v)
 	if err != nil {
-		return nil, fmt.Errorf("building model %s: %w", name, err)
+		return nil, fmt.Errorf("build model %s: %w", name, err)
 	}
 	return m, nil
 }

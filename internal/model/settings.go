@@ -21,7 +21,7 @@ const (
 	Bool   Kind = "bool"
 )
 
-// Setting describes one key of --set key=value.
+// Setting describes one setting that users may give by name.
 type Setting struct {
 	Name    string
 	Kind    Kind

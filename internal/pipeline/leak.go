@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/mllmrec/mllmrec/dataset"
-	"github.com/mllmrec/mllmrec/internal/eval"
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/texts"
@@ -18,26 +17,26 @@ const leakModel = "mllmrec"
 // measureLeak trains twice with everything equal but the histories that preferences
 // were written from: train only, and all. Nothing of it is stored.
 func (p *Pipeline) measureLeak(ctx context.Context, ds *dataset.Dataset, seed uint64) (*LeakWorth, error) {
-	in, _, err := p.modelInputs(ds, leakModel, seed)
-	if err != nil {
-		return nil, err
-	}
 	settings := map[string]string{}
 	if run, err := p.FindRun(""); err == nil && run.Model == leakModel {
 		settings = run.Settings
 	}
-	w, judge := &LeakWorth{Model: leakModel}, eval.NewJudge(ds)
-	in.FoldFeatures, in.FoldOf = nil, nil // the paper's way on both sides
+	topt, modelSettings, err := train.Configure(leakModel, settings)
+	if err != nil {
+		return nil, err
+	}
+	in, _, err := p.modelInputs(ds, leakModel, modelSettings, seed)
+	if err != nil {
+		return nil, err
+	}
+	w := &LeakWorth{Model: leakModel}
+	in.FoldPreferences, in.FoldOf = nil, nil // the paper's way on both sides
 	for _, side := range []struct {
 		name    string
 		history dataset.Scope
 		into    *map[string]float64
 	}{{"train only", dataset.ScopeTrain, &w.TrainOnly}, {"leaky", dataset.ScopeAll, &w.Leaky}} {
-		if in.UserFeatures, err = p.vectorsFrom(ctx, ds, side.history); err != nil {
-			return nil, err
-		}
-		topt, modelSettings, err := train.Configure(leakModel, settings)
-		if err != nil {
+		if in.Preferences, err = p.vectorsFrom(ctx, ds, side.history); err != nil {
 			return nil, err
 		}
 		m, err := model.New(leakModel, in, modelSettings)
@@ -48,7 +47,7 @@ func (p *Pipeline) measureLeak(ctx context.Context, ds *dataset.Dataset, seed ui
 		topt.OnEpoch = func(e train.Epoch) {
 			p.emit(Event{Stage: "audit", Message: side.name + ": " + epochLine(leakModel, e, side.history == dataset.ScopeAll)})
 		}
-		res, err := train.Run(ctx, m, in, judge, topt)
+		res, err := train.Run(ctx, m, in, ds, topt)
 		if err != nil {
 			return nil, fmt.Errorf("measure the leak, %s: %w", side.name, err)
 		}

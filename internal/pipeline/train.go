@@ -12,6 +12,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/model"
 	_ "github.com/mllmrec/mllmrec/internal/model/all" // the registry
+	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/train"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
@@ -64,7 +65,7 @@ func (p *Pipeline) Train(ctx context.Context, opt TrainOptions) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, st, err := p.modelInputs(ds, opt.Model, opt.Seed)
+	in, st, err := p.modelInputs(ds, opt.Model, modelSettings, opt.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -124,47 +125,29 @@ func epochLine(name string, e train.Epoch, leaky bool) string {
 
 // modelInputs loads what the model can learn from, and the stage whose provenance its
 // results inherit.
-func (p *Pipeline) modelInputs(ds *dataset.Dataset, name string, seed uint64) (model.Inputs, workspace.Stage, error) {
+func (p *Pipeline) modelInputs(ds *dataset.Dataset, name string, settings map[string]string, seed uint64) (model.Inputs, workspace.Stage, error) {
 	in := model.Inputs{Train: ds.TrainHistories(), Users: ds.Users(), Items: ds.NumItems(), Seed: seed}
-	spec, err := model.Lookup(name)
-	if err != nil || !spec.Content {
+	needs, err := model.NeedsOf(name, settings)
+	if err != nil || len(needs.ItemVectors) == 0 && !needs.Preferences && !needs.Graph {
 		return in, workspace.Stage{Provenance: workspace.ProvenanceTrainOnly}, err
 	}
 	st, err := p.require(workspace.StageEncode, "encode")
 	if err != nil {
 		return in, st, err
 	}
-	if in.ItemFeatures, in.UserFeatures, in.FoldFeatures, err = p.Features(); err != nil {
+	items, users, folds, err := p.Features()
+	if err != nil {
 		return in, st, err
 	}
-	if len(in.FoldFeatures) > 0 {
-		in.FoldOf = foldsOf(ds, in.Train, len(in.FoldFeatures))
+	in.ItemVectors, in.Preferences, in.FoldPreferences = map[string]*tensor.Matrix{model.Text: items}, users, folds
+	if len(folds) > 0 {
+		in.FoldOf = foldsOf(ds, in.Train, len(folds))
 	}
 	if _, ok := p.WS.Manifest().Stages[workspace.StageGraph]; !ok {
 		return in, st, nil
 	}
 	in.Graph, err = arrayfile.ReadCSR(p.WS.Path(workspace.ItemGraphFile))
 	return in, st, err
-}
-
-// LoadModel rebuilds the model of a finished run with its trained parameters.
-func (p *Pipeline) LoadModel(ds *dataset.Dataset, run *Run) (model.Model, error) {
-	in, _, err := p.modelInputs(ds, run.Model, run.Seed)
-	if err != nil {
-		return nil, err
-	}
-	_, settings, err := train.Configure(run.Model, run.Settings)
-	if err != nil {
-		return nil, err
-	}
-	m, err := model.New(run.Model, in, settings)
-	if err != nil {
-		return nil, err
-	}
-	if err := train.LoadWeights(p.RunPath(run.ID, workspace.RunModelFile), m); err != nil {
-		return nil, fmt.Errorf("load run %s: %w", run.ID, err)
-	}
-	return m, nil
 }
 
 // Models names the models that can be trained.

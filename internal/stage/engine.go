@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
@@ -111,7 +112,7 @@ func (e *Engine) fresh(st Stage, spec Spec, hash string) string {
 
 // build has the stage make the artefact and records it.
 func (e *Engine) build(ctx context.Context, st Stage, spec Spec, inputs Inputs, hash string) (address string, err error) {
-	b := &Build{Session: e.Session, Spec: spec, Stage: st.Name(), Inputs: inputs, InputHash: hash, start: now()}
+	b := &Build{Session: e.Session, Spec: spec, Stage: st.Name(), Inputs: inputs, InputHash: hash, start: time.Now()}
 	b.inherit()
 	kind := st.Makes()
 	before, old := e.WS.Find(kind, hash)

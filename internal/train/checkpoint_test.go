@@ -15,6 +15,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/eval"
+	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/model/modeltest"
@@ -92,10 +93,15 @@ func checkResumed(t *testing.T, name, dir string) {
 func weights(t *testing.T, name, dir string) []float32 {
 	t.Helper()
 	m := mustBuild(t, name, modeltest.Make(tiny, 1).Inputs)
-	if err := train.LoadWeights(filepath.Join(dir, train.ModelFile), m); err != nil {
+	tensors, _, err := arrayfile.ReadSafetensors(filepath.Join(dir, train.ModelFile))
+	if err != nil {
 		t.Fatal(err)
 	}
-	return params(m)
+	var all []float32
+	for _, p := range m.Params() {
+		all = append(all, tensors[p.Name].Data...)
+	}
+	return all
 }
 
 func logLines(t *testing.T, dir string) int {
@@ -247,7 +253,7 @@ func TestForeignCheckpointIsRefused(t *testing.T) {
 			return "mllmrec", map[string]string{"embedding_dim": "8", "init": "xavier"}
 		}},
 		{"inputs was", func(d *modeltest.Data, _ *train.Options) (string, map[string]string) {
-			d.Inputs.UserFeatures.Data[0]++
+			d.Inputs.Preferences.Data[0]++
 			return "", nil
 		}},
 		{"inputs was", func(d *modeltest.Data, _ *train.Options) (string, map[string]string) {

@@ -100,7 +100,7 @@ func stepFlops(r *run, in model.Inputs) float64 {
 		steps++
 		return nil
 	})
-	first, second := in.ItemFeatures.Cols*hidden, hidden*out
+	first, second := in.ItemVectors[model.Text].Cols*hidden, hidden*out
 	return 2 * float64(rows) / float64(steps) * float64(2*first+3*second)
 }
 

@@ -4,9 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/mllmrec/mllmrec/internal/model"
@@ -28,12 +31,14 @@ func runConfig(m model.Model, in model.Inputs, opt Options) map[string]string {
 	return c
 }
 
-// digest hashes features, folds and graph.
+// digest hashes vectors, folds, graph and times. What came after the first format, times
+// and all modalities but text, is hashed only where it is there, and last: a run that an
+// older build began has the digest it was begun with.
 func digest(in model.Inputs) string {
 	h := sha256.New()
-	hashMatrix(h, in.ItemFeatures)
-	hashMatrix(h, in.UserFeatures)
-	for _, m := range in.FoldFeatures {
+	hashMatrix(h, in.ItemVectors[model.Text])
+	hashMatrix(h, in.Preferences)
+	for _, m := range in.FoldPreferences {
 		hashMatrix(h, m)
 	}
 	h.Write(in.FoldOf)
@@ -46,6 +51,18 @@ func digest(in model.Inputs) string {
 			hashInt(h, int(c))
 		}
 		hashFloats(h, g.Values)
+	}
+	for _, modality := range slices.Sorted(maps.Keys(in.ItemVectors)) {
+		if m := in.ItemVectors[modality]; modality != model.Text && m != nil {
+			fmt.Fprintf(h, "item vectors %q", modality)
+			hashMatrix(h, m)
+		}
+	}
+	if in.Times != nil {
+		fmt.Fprint(h, "times")
+		for _, at := range in.Times {
+			hashInt(h, int(at))
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

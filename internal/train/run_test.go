@@ -170,8 +170,8 @@ func TestEarlyStopping(t *testing.T) {
 func TestDivergenceNamesTheEpochAndAdvises(t *testing.T) {
 	data := modeltest.Make(tiny, 1)
 	in := data.Inputs
-	in.UserFeatures = in.UserFeatures.Clone()
-	in.UserFeatures.Data[5] = float32(math.Inf(1))
+	in.Preferences = in.Preferences.Clone()
+	in.Preferences.Data[5] = float32(math.Inf(1))
 	_, err := train.Run(t.Context(), mustBuild(t, "mllmrec", in), in, eval.NewJudge(data.Dataset), train.Options{BatchSize: 64})
 	if err == nil || !strings.Contains(err.Error(), "epoch 1") {
 		t.Fatalf("error %v", err)

@@ -18,7 +18,7 @@ const (
 	LogFile   = "log.jsonl"         // one Epoch a line
 )
 
-const weightsHint = "the file is damaged or of another model; train again in a new run"
+const weightsHint = "The file is damaged or of another model; train again in a new run."
 
 // SavedModel says what a weights file holds.
 type SavedModel struct {
@@ -41,8 +41,7 @@ func SaveWeights(path string, m model.Model, epoch int, valid map[string]float64
 	return arrayfile.WriteSafetensors(path, tensors, map[string]string{"format": "pt", "mllmrec": string(about)})
 }
 
-// ReadSavedModel returns the description of a weights file, from which the model can
-// be built again by [model.New].
+// ReadSavedModel returns the description of a weights file, without reading the weights.
 func ReadSavedModel(path string) (SavedModel, error) {
 	_, meta, err := arrayfile.StatSafetensors(path)
 	if err != nil {
@@ -59,32 +58,39 @@ func describe(path string, meta map[string]string) (SavedModel, error) {
 	return s, nil
 }
 
-// LoadWeights puts the weights in path into m, which must be the same model with the
-// same settings on data of the same size.
-func LoadWeights(path string, m model.Model) error {
-	tensors, meta, err := arrayfile.ReadSafetensors(path)
+// Restore builds from the weights in path alone what places people never seen in training
+// among the run's users. It reads no training inputs. A file that is damaged, or of a
+// model that knows users by id only, is the user's mistake.
+func Restore(path string) (model.Placer, error) {
+	saved, err := ReadSavedModel(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s, err := describe(path, meta)
+	spec, err := model.Lookup(saved.Model)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("restore %s: %w", path, err)
 	}
-	if s.Model != m.Name() {
-		return usererr.New(weightsHint, "%s holds weights of model %s, not %s", path, s.Model, m.Name())
+	if spec.Restore == nil {
+		return nil, usererr.New("Ask for a user of the training data, or use a run of a model that reads preference texts.",
+			"model %s cannot place somebody it was not trained on", saved.Model)
 	}
-	if key, was, is := firstDifference(s.Config, m.Config()); key != "" {
-		return usererr.New("build the model with the file's settings", "%s was trained with %s=%s, not %s", path, key, was, is)
+	settings, err := model.ParseSettings("model "+saved.Model, spec.Settings, saved.Config)
+	if err != nil {
+		return nil, fmt.Errorf("restore %s: %w", path, err)
 	}
-	for _, p := range m.Params() {
-		if err := checkTensor(path, p.Name, tensors, p); err != nil {
-			return err
-		}
+	tensors, _, err := arrayfile.ReadSafetensors(path)
+	if err != nil {
+		return nil, err
 	}
-	for _, p := range m.Params() {
-		copy(p.Value.Data, tensors[p.Name].Data)
+	weights := model.Weights{}
+	for name, t := range tensors {
+		weights[name] = model.Tensor{Shape: t.Shape, Data: t.Data}
 	}
-	return nil
+	p, err := spec.Restore(weights, settings)
+	if err != nil {
+		return nil, fmt.Errorf("restore model %s from %s: %w", saved.Model, path, err)
+	}
+	return p, nil
 }
 
 // checkTensor reports a tensor that is missing or not of p's shape.

@@ -1,5 +1,6 @@
 // Package bert computes sentence vectors with BERT encoders in Sentence-Transformers
-// form, the encoder of Eq. 5 and 13 (all-MiniLM-L6-v2, 384 dimensions, in the paper).
+// form. One of them, all-MiniLM-L6-v2 with 384 dimensions, is the paper's encoder of Eq. 5
+// and 13.
 //
 // The transformer is that of BERT (Devlin et al. 2019, arXiv:1810.04805) on Vaswani et
 // al. 2017 (arXiv:1706.03762):

@@ -1,6 +1,6 @@
-// Package cache keeps the vectors of Eq. 5 and 13 by text and encoder, so that a changed
-// catalogue is re-encoded only where it changed, and an interrupted run goes on where it
-// stopped.
+// Package cache keeps vectors by text and encoder, so that a changed catalogue is
+// re-encoded only where it changed, and an interrupted run goes on where it stopped. The
+// vectors are those of items (Eq. 5) and of preferences (Eq. 13).
 //
 // There is one append-only file an encoder: a header that names the encoder, then one
 // record a text, SHA-256 of the text, float32 vector, CRC-32C. A torn end is cut off and

@@ -1,7 +1,7 @@
 // Package lsa encodes texts by latent semantic analysis, with no model to download:
 // hashed TF-IDF over words and word pairs, projected on the leading right singular
-// vectors of the item texts' matrix (the offline stand-in for the encoder of Eq. 5
-// and 13). It is fitted on item texts only; users' texts are projected by the same
+// vectors of the item texts' matrix. It stands in for the encoder of Eq. 5 and 13 where
+// there is none. It is fitted on item texts only; users' texts are projected by the same
 // vectors, so nothing of any interaction is in the space.
 //
 // What was decided by measuring (MicroLens-50k titles, untrained dot product with

@@ -1,5 +1,5 @@
-// Package bpr is matrix factorisation trained on pairwise ranking (Rendle et al.,
-// UAI 2009), with the loss of the reference framework:
+// Package bpr is matrix factorisation trained on pairwise ranking. It follows Rendle et
+// al. (UAI 2009), with the loss of the reference framework:
 //
 //	−mean log(1e-10 + σ(u·p − u·n)) + λ (‖U‖_F + ‖P‖_F + ‖N‖_F) / b
 //
@@ -15,7 +15,7 @@ import (
 func init() {
 	model.Register(model.Spec{
 		Name: "bpr",
-		Doc:  "matrix factorisation trained with BPR (Rendle et al., UAI 2009); user and item ids only",
+		Doc:  "BPR (Rendle et al., UAI 2009) factorises the interactions into user and item vectors and reads nothing else.",
 		Settings: []model.Setting{
 			{Name: "embedding_dim", Kind: model.Int, Default: "64", Min: 1, Max: 4096, Doc: "width of the user and item vectors"},
 			{Name: "reg_weight", Kind: model.Float, Default: "0.1", Doc: "weight of the embedding-norm penalty"},

@@ -1,5 +1,5 @@
-// Package lightgcn is LightGCN (He et al., SIGIR 2020): linear propagation of user
-// and item vectors over the user–item graph,
+// Package lightgcn is the recommender LightGCN: user and item vectors, propagated over the
+// user–item graph without weights or activations. After He et al. (SIGIR 2020),
 //
 //	H = 1/(L+1) Σ_{l=0}^{L} Â^l [U;I],
 //
@@ -17,7 +17,7 @@ import (
 func init() {
 	model.Register(model.Spec{
 		Name: "lightgcn",
-		Doc:  "LightGCN (He et al., SIGIR 2020): id vectors smoothed over the user–item graph",
+		Doc:  "LightGCN (He et al., SIGIR 2020) learns user and item vectors and averages them over the user–item graph; it reads nothing but the interactions.",
 		Settings: []model.Setting{
 			{Name: "embedding_dim", Kind: model.Int, Default: "64", Min: 1, Max: 4096, Doc: "width of the user and item vectors"},
 			{Name: "layers", Kind: model.Int, Default: "3", Min: 1, Max: 16, Doc: "propagation layers L"},

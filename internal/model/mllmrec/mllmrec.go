@@ -1,21 +1,21 @@
-// Package mllmrec is the recommender of "MLLMRec" (Eq. 13–15): two MLP towers over
-// frozen text vectors, trained with BPR.
+// Package mllmrec is the recommender of the paper "MLLMRec": two MLP towers over frozen
+// text vectors, trained with BPR. With X the item vectors of Eq. 5, P the preference
+// vectors of Eq. 13 and φ = LeakyReLU(0.01):
 //
-//	E   = Σ_{l=0}^{L} L̂^l X                    propagated item features (Eq. 12)
-//	H_U = V₂ φ(V₁ P + c₁) + c₂                  users, from preference texts (Eq. 13)
-//	H_I = W₂ φ(W₁ E + b₁) + b₂                  items (Eq. 14), φ = LeakyReLU(0.01)
-//	L   = −mean log σ(h_u·h_p − h_u·h_n)         (Eq. 15)
+//	X_l = L̂ X_{l-1}, X_0 = X                    one propagation layer over the item graph (Eq. 11)
+//	E   = Σ_{l=0}^{L} X_l                       propagated item vectors (Eq. 12)
+//	H_U = V₂ φ(V₁ P + c₁) + c₂                  user tower (Eq. 14)
+//	H_I = W₂ φ(W₁ E + b₁) + b₂                  item tower (Eq. 14)
+//	L   = −mean log σ(h_u·h_p − h_u·h_n)        BPR (Eq. 15)
 //
-// Features and graph are frozen, so E is computed once, and a training step runs the
+// Vectors and graph are frozen, so E is computed once, and a training step runs the
 // towers on the distinct rows of its batch only.
 //
-// With cross-fitting (Inputs.FoldFeatures) the pair (u, i) trains on the vector of
-// u's text that is blind to i; representations use the full text.
+// With cross-fitting (Inputs.FoldPreferences) the pair (u, i) trains on the vector of
+// u's text that was written without i; representations use the full text.
 package mllmrec
 
 import (
-	"fmt"
-
 	"github.com/mllmrec/mllmrec/internal/itemgraph"
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/model/bipartite"
@@ -37,9 +37,8 @@ const (
 
 func init() {
 	model.Register(model.Spec{
-		Name:    name,
-		Content: true,
-		Doc:     "MLLMRec: MLP towers over user preference texts and graph-propagated item texts",
+		Name: name,
+		Doc:  "MLLMRec (the paper) trains one MLP on the users' preference texts and one on the items' texts, which a refined item graph propagates.",
 		Settings: []model.Setting{
 			{Name: "variant", Kind: model.Choice, Default: full, Choices: []string{full, noReasoning, noGCN, uiGCN},
 				Doc: "full; no_reasoning: random trainable user vectors in place of preference texts; no_gcn: no item–item propagation; ui_gcn: adds a user–item graph convolution"},
@@ -50,7 +49,9 @@ func init() {
 			{Name: "init", Kind: model.Choice, Default: "pytorch", Choices: []string{"pytorch", "xavier"},
 				Doc: "initial tower weights: pytorch, U(±1/√in) as in the published code; xavier, as in the paper"},
 		},
-		New: build,
+		Needs:   needs,
+		New:     build,
+		Restore: restore,
 	})
 }
 
@@ -61,7 +62,7 @@ type recommender struct {
 	users     *tower          // nil in variant no_reasoning, which has
 	table     *autograd.Param // user vectors instead
 	features  *tensor.Matrix  // E, Items × d_f
-	texts     *tensor.Matrix  // P, Users × d_f
+	texts     *tensor.Matrix  // P, Users × d_f; nil in variant no_reasoning
 	folds     []*tensor.Matrix
 	foldOf    []uint8
 	adjacency *tensor.CSR // Â of variant ui_gcn
@@ -70,20 +71,33 @@ type recommender struct {
 	batchUsers, batchItems *model.Distinct
 }
 
+// needs implements model.Spec.
+func needs(v model.Values) model.Needs {
+	variant := v.Text("variant")
+	return model.Needs{ItemVectors: []string{model.Text}, Preferences: variant != noReasoning, Graph: variant != noGCN}
+}
+
+// sizes returns the width of the vectors and of the towers' hidden layer.
+func sizes(v model.Values) (dim, hidden int) {
+	dim, hidden = v.Int("embedding_dim"), v.Int("hidden_dim")
+	if hidden == 0 {
+		hidden = 4 * dim
+	}
+	return dim, hidden
+}
+
 func build(in model.Inputs, v model.Values) (model.Model, error) {
 	m := &recommender{variant: v.Text("variant"), uiLayers: v.Int("ui_layers")}
 	if err := check(in, v); err != nil {
 		return nil, err
 	}
-	m.features = in.ItemFeatures
+	m.features = in.ItemVectors[model.Text]
 	if m.variant != noGCN {
-		m.features = itemgraph.Propagate(in.Graph, in.ItemFeatures, v.Int("layers"))
+		m.features = itemgraph.Propagate(in.Graph, m.features, v.Int("layers"))
 	}
-	d, hidden, init := v.Int("embedding_dim"), v.Int("hidden_dim"), v.Text("init")
-	if hidden == 0 {
-		hidden = 4 * d
-	}
-	m.items = newTower("item", in.ItemFeatures.Cols, hidden, d, init, in.Seed)
+	init := v.Text("init")
+	d, hidden := sizes(v)
+	m.items = newTower("item", m.features.Cols, hidden, d, init, in.Seed)
 	params := m.items.params()
 	m.batchItems = model.NewDistinct(in.Items)
 	if m.variant == noReasoning {
@@ -91,9 +105,9 @@ func build(in model.Inputs, v model.Values) (model.Model, error) {
 		model.XavierUniform(m.table, in.Seed)
 		params = append(params, m.table)
 	} else {
-		m.users = newTower("user", in.UserFeatures.Cols, hidden, d, init, in.Seed)
+		m.users = newTower("user", in.Preferences.Cols, hidden, d, init, in.Seed)
 		params = append(params, m.users.params()...)
-		m.texts, m.folds, m.foldOf = in.UserFeatures, in.FoldFeatures, in.FoldOf
+		m.texts, m.folds, m.foldOf = in.Preferences, in.FoldPreferences, in.FoldOf
 		m.batchUsers = model.NewDistinct(in.Users * max(1, len(m.folds)))
 	}
 	if m.variant == uiGCN {
@@ -103,27 +117,18 @@ func build(in model.Inputs, v model.Values) (model.Model, error) {
 	return m, nil
 }
 
-// check reports inputs that the variant lacks and settings that it would ignore.
+// check reports settings that the variant would ignore and inputs that contradict it.
 func check(in model.Inputs, v model.Values) error {
 	variant := v.Text("variant")
-	if in.ItemFeatures == nil {
-		return usererr.New("run the encode stage, or import item features", "variant %s needs item features", variant)
-	}
-	if in.UserFeatures == nil && variant != noReasoning {
-		return usererr.New("run the reason and encode stages, import user features, or choose variant no_reasoning", "variant %s needs user features", variant)
-	}
-	if in.Graph == nil && variant != noGCN {
-		return usererr.New("run the graph stage, or choose variant no_gcn", "variant %s needs the item graph", variant)
-	}
 	if variant == noGCN && v.Given("layers") {
-		return usererr.New("leave layers out, or choose another variant", "setting layers has no effect in variant no_gcn")
+		return usererr.New("Leave layers out, or choose another variant.", "setting layers has no effect in variant no_gcn")
 	}
 	if variant != uiGCN && v.Given("ui_layers") {
-		return usererr.New("leave ui_layers out, or set variant=ui_gcn", "setting ui_layers has no effect in variant %s", variant)
+		return usererr.New("Leave ui_layers out, or set variant=ui_gcn.", "setting ui_layers has no effect in variant %s", variant)
 	}
-	if variant == uiGCN && len(in.FoldFeatures) > 0 {
+	if variant == uiGCN && len(in.FoldPreferences) > 0 {
 		// The convolution needs one vector a user, whatever pair is being trained.
-		return usererr.New("train without folds, or choose another variant", "variant ui_gcn cannot be cross-fitted")
+		return usererr.New("Train without folds, or choose another variant.", "variant ui_gcn cannot be cross-fitted")
 	}
 	return nil
 }
@@ -202,20 +207,11 @@ func (m *recommender) Represent() (users, items *tensor.Matrix, err error) {
 	return users, items, nil
 }
 
-// EmbedUsers implements model.TextTowers (Eq. 13). In variant ui_gcn the new user is
-// a node without edges.
-func (m *recommender) EmbedUsers(features *tensor.Matrix) (*tensor.Matrix, error) {
+// Place implements model.Placer (Eq. 14).
+func (m *recommender) Place(preferences *tensor.Matrix) (*tensor.Matrix, error) {
 	if m.users == nil {
-		return nil, usererr.New("train another variant", "variant no_reasoning knows users by id only and cannot place a new one")
+		return nil, cannotPlace()
 	}
-	if features.Cols != m.texts.Cols {
-		return nil, fmt.Errorf("embedding users: features are %d wide, the model was trained on %d", features.Cols, m.texts.Cols)
-	}
-	users := m.users.apply(features)
-	if m.variant == uiGCN {
-		t := autograd.NewTape()
-		h := t.Const(users)
-		users = t.Add(h, t.NormalizeRows(h, 1e-12)).Value
-	}
-	return users, nil
+	p := placer{m.users.freeze(), m.variant == uiGCN}
+	return p.Place(preferences)
 }

@@ -44,7 +44,7 @@ func loss(m *recommender, b model.Batch) float64 {
 	return float64(m.Loss(t, b).Scalar())
 }
 
-// bprOf is Eq. 15 from vectors, each triple by itself; user gives the k-th triple's
+// bprOf computes Eq. 15 from vectors, each triple by itself; user gives the k-th triple's
 // user vector.
 func bprOf(b model.Batch, user func(k int) []float32, items *tensor.Matrix) float64 {
 	var s float64
@@ -85,8 +85,8 @@ func TestCrossFittingTrainsOnTheBlindText(t *testing.T) {
 		t.Fatal(err)
 	}
 	var blind []*tensor.Matrix
-	for _, f := range in.FoldFeatures {
-		v, err := m.EmbedUsers(f)
+	for _, f := range in.FoldPreferences {
+		v, err := m.Place(f)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestCrossFittingTrainsOnTheBlindText(t *testing.T) {
 	}
 }
 
-func TestEmbedUsersIsTheRepresentationOfTheSameText(t *testing.T) {
+func TestPlacingIsTheRepresentationOfTheSameText(t *testing.T) {
 	in := modeltest.Make(tiny, 1).Inputs
 	for _, variant := range []string{full, noGCN} {
 		m := mustNew(t, in, map[string]string{"variant": variant})
@@ -114,33 +114,34 @@ func TestEmbedUsersIsTheRepresentationOfTheSameText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := m.EmbedUsers(in.UserFeatures.RowRange(3, 7))
+		got, err := m.Place(in.Preferences.RowRange(3, 7))
 		if err != nil || !slices.Equal(got.Data, users.RowRange(3, 7).Data) {
 			t.Errorf("variant %s: vectors differ (%v)", variant, err)
 		}
 	}
-	if _, err := mustNew(t, in, map[string]string{"variant": noReasoning}).EmbedUsers(in.UserFeatures); err == nil {
+	if _, err := mustNew(t, in, map[string]string{"variant": noReasoning}).Place(in.Preferences); err == nil {
 		t.Error("variant no_reasoning placed a new user")
 	}
-	if _, err := mustNew(t, in, nil).EmbedUsers(tensor.New(2, 3)); err == nil {
+	if _, err := mustNew(t, in, nil).Place(tensor.New(2, 3)); err == nil {
 		t.Error("features of another width were taken")
 	}
 }
 
-// Towers work on blocks of rows; their edges must not show.
-func TestTowerBlocks(t *testing.T) {
-	w := newTower("t", 3, 5, 2, "pytorch", 1)
-	x := tensor.New(4096*2+5, 3)
-	r := rng.Stream(1, "x", 0)
-	for i := range x.Data {
-		x.Data[i] = r.Float32()
-	}
-	got := w.apply(x)
-	for _, i := range []int{0, 4095, 4096, 8191, 8192, 8196} {
-		one := w.apply(x.RowRange(i, i+1))
-		for j, v := range one.Data {
-			if math.Abs(float64(v-got.Row(i)[j])) > 1e-6 {
-				t.Errorf("row %d: %v in the whole, %v alone", i, got.Row(i), one.Data)
+// Towers work on blocks of rows, and wide ones in long sums: a row must have the same
+// bits in any batch, or a person would be placed elsewhere for the company they came in.
+func TestTowerRowsStandAlone(t *testing.T) {
+	for _, width := range []int{3, 384, 2000} {
+		w := newTower("t", width, 70, 2, "pytorch", 1) // 70 is wide enough for Gemm to treat few and many rows apart
+		x := tensor.New(4096+5, width)
+		r := rng.Stream(1, "x", 0)
+		for i := range x.Data {
+			x.Data[i] = r.Float32()
+		}
+		got := w.apply(x)
+		for _, rows := range [][2]int{{0, 1}, {4095, 4096}, {4096, 4097}, {4100, 4101}, {0, 7}, {4090, 4101}} {
+			part := w.apply(x.RowRange(rows[0], rows[1]))
+			if !slices.Equal(part.Data, got.RowRange(rows[0], rows[1]).Data) {
+				t.Errorf("width %d: rows %v differ from the same rows in the whole", width, rows)
 			}
 		}
 	}
@@ -182,9 +183,11 @@ func TestWhatIsMissingOrWithoutEffectIsRefused(t *testing.T) {
 		want     string
 	}{
 		{"no graph", func(in *model.Inputs) { in.Graph = nil }, nil, "item graph"},
-		{"no users", func(in *model.Inputs) { in.UserFeatures = nil }, nil, "user features"},
-		{"no items", func(in *model.Inputs) { in.ItemFeatures = nil }, nil, "item features"},
-		{"rows", func(in *model.Inputs) { in.ItemFeatures = in.ItemFeatures.RowRange(0, 7) }, nil, "7 rows"},
+		{"no users", func(in *model.Inputs) { in.Preferences = nil }, nil, "user features"},
+		{"no items", func(in *model.Inputs) { in.ItemVectors = nil }, nil, "item features"},
+		{"rows", func(in *model.Inputs) {
+			in.ItemVectors = map[string]*tensor.Matrix{model.Text: in.ItemVectors[model.Text].RowRange(0, 7)}
+		}, nil, "7 rows"},
 		{"graph of others", func(in *model.Inputs) { in.Graph = &tensor.CSR{Rows: 2, Cols: 2, Indptr: make([]int64, 3)} }, nil, "2×2"},
 		{"layers without graph", nil, map[string]string{"variant": noGCN, "layers": "1"}, "no effect"},
 		{"ui_layers without ui", nil, map[string]string{"ui_layers": "2"}, "no effect"},
@@ -204,12 +207,12 @@ func TestWhatIsMissingOrWithoutEffectIsRefused(t *testing.T) {
 	}
 	// What a variant does not need may be missing.
 	in := data.Inputs
-	in.Graph, in.UserFeatures = nil, nil
+	in.Graph, in.Preferences = nil, nil
 	if _, err := model.New(name, in, map[string]string{"variant": noGCN}); err == nil {
 		t.Error("no_gcn was built without user features")
 	}
-	in.UserFeatures = data.Inputs.UserFeatures
+	in.Preferences = data.Inputs.Preferences
 	mustNew(t, in, map[string]string{"variant": noGCN})
-	in.UserFeatures, in.Graph = nil, data.Inputs.Graph
+	in.Preferences, in.Graph = nil, data.Inputs.Graph
 	mustNew(t, in, map[string]string{"variant": noReasoning})
 }

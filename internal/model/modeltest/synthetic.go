@@ -1,6 +1,7 @@
-// Package modeltest makes data sets of any size for tests and benchmarks: users
-// whose choices follow a hidden taste, items of skewed popularity, and text vectors
-// that show the taste through noise.
+// Package modeltest makes synthetic data for the tests and benchmarks of models and of
+// whatever trains, evaluates or serves them: users whose choices follow a hidden taste,
+// items of skewed popularity, text vectors that show the taste through noise, and an item
+// graph. A data set has any size, and the same seed makes the same one.
 package modeltest
 
 import (
@@ -63,8 +64,8 @@ func Make(s Shape, seed uint64) *Data {
 	}
 	items := vectors(r, s)
 	train := ds.TrainHistories()
-	return &Data{ds, model.Inputs{Train: train, Users: s.Users, Items: s.Items, ItemFeatures: items,
-		UserFeatures: means(train, items), Graph: neighbours(byTaste, s.Items), Seed: seed}}
+	return &Data{ds, model.Inputs{Train: train, Users: s.Users, Items: s.Items, ItemVectors: map[string]*tensor.Matrix{model.Text: items},
+		Preferences: means(train, items), Graph: neighbours(byTaste, s.Items), Seed: seed}}
 }
 
 // counts deals the train interactions out to the users.
@@ -155,6 +156,7 @@ func neighbours(byTaste [][]int32, items int) *tensor.CSR {
 // WithFolds adds user vectors blind to one of k folds of the user's train items.
 func (d *Data) WithFolds(k int) model.Inputs {
 	in := d.Inputs
+	items := in.ItemVectors[model.Text]
 	lists := in.Train.Lists()
 	in.FoldOf = make([]uint8, len(lists.Items))
 	for u := range in.Users {
@@ -163,16 +165,16 @@ func (d *Data) WithFolds(k int) model.Inputs {
 		}
 	}
 	for f := range k {
-		m := tensor.New(in.Users, in.ItemFeatures.Cols)
+		m := tensor.New(in.Users, items.Cols)
 		for u := range in.Users {
 			for row := lists.Offsets[u]; row < lists.Offsets[u+1]; row++ {
 				if int(in.FoldOf[row]) != f {
-					tensor.Axpy(1, in.ItemFeatures.Row(int(lists.Items[row])), m.Row(u))
+					tensor.Axpy(1, items.Row(int(lists.Items[row])), m.Row(u))
 				}
 			}
 		}
 		unit(m)
-		in.FoldFeatures = append(in.FoldFeatures, m)
+		in.FoldPreferences = append(in.FoldPreferences, m)
 	}
 	return in
 }

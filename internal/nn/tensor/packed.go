@@ -68,7 +68,8 @@ func (w *Packed) MulAdd(m int, a []float32, lda int, c []float32, ldc int) {
 }
 
 // Mul computes C = A·B on up to GOMAXPROCS goroutines: A is m×k, C is m×n and shares
-// no memory with A. It gives the bits that Gemm gives.
+// no memory with A. It gives the bits that Gemm gives for k below 1536; for any k a row
+// of C has the same bits whatever other rows are computed with it.
 func (w *Packed) Mul(a, c *Matrix) {
 	if a.Cols != w.k || c.Rows != a.Rows || c.Cols != w.n {
 		panic(fmt.Sprintf("tensor: Mul of %d×%d and packed %d×%d into %d×%d", a.Rows, a.Cols, w.k, w.n, c.Rows, c.Cols))

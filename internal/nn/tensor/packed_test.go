@@ -68,3 +68,33 @@ func TestPackedMulEqualsGemm(t *testing.T) {
 		}
 	})
 }
+
+// TestPackedMulRowsStandAlone: the scores of one user must have the same bits whoever
+// else is scored in the same product, on any number of processors. Widths reach several
+// blocks of k, rows that are packed because they conflict in the cache, and sums that
+// Gemm would split.
+func TestPackedMulRowsStandAlone(t *testing.T) {
+	atEachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(4, 2))
+		const most, n = 300, 131
+		for _, k := range []int{1, 5, 64, 100, 384, 513, 1024, 1536, 2000} {
+			a, b := randomMatrix(r, most, k), randomMatrix(r, n, k)
+			w := Pack(true, k, n, b.Data, k)
+			want := New(most, n)
+			for i := range most {
+				w.Mul(a.RowRange(i, i+1), want.RowRange(i, i+1))
+			}
+			for _, m := range []int{2, 3, 7, 33, 300} {
+				for _, lo := range []int{0, most - m} {
+					for _, procs := range []int{1, 2} {
+						got := New(m, n)
+						atProcs(procs, func() { w.Mul(a.RowRange(lo, lo+m), got) })
+						if !slices.Equal(got.Data, want.RowRange(lo, lo+m).Data) {
+							t.Errorf("k=%d, rows %d to %d, %d processors: differ from the rows alone", k, lo, lo+m, procs)
+						}
+					}
+				}
+			}
+		}
+	})
+}

@@ -3,6 +3,7 @@ package tensor
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // sameLen panics unless n slices that belong together are equally long.
@@ -87,4 +88,12 @@ func Sum(x []float32) float64 {
 		s += float64(x[i])
 	}
 	return s
+}
+
+// FirstNaN returns the position of the first NaN in x, or -1 where there is none.
+func FirstNaN(x []float32) int {
+	if s := Sum(x); s == s { // a NaN would reach the sum, and so would Inf and -Inf together
+		return -1
+	}
+	return slices.IndexFunc(x, func(v float32) bool { return v != v })
 }

@@ -159,3 +159,26 @@ func TestAdamStepFollowsTorch(t *testing.T) {
 		}
 	})
 }
+
+func TestFirstNaN(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	atEachLevel(t, func(t *testing.T) {
+		for _, n := range lengths {
+			x := randomSlice(rand.New(rand.NewPCG(6, 9)), n)
+			if got := FirstNaN(x); got != -1 {
+				t.Fatalf("%d numbers: NaN at %d", n, got)
+			}
+			if n < 2 {
+				continue
+			}
+			x[0], x[n-1] = inf, -inf // their sum is NaN, they are not
+			if got := FirstNaN(x); got != -1 {
+				t.Fatalf("%d numbers, infinities among them: NaN at %d", n, got)
+			}
+			x[n/2], x[n-1] = nan, nan
+			if got := FirstNaN(x); got != n/2 {
+				t.Fatalf("%d numbers: NaN at %d, want %d", n, got, n/2)
+			}
+		}
+	})
+}

@@ -1,0 +1,135 @@
+// Package serving ranks the whole catalogue for the people who ask: many users' vectors
+// against all item vectors in one product, then the best of each row.
+//
+// It serves users of the training data and people never seen alike; where their vectors
+// come from is not its business. What is measured on held-out interactions goes through
+// package eval.
+package serving
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/mllmrec/mllmrec/internal/nn/tensor"
+)
+
+// Catalogue holds the item vectors of a run, laid out once for products with user
+// vectors. It is safe for concurrent use.
+type Catalogue struct {
+	items, width int
+	packed       *tensor.Packed // nil where there is no item, or no width
+	blocks       sync.Pool      // of *[]float32, blocks of scores
+}
+
+// NewCatalogue copies the item vectors, one row an item.
+func NewCatalogue(items *tensor.Matrix) *Catalogue {
+	c := &Catalogue{items: items.Rows, width: items.Cols}
+	if items.Rows > 0 && items.Cols > 0 {
+		c.packed = tensor.Pack(true, items.Cols, items.Rows, items.Data, items.Cols)
+	}
+	return c
+}
+
+// Items returns the number of items.
+func (c *Catalogue) Items() int { return c.items }
+
+// A block of scores takes at most blockBytes, unless the catalogue is so large that these
+// are the scores of fewer than minRows users: a product should read the item vectors for
+// several users at a time.
+const (
+	blockBytes = 8 << 20
+	minRows    = 16
+)
+
+// Rank returns for each row of users the k items of the highest inner product with it,
+// best first, and these scores; ties go to the lower item row. The items that skip names
+// for the row are left out (nil: none are); Rank calls it once a row, in order. A list is
+// shorter than k where fewer items are left.
+//
+// A row's scores have the same bits, and so its list is the same, whatever other rows are
+// in the batch and however many processors there are.
+func (c *Catalogue) Rank(users *tensor.Matrix, k int, skip func(row int) []int32) (items [][]int32, scores [][]float32, err error) {
+	if k < 1 {
+		return nil, nil, fmt.Errorf("rank the catalogue: top %d asked, want at least 1", k)
+	}
+	if users.Cols != c.width {
+		return nil, nil, fmt.Errorf("rank the catalogue: user vectors have %d dimensions, item vectors %d", users.Cols, c.width)
+	}
+	items, scores = make([][]int32, users.Rows), make([][]float32, users.Rows)
+	rows := min(max(blockBytes/4/max(c.items, 1), minRows), users.Rows)
+	memory := c.block(rows * c.items)
+	defer c.blocks.Put(memory)
+	for lo := 0; lo < users.Rows; lo += rows {
+		hi := min(lo+rows, users.Rows)
+		block := tensor.FromSlice(hi-lo, c.items, (*memory)[:(hi-lo)*c.items])
+		c.score(users.RowRange(lo, hi), block)
+		if err := leaveOut(block, lo, skip); err != nil {
+			return nil, nil, err
+		}
+		if err := best(block, lo, k, items[lo:hi], scores[lo:hi]); err != nil {
+			return nil, nil, err
+		}
+	}
+	return items, scores, nil
+}
+
+// block returns memory for n scores.
+func (c *Catalogue) block(n int) *[]float32 {
+	memory, ok := c.blocks.Get().(*[]float32)
+	if !ok {
+		memory = new([]float32)
+	}
+	*memory = slices.Grow((*memory)[:0], n)[:n]
+	return memory
+}
+
+// score writes the inner products of users and items. The packed product sums an element
+// in the same order for one row as for many.
+func (c *Catalogue) score(users, scores *tensor.Matrix) {
+	if c.packed == nil {
+		clear(scores.Data)
+		return
+	}
+	c.packed.Mul(users, scores)
+}
+
+// leaveOut lowers the scores of skipped items to -Inf. Row r of the block is row lo+r of
+// the batch.
+func leaveOut(block *tensor.Matrix, lo int, skip func(row int) []int32) error {
+	if skip == nil {
+		return nil
+	}
+	for r := range block.Rows {
+		row := block.Row(r)
+		for _, i := range skip(lo + r) {
+			if i < 0 || int(i) >= len(row) {
+				return fmt.Errorf("rank the catalogue: leave item row %d out for user row %d: there are %d items", i, lo+r, len(row))
+			}
+			row[i] = float32(math.Inf(-1))
+		}
+	}
+	return nil
+}
+
+// best selects the top k of each row of the block into items and scores.
+func best(block *tensor.Matrix, lo, k int, items [][]int32, scores [][]float32) error {
+	k = min(k, block.Cols)
+	indices, values := make([]int32, block.Rows*k), make([]float32, block.Rows*k)
+	nan := make([]int, block.Rows)
+	tensor.Parallel(block.Rows, 8, func(from, to int) {
+		for r := from; r < to; r++ {
+			nan[r] = tensor.FirstNaN(block.Row(r))
+			at := r * k
+			n := tensor.TopK(block.Row(r), k, indices[at:at+k], values[at:at+k])
+			items[r], scores[r] = indices[at:at+n:at+n], values[at:at+n:at+n]
+		}
+	})
+	for r, i := range nan {
+		if i >= 0 {
+			return fmt.Errorf("rank the catalogue: the score of user row %d for item row %d is not a number", lo+r, i)
+		}
+	}
+	return nil
+}
