@@ -58,15 +58,16 @@ const (
 // Options are the graph's knobs. Start from [DefaultOptions]: in the zero value both
 // refinements are off.
 type Options struct {
-	K         int     `json:"k"`         // semantic neighbours a row; with Reference the item itself is one of them
-	Threshold float32 `json:"threshold"` // θ: lowest cosine that survives; not read when Denoise is off
-	JaccardK  int     `json:"jaccard_k"` // K': co-occurrence neighbours a row; not read when Topology is off
-	Variant   Variant `json:"variant"`
-	Denoise   bool    `json:"denoise"`  // off = the paper's −GD: all top-K edges stay
-	Topology  bool    `json:"topology"` // off = the paper's −TE: no co-occurrence edges
+	_         struct{} `group:"Item graph"`
+	Variant   Variant  `option:"graph" json:"variant" choices:"reference,paper" default:"reference" doc:"whose graph: that of the published code, or of the paper's text"`
+	K         int      `option:"knn-k" json:"k" default:"10" min:"1" doc:"nearest items by content kept for each item (with reference the item itself is one of them)"`
+	Denoise   bool     `option:"denoise" json:"denoise" default:"true" doc:"dropping of weak content edges; off is the paper's −GD"`
+	Threshold float32  `option:"threshold" json:"threshold" default:"0.7" min:"-1" max:"1" if:"denoise" doc:"lowest cosine of a content edge that is kept"`
+	Topology  bool     `option:"topology" json:"topology" default:"true" doc:"edges between items that share an audience; off is the paper's −TE"`
+	JaccardK  int      `option:"jaccard-k" json:"jaccard_k" default:"10" min:"1" if:"topology" doc:"items with the most similar audience kept for each item"`
 	// Weights of the semantic edges. What −GD does to them is not published: Binary
 	// gives every top-K edge 1, Cosine keeps the similarities.
-	Weights Weights `json:"weights,omitempty"`
+	Weights Weights `option:"edge-weights" json:"weights,omitempty" choices:"binary,cosine" doc:"weights of content edges (default: binary for reference, cosine for paper)"`
 }
 
 // DefaultOptions returns the published settings for Baby, reference variant.

@@ -53,6 +53,26 @@ func (s *Session) Matrix(address, name string) (*tensor.Matrix, error) {
 	return arrayfile.ReadNPY(path)
 }
 
+// UserVectors reads the users' vectors of an artefact, and those that are blind to one
+// fold of the train items each, if there are any.
+func (s *Session) UserVectors(address string) (full *tensor.Matrix, folds []*tensor.Matrix, err error) {
+	if full, err = s.Matrix(address, workspace.UserVectorsFile); err != nil {
+		return nil, nil, err
+	}
+	a, _ := s.WS.Artefact(address)
+	for k := 0; ; k++ {
+		name := workspace.FoldVectorsFile(k)
+		if _, ok := a.Files[name]; !ok {
+			return full, folds, nil
+		}
+		m, err := s.Matrix(address, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		folds = append(folds, m)
+	}
+}
+
 // Graph reads the item graph of an artefact.
 func (s *Session) Graph(address string) (*tensor.CSR, error) {
 	path, err := s.WS.FilePath(address, workspace.ItemGraphFile)

@@ -43,6 +43,10 @@ func FoldOf(user string, index, n, folds int, seed uint64) uint8 {
 	return Folds(user, n, folds, seed)[index]
 }
 
+// FoldSeed deals train interactions into folds. It is fixed, so that texts, vectors and
+// training agree on the folds without passing it around.
+const FoldSeed = 1
+
 // FoldsOf returns the fold of each interaction in h, parallel to h.Lists().Items.
 // users holds the users' ids in row order.
 func FoldsOf(h *dataset.Histories, users []string, folds int, seed uint64) []uint8 {

@@ -1,0 +1,177 @@
+// Package evaluating is the stage that measures a run by full ranking, with rankings that
+// need no learning beside it.
+package evaluating
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/eval"
+	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/stage/training"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/internal/workspace"
+)
+
+// Evaluation is what a run is worth.
+type Evaluation struct {
+	Run        string             `json:"run"`
+	Model      string             `json:"model"`
+	Provenance string             `json:"provenance"`
+	Leaky      bool               `json:"leaky"`
+	Warning    string             `json:"warning,omitempty"`
+	Test       map[string]float64 `json:"test"`
+	Valid      map[string]float64 `json:"valid"`
+	Baselines  []Baseline         `json:"baselines"`
+	Slices     []eval.Slice       `json:"slices"`
+}
+
+// Baseline is a ranking that needs no learning, beside the run's.
+type Baseline struct {
+	Name  string             `json:"name"`
+	Test  map[string]float64 `json:"test"`
+	Valid map[string]float64 `json:"valid"`
+}
+
+const randomSeed = 1 // of the random baseline; any will do
+
+// Stage measures one run.
+type Stage struct{}
+
+// Name implements stage.Stage.
+func (Stage) Name() string { return workspace.StageEvaluate }
+
+// Makes implements stage.Stage.
+func (Stage) Makes() workspace.Kind { return workspace.KindEvaluation }
+
+// Needs implements stage.Stage.
+func (Stage) Needs() []stage.Need {
+	return []stage.Need{
+		{Kind: workspace.KindData, Files: []string{workspace.InteractionsFile}},
+		{Kind: workspace.KindRun, Files: []string{workspace.RunUsersFile, workspace.RunItemsFile}},
+	}
+}
+
+// Settle implements stage.Stage.
+func (Stage) Settle(_ context.Context, _ *stage.Session, in stage.Inputs) (stage.Spec, error) {
+	id := path.Base(in.Address(workspace.KindRun))
+	return stage.Spec{Name: workspace.Slug(id), Options: map[string]string{"run": id}}, nil
+}
+
+// Build implements stage.Stage.
+func (Stage) Build(ctx context.Context, b *stage.Build) error {
+	ev, err := Measure(ctx, b.Session, path.Base(b.Inputs.Address(workspace.KindRun)))
+	if err != nil {
+		return err
+	}
+	err = atomicfile.Write(b.Path(workspace.EvaluationFile), func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(ev)
+	})
+	if err != nil {
+		return err
+	}
+	b.Info = map[string]any{"run": ev.Run}
+	b.Done("%s: test R@20 %.4f, N@20 %.4f", ev.Run, ev.Test["recall@20"], ev.Test["ndcg@20"])
+	return nil
+}
+
+// Load reads the evaluation under an address.
+func Load(ws *workspace.Workspace, address string) (*Evaluation, error) {
+	file, err := ws.FilePath(address, workspace.EvaluationFile)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the evaluation: %w", err)
+	}
+	var ev Evaluation
+	if err := json.Unmarshal(raw, &ev); err != nil {
+		return nil, usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("read %s: %w", file, err), "Evaluate the run again.")
+	}
+	return &ev, nil
+}
+
+// Measure ranks the whole catalogue by a run's stored vectors ("": those of the current
+// run) and compares with rankings that need no learning. Nothing is stored.
+func Measure(ctx context.Context, s *stage.Session, runID string) (*Evaluation, error) {
+	run, address, err := training.Find(s.WS, runID)
+	if err != nil {
+		return nil, err
+	}
+	users, err := s.Matrix(address, workspace.RunUsersFile)
+	if err != nil {
+		return nil, err
+	}
+	items, err := s.Matrix(address, workspace.RunItemsFile)
+	if err != nil {
+		return nil, err
+	}
+	judge, err := s.Judge()
+	if err != nil {
+		return nil, err
+	}
+	ev := &Evaluation{Run: run.ID, Model: run.Model, Provenance: run.Provenance, Leaky: run.Leaky, Warning: run.Warning}
+	judged, err := judge.Rank(ctx, eval.DotScorer(users, items))
+	if err != nil {
+		return nil, fmt.Errorf("evaluate run %s: %w", run.ID, err)
+	}
+	ev.Valid, ev.Test, ev.Slices = judged.Metrics(dataset.Valid), judged.Metrics(dataset.Test), judged.Slices()
+	baselines, err := baselines(s, address)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range baselines {
+		judged, err := judge.Rank(ctx, b.scorer)
+		if err != nil {
+			return nil, fmt.Errorf("evaluate %s: %w", b.name, err)
+		}
+		ev.Baselines = append(ev.Baselines, Baseline{Name: b.name, Test: judged.Metrics(dataset.Test), Valid: judged.Metrics(dataset.Valid)})
+	}
+	return ev, nil
+}
+
+// scored is a named scorer.
+type scored struct {
+	name   string
+	scorer eval.Scorer
+}
+
+// baselines are the rankings that need no training: popularity, random, and, of a run
+// that was made from text vectors, their plain dot product, which a trained model must
+// beat to be worth it.
+func baselines(s *stage.Session, run string) ([]scored, error) {
+	ds, err := s.Dataset()
+	if err != nil {
+		return nil, err
+	}
+	list := []scored{
+		{"popularity", eval.Popularity(ds.TrainHistories())},
+		{"random", eval.Random(randomSeed, ds.Users(), ds.NumItems())},
+	}
+	a, _ := s.WS.Artefact(run)
+	itemsAt, usersAt := a.Inputs[workspace.KindItemVectors].Address, a.Inputs[workspace.KindUserVectors].Address
+	if itemsAt == "" || usersAt == "" {
+		return list, nil
+	}
+	items, err := s.Matrix(itemsAt, workspace.ItemVectorsFile)
+	if err != nil {
+		return nil, err
+	}
+	users, err := s.Matrix(usersAt, workspace.UserVectorsFile)
+	if err != nil {
+		return nil, err
+	}
+	if items.Cols == users.Cols {
+		list = append(list, scored{"untrained vectors", eval.DotScorer(users, items)})
+	}
+	return list, nil
+}

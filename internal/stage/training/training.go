@@ -1,0 +1,309 @@
+// Package training is the stage that trains a recommender to its early stop. What it asks
+// of the stages before it is what the model reads, no more.
+package training
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
+	"github.com/mllmrec/mllmrec/internal/model"
+	_ "github.com/mllmrec/mllmrec/internal/model/all" // the registry
+	"github.com/mllmrec/mllmrec/internal/nn/tensor"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/train"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/internal/workspace"
+)
+
+// Options say what to train and how.
+type Options struct {
+	_        struct{} `group:"Training"`
+	Model    string   `option:"model" default:"mllmrec" doc:"recommender to train"`
+	Settings []string `option:"set" doc:"setting of the model or the trainer, key=value"`
+	Seed     uint64   `option:"seed" default:"999" doc:"random seed of initial weights, shuffling and negative sampling"`
+	Fresh    bool     `option:"fresh" runs:"process" doc:"start from the beginning where an interrupted run could go on"`
+}
+
+// Stage trains one model.
+type Stage struct {
+	Options Options
+
+	settings map[string]string
+	trainer  train.Options
+	own      map[string]string // settings of the model
+	needs    model.Needs
+}
+
+// New checks the options and returns the stage.
+func New(opt Options) (*Stage, error) {
+	settings, err := parseSettings(opt.Settings)
+	if err != nil {
+		return nil, err
+	}
+	t := &Stage{Options: opt, settings: settings}
+	if t.trainer, t.own, err = train.Configure(opt.Model, settings); err != nil {
+		return nil, err
+	}
+	if t.needs, err = model.NeedsOf(opt.Model, t.own); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// parseSettings reads key=value pairs.
+func parseSettings(pairs []string) (map[string]string, error) {
+	settings := map[string]string{}
+	for _, pair := range pairs {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return nil, usererr.New("Write it as key=value.", "%s %q has no value", usererr.Option("set"), pair)
+		}
+		if _, twice := settings[key]; twice {
+			return nil, usererr.New("", "%s %s is given twice", usererr.Option("set"), key)
+		}
+		settings[key] = value
+	}
+	return settings, nil
+}
+
+// Name implements stage.Stage.
+func (*Stage) Name() string { return workspace.StageTrain }
+
+// Makes implements stage.Stage.
+func (*Stage) Makes() workspace.Kind { return workspace.KindRun }
+
+// Needs implements stage.Stage.
+func (t *Stage) Needs() []stage.Need {
+	needs := []stage.Need{{Kind: workspace.KindData, Files: []string{workspace.InteractionsFile}}}
+	if slices.Contains(t.needs.ItemVectors, model.Text) {
+		needs = append(needs, stage.Need{Kind: workspace.KindItemVectors, Files: []string{workspace.ItemVectorsFile}})
+	}
+	if t.needs.Preferences {
+		needs = append(needs, stage.Need{Kind: workspace.KindUserVectors})
+	}
+	if t.needs.Graph {
+		needs = append(needs, stage.Need{Kind: workspace.KindItemGraph})
+	}
+	return needs
+}
+
+// Settle implements stage.Stage.
+func (t *Stage) Settle(context.Context, *stage.Session, stage.Inputs) (stage.Spec, error) {
+	return stage.Spec{Name: t.Options.Model, Options: record(t.Options.Model, t.Options.Seed, t.settings)}, nil
+}
+
+func record(name string, seed uint64, settings map[string]string) map[string]string {
+	r := map[string]string{"model": name, "seed": strconv.FormatUint(seed, 10)}
+	for k, v := range settings {
+		r["set."+k] = v
+	}
+	return r
+}
+
+// Place implements stage.InPlace: an interrupted run of the same options and inputs goes
+// on, unless the user wants a new one.
+func (t *Stage) Place(s *stage.Session, _ stage.Spec, inputHash string) (address string, resume bool, err error) {
+	if !t.Options.Fresh {
+		begun, err := begunRuns(s.WS)
+		if err != nil {
+			return "", false, err
+		}
+		for _, r := range slices.Backward(begun) {
+			if r.InputHash == inputHash {
+				return path.Join(workspace.RunsFolder, r.ID), true, nil
+			}
+		}
+	}
+	return s.WS.FreeRun(t.Options.Model, inputHash), false, nil
+}
+
+// Build implements stage.Stage.
+func (t *Stage) Build(ctx context.Context, b *stage.Build) error {
+	run, err := t.begin(b)
+	if err != nil {
+		return err
+	}
+	in, err := Inputs(b.Session, b.Inputs, t.Options.Seed)
+	if err != nil {
+		return err
+	}
+	m, err := model.New(t.Options.Model, in, t.own)
+	if err != nil {
+		return err
+	}
+	judge, err := b.Judge()
+	if err != nil {
+		return err
+	}
+	opt := t.trainer
+	opt.Seed, opt.Dir, opt.Resume = t.Options.Seed, b.Path(""), b.Resume
+	opt.OnEpoch = func(e train.Epoch) {
+		b.Emit(stage.Event{Stage: b.Stage, Message: EpochLine(t.Options.Model, e, b.Leaky), End: true,
+			Elapsed: time.Duration((e.TrainSeconds + e.EvalSeconds) * float64(time.Second))})
+	}
+	res, err := train.Run(ctx, m, in, judge, opt)
+	if err != nil {
+		return fmt.Errorf("train %s: %w", t.Options.Model, err)
+	}
+	if res.Stopped == train.StoppedCancelled {
+		return fmt.Errorf("train %s: stopped after epoch %d of run %s: %w", t.Options.Model, len(res.Epochs), run.ID, context.Canceled)
+	}
+	run.ResumedFrom, run.BestEpoch, run.Stopped, run.Config = res.ResumedFrom, res.BestEpoch, res.Stopped, res.Config
+	run.Epochs, run.Valid, run.Test = res.Epochs, res.Valid, res.Test
+	if err := t.store(b, run, m); err != nil {
+		return err
+	}
+	b.Files = []string{workspace.RunUsersFile, workspace.RunItemsFile, workspace.RunMetricsFile, workspace.RunModelFile}
+	b.Info = map[string]any{"run": run.ID}
+	b.Done("%s: best epoch %d of %d", run.ID, run.BestEpoch, len(run.Epochs))
+	return nil
+}
+
+// begin reads the configuration of the run to resume, or writes that of a new one.
+func (t *Stage) begin(b *stage.Build) (*Run, error) {
+	id := path.Base(b.Address)
+	if b.Resume {
+		return readRun(b.WS, id)
+	}
+	run := &Run{ID: id, Model: t.Options.Model, Seed: t.Options.Seed, Settings: t.settings, InputHash: b.InputHash,
+		Provenance: b.Provenance, Leaky: b.Leaky, Warning: warning(b), Started: time.Now().UTC(), From: addresses(b.Inputs)}
+	return run, writeJSON(b.Path(workspace.RunConfigFile), run)
+}
+
+// store writes the vectors of the trained model and then, last, the metrics that mark the
+// run finished.
+func (t *Stage) store(b *stage.Build, run *Run, m model.Model) error {
+	users, items, err := m.Represent()
+	if err != nil {
+		return fmt.Errorf("represent: %w", err)
+	}
+	if err := arrayfile.WriteNPY(b.Path(workspace.RunUsersFile), users); err != nil {
+		return err
+	}
+	if err := arrayfile.WriteNPY(b.Path(workspace.RunItemsFile), items); err != nil {
+		return err
+	}
+	now := time.Now().UTC()
+	run.Finished = &now
+	return writeJSON(b.Path(workspace.RunMetricsFile), run)
+}
+
+// addresses returns what the run is made from, by kind.
+func addresses(in stage.Inputs) map[workspace.Kind]string {
+	from := map[workspace.Kind]string{}
+	for kind, i := range in {
+		from[kind] = i.Address
+	}
+	return from
+}
+
+// warning says in words what the provenance of the vectors means for the numbers.
+func warning(b *stage.Build) string {
+	switch {
+	case b.Leaky:
+		return "leaky: the preference texts were written from validation and test interactions too; these numbers are no estimate of quality"
+	case b.Provenance == workspace.ProvenanceUnknown:
+		return "provenance unknown: the user vectors were imported; an audit probes them for a leak"
+	}
+	return ""
+}
+
+// EpochLine says in words what an epoch came to.
+func EpochLine(name string, e train.Epoch, leaky bool) string {
+	s := fmt.Sprintf("%s epoch %d · loss %.4f · valid R@20 %.4f N@20 %.4f", name, e.Epoch, e.Loss, e.Valid["recall@20"], e.Valid["ndcg@20"])
+	if e.Best {
+		s += " · best"
+	}
+	if leaky {
+		s += " · leaky"
+	}
+	return s
+}
+
+// Inputs loads what a model can learn from out of the artefacts given.
+func Inputs(s *stage.Session, from stage.Inputs, seed uint64) (model.Inputs, error) {
+	ds, err := s.Dataset()
+	if err != nil {
+		return model.Inputs{}, err
+	}
+	in := model.Inputs{Train: ds.TrainHistories(), Users: ds.Users(), Items: ds.NumItems(), Seed: seed, ItemVectors: map[string]*tensor.Matrix{}}
+	if address := from.Address(workspace.KindItemVectors); address != "" {
+		if in.ItemVectors[model.Text], err = s.Matrix(address, workspace.ItemVectorsFile); err != nil {
+			return in, err
+		}
+	}
+	if address := from.Address(workspace.KindUserVectors); address != "" {
+		if in.Preferences, in.FoldPreferences, err = s.UserVectors(address); err != nil {
+			return in, err
+		}
+		if len(in.FoldPreferences) > 0 {
+			in.FoldOf = texts.FoldsOf(in.Train, ds.UserIDs, len(in.FoldPreferences), texts.FoldSeed)
+		}
+	}
+	if address := from.Address(workspace.KindItemGraph); address != "" {
+		in.Graph, err = s.Graph(address)
+	}
+	return in, err
+}
+
+// Models names the models that can be trained.
+func Models() []string { return model.Names() }
+
+// Setting describes a key=value setting of the trainer or a model.
+type Setting struct{ Owner, Name, Doc, Default string }
+
+// Settings lists every setting of the trainer, whose owner is "", and of the models.
+func Settings() []Setting {
+	var all []Setting
+	add := func(owner string, settings []model.Setting) {
+		for _, s := range settings {
+			all = append(all, Setting{owner, s.Name, s.Doc, s.Default})
+		}
+	}
+	add("", train.Settings())
+	for _, name := range model.Names() {
+		if spec, err := model.Lookup(name); err == nil {
+			add(name, spec.Settings)
+		}
+	}
+	return all
+}
+
+// begunRuns returns the runs that were begun and are not recorded as finished, the
+// earliest first.
+func begunRuns(ws *workspace.Workspace) ([]*Run, error) {
+	entries, err := os.ReadDir(ws.Path(workspace.RunsFolder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	var runs []*Run
+	for _, e := range entries {
+		if _, recorded := ws.Artefact(path.Join(workspace.RunsFolder, e.Name())); recorded || !e.IsDir() {
+			continue
+		}
+		r, err := readRun(ws, e.Name())
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a folder made by somebody else, or killed before its configuration was written
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.Finished = nil // killed between its last file and its record: it goes on from its checkpoint
+		runs = append(runs, r)
+	}
+	slices.SortStableFunc(runs, func(a, b *Run) int { return a.Started.Compare(b.Started) })
+	return runs, nil
+}
