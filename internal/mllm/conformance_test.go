@@ -174,7 +174,7 @@ func TestScrubSparesWords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(key.Scrub([]byte("the EMPTY box, sk-0123456789"))); got != want {
+		if got := string(key.RedactAnswer([]byte("the EMPTY box, sk-0123456789"))); got != want {
 			t.Errorf("%s: %s", secret, got)
 		}
 	}

@@ -63,7 +63,7 @@ func (k Key) Redact(s string) string {
 
 // Scrub does the same to an answer, which is kept, unless the key is so short that it may
 // be a word of it: servers that want no key are often given "EMPTY".
-func (k Key) Scrub(answer []byte) []byte {
+func (k Key) RedactAnswer(answer []byte) []byte {
 	const wordLike = 8
 	if len(k.secret) < wordLike {
 		return answer

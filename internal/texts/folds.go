@@ -27,10 +27,10 @@ func Folds(user string, n, folds int, seed uint64) []uint8 {
 
 // Texts counts the texts that [ReasonUsers] writes from h: the full ones, and a blind one
 // for each fold that has items.
-func (o ReasonOptions) Texts(h *dataset.Histories) int {
+func (o ReasonOptions) CountTexts(h *dataset.Histories) int {
 	n := h.Users()
 	for u := range h.Users() {
-		if items := len(h.Items(u)); o.Folds > 0 && items >= o.FoldsFor {
+		if items := len(h.Items(u)); o.Folds > 0 && items >= o.FoldMinItems {
 			n += min(items, o.Folds)
 		}
 	}

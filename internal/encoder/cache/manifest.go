@@ -28,7 +28,7 @@ type Manifest struct {
 }
 
 // limited is what an encoder that reads a limited number of tokens can tell.
-type limited interface {
+type tokenLimited interface {
 	MaxTokens() int
 	CountLong(texts []string) int
 	LongMode() string
@@ -45,7 +45,7 @@ func Describe(enc encoder.Encoder, texts, fields []string) Manifest {
 	if c, ok := enc.(*Cache); ok {
 		m.Stats, enc = c.Stats(), c.Unwrap()
 	}
-	if l, ok := enc.(limited); ok {
+	if l, ok := enc.(tokenLimited); ok {
 		m.MaxTokens, m.Long, m.LongMode = l.MaxTokens(), l.CountLong(texts), l.LongMode()
 	}
 	return m

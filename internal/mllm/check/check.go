@@ -66,7 +66,7 @@ func Answer(r mllm.Request, resp mllm.Response, rules Rules) (mllm.Class, string
 func Ask(ctx context.Context, c mllm.Client, r mllm.Request, rules Rules, tries int) (mllm.Response, error) {
 	var total mllm.Response
 	for try := 0; ; try++ {
-		resp, err := c.Generate(ctx, Vary(r, try))
+		resp, err := c.Generate(ctx, ForRetry(r, try))
 		resp.Text = Clean(resp.Text)
 		resp.PromptTokens += total.PromptTokens
 		resp.AnswerTokens += total.AnswerTokens
@@ -89,7 +89,7 @@ func Ask(ctx context.Context, c mllm.Client, r mllm.Request, rules Rules, tries 
 // Vary returns r as it is to be asked the given time after a bad answer; try 0 is r
 // itself. The seed changes, and since a seed means nothing to greedy decoding, the
 // temperature is at least 0.3.
-func Vary(r mllm.Request, try int) mllm.Request {
+func ForRetry(r mllm.Request, try int) mllm.Request {
 	if try > 0 {
 		r.Seed += int64(try) * 1_000_003
 		r.Temperature = max(r.Temperature, 0.3)

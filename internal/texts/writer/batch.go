@@ -60,9 +60,9 @@ func (r *Reasoner) BatchAnswer(req texts.ReasonRequest, resp mllm.Response, err 
 	one := reading{r: r, req: req, steps: 1}
 	one.answer, err = r.judge(p, r.varied(p, req.Attempt), resp, err)
 	if from := r.FirstShown(req); from > 0 {
-		one.tell(string(Latest), from)
+		one.noteHistory(string(Latest), from)
 	} else {
-		one.tell("whole", 0)
+		one.noteHistory("whole", 0)
 	}
 	if err != nil {
 		return one.answer, fmt.Errorf("preference of user %q: %w", req.User, err)
@@ -72,5 +72,5 @@ func (r *Reasoner) BatchAnswer(req texts.ReasonRequest, resp mllm.Response, err 
 
 // varied returns the request that sends p at the given attempt, counted from 1.
 func (s *server) varied(p prompt.Prompt, attempt int) mllm.Request {
-	return check.Vary(s.request(p), max(attempt, 1)-1)
+	return check.ForRetry(s.request(p), max(attempt, 1)-1)
 }

@@ -69,7 +69,7 @@ func (s *server) request(p prompt.Prompt) mllm.Request {
 // ask sends p for the try-th time after the first and judges the answer. What the
 // request took is in the answer even when there is an error.
 func (s *server) ask(ctx context.Context, p prompt.Prompt, try int) (texts.Answer, error) {
-	r := check.Vary(s.request(p), try)
+	r := check.ForRetry(s.request(p), try)
 	resp, err := s.client.Generate(ctx, r)
 	s.tokens.observe(r, resp)
 	return s.judge(p, r, resp, err)

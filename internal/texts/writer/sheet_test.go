@@ -51,12 +51,12 @@ func TestSpread(t *testing.T) {
 		n, total int
 		want     []int
 	}{{3, 9, []int{1, 4, 7}}, {1, 10, []int{5}}, {5, 3, []int{0, 1, 2}}, {0, 3, []int{}}, {2, 0, []int{}}, {-1, 4, []int{}}} {
-		if got := Spread(c.n, c.total); !reflect.DeepEqual(got, c.want) {
+		if got := EvenlySpaced(c.n, c.total); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%d of %d: %v, want %v", c.n, c.total, got, c.want)
 		}
 	}
 	last := -1
-	for _, at := range Spread(20, 7051) {
+	for _, at := range EvenlySpaced(20, 7051) {
 		if at <= last || at >= 7051 {
 			t.Errorf("%d after %d", at, last)
 		}

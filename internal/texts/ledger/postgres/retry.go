@@ -15,8 +15,8 @@ import (
 // How long an operation goes on trying while the database is away. Answers that wait to
 // be stored have been paid for, so they wait longer than questions about them.
 const (
-	readPatience  = 2 * time.Minute
-	writePatience = 10 * time.Minute
+	readRetryFor  = 2 * time.Minute
+	writeRetryFor = 10 * time.Minute
 )
 
 // tryTimeout bounds one try, so that a connection that hangs does not hang the caller.

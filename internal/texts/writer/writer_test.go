@@ -290,9 +290,9 @@ func TestIDCoversWhatDeterminesAnAnswer(t *testing.T) {
 	add("window", Options{Window: 8192}, "d1")
 	add("latest", Options{History: Latest}, "d1")
 	add("latest 5", Options{History: Latest, LatestN: 5}, "d1")
-	add("tries", Options{StepTries: 5}, "d1")
+	add("tries", Options{PartTries: 5}, "d1")
 	// What has no influence on answers is not in it.
-	same := mustReasoner(t, newFake(nil), Options{Prompts: custom, Timeout: 1, Window: DefaultWindow, Steps: newSteps()})
+	same := mustReasoner(t, newFake(nil), Options{Prompts: custom, Timeout: 1, Window: DefaultWindow, Conclusions: newSteps()})
 	if ids[same.ID()] != "plain" {
 		t.Error(same.ID())
 	}

@@ -14,7 +14,7 @@ const StagePicture = "picture"
 // loadOrRecall returns an item's picture: only its hash, if the stamp is known and the
 // description of those bytes is stored; else the picture itself. The note, if any, is to
 // be stored once there is a description.
-func loadOrRecall(ctx context.Context, images ImageSource, d Describer, domain string, item dataset.Item, store Store) (mllm.Image, *Generation, error) {
+func loadOrLookUp(ctx context.Context, images ImageSource, d Describer, domain string, item dataset.Item, store Store) (mllm.Image, *Generation, error) {
 	stamper, ok := images.(Stamper)
 	if !ok {
 		img, err := images.Load(ctx, item.Image)
@@ -28,7 +28,7 @@ func loadOrRecall(ctx context.Context, images ImageSource, d Describer, domain s
 	k := newKey(StagePicture)
 	k.text(stamp)
 	note := k.sum()
-	if img, known := recall(ctx, note, d, domain, item, store); known {
+	if img, known := lookUpDescribed(ctx, note, d, domain, item, store); known {
 		return img, nil, nil
 	}
 	img, err := images.Load(ctx, item.Image)
@@ -39,7 +39,7 @@ func loadOrRecall(ctx context.Context, images ImageSource, d Describer, domain s
 }
 
 // recall does without where the store fails; the run meets that failure soon enough.
-func recall(ctx context.Context, note string, d Describer, domain string, item dataset.Item, store Store) (mllm.Image, bool) {
+func lookUpDescribed(ctx context.Context, note string, d Describer, domain string, item dataset.Item, store Store) (mllm.Image, bool) {
 	notes, err := store.Get(ctx, []string{note})
 	if err != nil || notes[note].ImageHash == "" {
 		return mllm.Image{}, false
