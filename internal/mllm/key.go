@@ -38,9 +38,6 @@ func KeyFromEnv(name string) (Key, error) {
 	return Key{secret}, nil
 }
 
-// IsZero reports whether there is no key.
-func (k Key) IsZero() bool { return k.secret == "" }
-
 // Authorize adds the key to h as a bearer token; without a key it does nothing.
 func (k Key) Authorize(h http.Header) {
 	if k.secret != "" {

@@ -37,12 +37,6 @@ func (o ReasonOptions) CountTexts(h *dataset.Histories) int {
 	return n
 }
 
-// FoldOf returns the fold of the index-th of a user's n items; see [Folds], which is
-// cheaper for all of a user's items.
-func FoldOf(user string, index, n, folds int, seed uint64) uint8 {
-	return Folds(user, n, folds, seed)[index]
-}
-
 // FoldsOf returns the fold of each interaction in h, parallel to h.Lists().Items.
 // users holds the users' ids in row order.
 func FoldsOf(h *dataset.Histories, users []string, folds int, seed uint64) []uint8 {

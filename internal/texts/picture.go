@@ -9,7 +9,7 @@ import (
 
 // StagePicture is the stage of notes that say which bytes a stamp stands for. They are
 // no answers, and cost nothing to lose.
-const StagePicture = "picture"
+const stagePicture = "picture"
 
 // loadOrRecall returns an item's picture: only its hash, if the stamp is known and the
 // description of those bytes is stored; else the picture itself. The note, if any, is to
@@ -25,7 +25,7 @@ func loadOrLookUp(ctx context.Context, images ImageSource, d Describer, domain s
 		img, err := images.Load(ctx, item.Image)
 		return img, nil, err
 	}
-	k := newKey(StagePicture)
+	k := newKey(stagePicture)
 	k.text(stamp)
 	note := k.sum()
 	if img, known := lookUpDescribed(ctx, note, d, domain, item, store); known {
@@ -35,7 +35,7 @@ func loadOrLookUp(ctx context.Context, images ImageSource, d Describer, domain s
 	if err != nil {
 		return img, nil, err
 	}
-	return img, &Generation{Key: note, Stage: StagePicture, Subject: item.ID, Fold: FullFold, ImageHash: img.SHA256, Status: StatusOK}, nil
+	return img, &Generation{Key: note, Stage: stagePicture, Subject: item.ID, Fold: FullFold, ImageHash: img.SHA256, Status: StatusOK}, nil
 }
 
 // recall does without where the store fails; the run meets that failure soon enough.

@@ -145,7 +145,7 @@ func TestFoldsAreEvenSeededAndStable(t *testing.T) {
 				if n == 1 {
 					count[k]++
 				}
-				if texts.FoldOf(user, i, n, 5, 1) != k {
+				if texts.Folds(user, n, 5, 1)[i] != k {
 					t.Fatal("FoldOf and Folds differ")
 				}
 			}

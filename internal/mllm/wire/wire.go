@@ -21,7 +21,7 @@ import (
 // MaxBody bounds the answer that is read from a server, in bytes, unless Caller.MaxBody
 // says otherwise. The longest honest answer of a language model is a few thousand tokens;
 // listings of models stay below too.
-const MaxBody = 4 << 20
+const maxBody = 4 << 20
 
 // quoted is how much of an answer that is no JSON is looked at to quote from.
 const quotedBytes = 64 << 10
@@ -62,7 +62,7 @@ func New(baseURL string, key mllm.Key, transport http.RoundTripper) (*Caller, er
 		transport = t
 	}
 	return &Caller{
-		MaxBody:  MaxBody,
+		MaxBody:  maxBody,
 		endpoint: u.String(),
 		key:      key,
 		http: &http.Client{

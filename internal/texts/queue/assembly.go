@@ -102,7 +102,7 @@ func (a *assembly) fail(s subject) error {
 	case !known && a.givenUp == "":
 		return failure("", classNotAsked)
 	case !known:
-		return failure(a.givenUp, ClassGivenUp)
+		return failure(a.givenUp, classGivenUp)
 	}
 	return failure(g.Error, g.Class)
 }
@@ -170,7 +170,7 @@ func (c *collector) merge(a *assembly, assembled texts.Report) texts.Report {
 		r.Classes[class] += n
 	}
 	for class, n := range assembled.Classes {
-		if strings.HasPrefix(class, "image") || class == ClassGivenUp {
+		if strings.HasPrefix(class, "image") || class == classGivenUp {
 			r.Classes[class] += n
 		}
 	}

@@ -22,7 +22,7 @@ type JobOptions struct {
 }
 
 // ClassGivenUp is the class of questions that no worker settled.
-const ClassGivenUp = "given-up"
+const classGivenUp = "given-up"
 
 // DescribeItems is [texts.DescribeItems] with workers that ask in place of d. Of d only
 // ID is called, so it need not reach its model from here.

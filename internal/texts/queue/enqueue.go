@@ -37,9 +37,6 @@ type Batch struct {
 	Questions, Queued int
 }
 
-// Jobs returns the number of jobs to wait for.
-func (b *Batch) Jobs() int { return len(b.jobs) }
-
 // Enqueue cuts questions into chunks and queues them, and adds the jobs to b. A question
 // that a job in the queue is about already is not queued again, whoever queued it:
 // that job is waited for. So it does no harm to enqueue twice.

@@ -64,9 +64,6 @@ func New(ctx context.Context, store *postgres.Store, log *slog.Logger) (*Coordin
 	return &Coordinator{store: store, pool: pool, river: client, sent: map[digest]bool{}, since: time.Now()}, nil
 }
 
-// Store returns the ledger that answers come to.
-func (c *Coordinator) Store() *postgres.Store { return c.store }
-
 // prepare makes or upgrades the tables, one process at a time.
 func prepare(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {

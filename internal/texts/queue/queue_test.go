@@ -27,8 +27,8 @@ import (
 
 func TestFleet(t *testing.T) {
 	server := pgtest.Start(t)
-	queue.SetHold(200 * time.Millisecond)
-	t.Cleanup(func() { queue.SetHold(5 * time.Second) })
+	queue.SetPause(200 * time.Millisecond)
+	t.Cleanup(func() { queue.SetPause(5 * time.Second) })
 	for name, run := range map[string]func(*testing.T, string){
 		"descriptions are those of one process":    describes,
 		"two coordinators at once":                 twoCoordinators,

@@ -31,7 +31,7 @@ const (
 )
 
 // ParseHistory finds one by its name; "" is Recurrent.
-func ParseHistory(name string) (History, error) {
+func parseHistory(name string) (History, error) {
 	switch h := History(name); h {
 	case "":
 		return Recurrent, nil
@@ -87,7 +87,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Prompts == nil {
 		o.Prompts = prompt.Default()
 	}
-	if o.History, err = ParseHistory(string(o.History)); err != nil {
+	if o.History, err = parseHistory(string(o.History)); err != nil {
 		return o, err
 	}
 	if o.MaxTokens == 0 {

@@ -168,7 +168,7 @@ func (d *reading) read(ctx context.Context) error {
 	mode := "whole"
 	if d.steps > 1 {
 		mode = string(Recurrent)
-		d.answer.PromptHash = RecurrentHash(d.r.opt.Prompts)
+		d.answer.PromptHash = recurrentHash(d.r.opt.Prompts)
 	}
 	d.noteHistory(mode, 0)
 	return nil
@@ -308,7 +308,7 @@ func (r *Reasoner) Prompts(req texts.ReasonRequest) (first prompt.Prompt, steps 
 
 // RecurrentHash is what the prompt hash of an answer from several parts is: it stands for
 // both templates.
-func RecurrentHash(s *prompt.Set) string {
+func recurrentHash(s *prompt.Set) string {
 	h := sha256.Sum256([]byte(s.Hash(prompt.Preference) + s.Hash(prompt.Continue)))
 	return hex.EncodeToString(h[:])
 }

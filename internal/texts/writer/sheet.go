@@ -48,15 +48,6 @@ type Cell struct {
 // Words counts the words of the answer, as the checks do.
 func (c Cell) Words() int { return check.Words(c.Text) }
 
-// NewCell makes a cell of what a describer or reasoner returned.
-func NewCell(a texts.Answer, err error) Cell {
-	c := Cell{Text: a.Text, PromptTokens: a.PromptTokens, AnswerTokens: a.AnswerTokens, Seconds: a.Seconds}
-	if err != nil {
-		c.Failure = err.Error()
-	}
-	return c
-}
-
 // Picture is the row's picture as a data URI; empty without one.
 func (r Row) Picture() template.URL {
 	if len(r.Image.Data) == 0 || !slices.Contains([]string{"image/jpeg", "image/png", "image/gif", "image/webp"}, r.Image.MIME) {

@@ -1,22 +1,20 @@
 package writer
 
 import (
-	"errors"
 	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
-	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
 func sampleSheet() Sheet {
 	hostile := `<script>alert(1)</script> "quoted" & ` + "\x1b[31mred"
 	return Sheet{Title: "Samples of <describe>", Columns: []Column{{Name: "gemma3:27b", ID: "served/1"}, {Name: hostile}}, Rows: []Row{{
 		Subject: "B001", Image: picture, Shown: []string{hostile},
-		Cells: []Cell{NewCell(texts.Answer{Text: "A red rattle of wood. " + strings.Repeat("It is soft. ", 20), PromptTokens: 300, AnswerTokens: 9, Seconds: 1.26}, nil),
-			NewCell(texts.Answer{Text: hostile}, errors.New("refusal: it begins: i'm sorry"))},
+		Cells: []Cell{{Text: "A red rattle of wood. " + strings.Repeat("It is soft. ", 20), PromptTokens: 300, AnswerTokens: 9, Seconds: 1.26},
+			{Text: hostile, Failure: "refusal: it begins: i'm sorry"}},
 	}, {Subject: "B002", Image: mllm.Image{Data: []byte("x"), MIME: `image/svg+xml`}, Cells: []Cell{{}, {}}}}}
 }
 

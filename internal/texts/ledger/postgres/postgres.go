@@ -37,7 +37,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := New(ctx, pool)
+	s, err := newStore(ctx, pool)
 	if err != nil {
 		pool.Close()
 		return nil, err
@@ -46,7 +46,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 }
 
 // New makes or upgrades the tables in an open database. Closing the store closes pool.
-func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
+func newStore(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	err := Retry(ctx, readRetryFor, func(ctx context.Context) error { return Migrate(ctx, pool, "ledger", migrations) })
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
