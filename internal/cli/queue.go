@@ -20,7 +20,7 @@ func (a *app) printQueue(q *queueResult) {
 		fmt.Fprintln(a.stdout, "queue: empty")
 	} else {
 		var rows [][]string
-		for _, l := range q.Left {
+		for _, l := range q.Backlog {
 			of := "this workspace"
 			if l.Owner != q.Owner {
 				of = "another workspace"

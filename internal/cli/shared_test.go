@@ -107,7 +107,7 @@ func TestCoordinatorOfWorkers(t *testing.T) {
 	if r := queued.Reason; r.Total != users || r.Done != 0 || r.NeedsStore {
 		t.Errorf("queued, reason is %+v", r)
 	}
-	if left := queued.Queue.Left; len(left) != 1 || left[0] != (queue.Left{Stage: texts.StageReason, Owner: queued.Queue.Owner, Waiting: 3, Questions: users}) || len(queued.Queue.Workers) != 0 {
+	if left := queued.Queue.Backlog; len(left) != 1 || left[0] != (queue.Backlog{Stage: texts.StageReason, Owner: queued.Queue.Owner, Waiting: 3, Questions: users}) || len(queued.Queue.Workers) != 0 {
 		t.Errorf("the queue is %+v", queued.Queue)
 	}
 	if _, text, _ := s.call("status", s.ws, "--store", address); !strings.Contains(text, "this workspace") || !strings.Contains(text, "workers: none") {

@@ -17,7 +17,7 @@ type Budget struct {
 }
 
 // overBudget returns the error that t fails with if the budget cannot bear it. p.mu is held.
-func (p *Pool) overBudget(t *ticket, now time.Time) error {
+func (p *Pool) overBudget(t *queuedRequest, now time.Time) error {
 	b := p.opt.Budget
 	if b.MaxTime > 0 && now.Sub(p.started) >= b.MaxTime {
 		return &Error{Class: OverBudget, Model: t.model, Err: usererr.New("every answer is kept; run the same command again to go on", "the time limit of %s is reached", b.MaxTime)}
@@ -35,7 +35,7 @@ func (p *Pool) overBudget(t *ticket, now time.Time) error {
 
 // mustWaitForBudget reports whether t fits only if requests in flight cost less than set
 // aside for them. p.mu is held.
-func (p *Pool) mustWaitForBudget(t *ticket) bool {
+func (p *Pool) mustWaitForBudget(t *queuedRequest) bool {
 	b := p.opt.Budget
 	return b.MaxCost > 0 && p.inFlight() > 0 && p.spent+p.reserved+t.cost > b.MaxCost
 }

@@ -174,7 +174,7 @@ func TestScrubSparesWords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(key.Scrub([]byte("the EMPTY box, sk-0123456789"))); got != want {
+		if got := string(key.RedactAnswer([]byte("the EMPTY box, sk-0123456789"))); got != want {
 			t.Errorf("%s: %s", secret, got)
 		}
 	}
@@ -190,7 +190,7 @@ func TestKeyFromEnv(t *testing.T) {
 	if _, err := mllm.KeyFromEnv("MLLM_TEST_KEY"); err == nil || !strings.Contains(err.Error(), "MLLM_TEST_KEY") {
 		t.Errorf("an unset key: %v", err)
 	}
-	if key, err := mllm.KeyFromEnv(""); err != nil || !key.IsZero() {
+	if key, err := mllm.KeyFromEnv(""); err != nil || key != (mllm.Key{}) {
 		t.Errorf("no variable named: %v", err)
 	}
 }

@@ -32,7 +32,7 @@ func (p *Pool) Describe(ctx context.Context) (ServerInfo, error) {
 				info.Models = append(info.Models, m)
 				have = &info.Models[len(info.Models)-1]
 			}
-			if err := sameWeights(vouched, have.Name, m, one.Endpoint); err != nil {
+			if err := checkSameWeights(vouched, have.Name, m, one.Endpoint); err != nil {
 				return info, err
 			}
 			have.merge(m)
@@ -45,7 +45,7 @@ func (p *Pool) Describe(ctx context.Context) (ServerInfo, error) {
 }
 
 // sameWeights refuses a model whose digest differs from that which vouched holds for it.
-func sameWeights(vouched map[string]ServerInfo, name string, m ModelInfo, endpoint string) error {
+func checkSameWeights(vouched map[string]ServerInfo, name string, m ModelInfo, endpoint string) error {
 	if m.Digest == "" {
 		return nil
 	}

@@ -9,18 +9,18 @@ import (
 )
 
 // ticket is one request in the pool's queue.
-type ticket struct {
-	tokens float64 // that it may use, by estimate
-	cost   float64 // that it may cost, by estimate
-	prompt int     // prompt tokens, by estimate
-	model  string
-	last   error // of the attempt before
-	tried  *endpoint
-	final  bool         // no endpoint is left for it
-	grant  chan verdict // holds one
+type queuedRequest struct {
+	tokens     float64 // that it may use, by estimate
+	cost       float64 // that it may cost, by estimate
+	prompt     int     // prompt tokens, by estimate
+	model      string
+	last       error // of the attempt before
+	tried      *endpoint
+	noEndpoint bool          // no endpoint is left for it
+	grant      chan decision // holds one
 }
 
-type verdict struct {
+type decision struct {
 	e   *endpoint
 	err error
 }
@@ -28,13 +28,13 @@ type verdict struct {
 // answerTokens is what an answer is assumed to take if the request sets no limit.
 const answerTokens = 512
 
-func (p *Pool) newTicket(r Request) (*ticket, error) {
+func (p *Pool) newQueuedRequest(r Request) (*queuedRequest, error) {
 	answer := r.MaxTokens
 	if answer == 0 {
 		answer = answerTokens
 	}
 	prompt := p.estimator(r.Model).Prompt(r)
-	t := &ticket{model: r.Model, prompt: prompt, tokens: float64(prompt + answer), grant: make(chan verdict, 1)}
+	t := &queuedRequest{model: r.Model, prompt: prompt, tokens: float64(prompt + answer), grant: make(chan decision, 1)}
 	cost, known := p.opt.Budget.Prices.Cost(r.Model, prompt+prompt/4, answer)
 	if !known && p.opt.Budget.MaxCost > 0 {
 		return nil, &Error{Class: OverBudget, Model: r.Model, Err: usererr.New("add the model to the price table", "the price table does not know model %q, and a cost limit is set", r.Model)}
@@ -44,7 +44,7 @@ func (p *Pool) newTicket(r Request) (*ticket, error) {
 }
 
 // acquire waits for an endpoint that may be asked now.
-func (p *Pool) acquire(ctx context.Context, t *ticket) (*endpoint, error) {
+func (p *Pool) acquire(ctx context.Context, t *queuedRequest) (*endpoint, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &Error{Class: Cancelled, Model: t.model, Err: err}
 	}
@@ -116,9 +116,9 @@ func (p *Pool) dispatch() {
 
 // decide returns the verdict on t if there is one now, else the time at which to look
 // again; the zero time means when some request in flight ends. p.mu is held.
-func (p *Pool) decide(t *ticket, now time.Time) (v verdict, ready bool, again time.Time) {
+func (p *Pool) decide(t *queuedRequest, now time.Time) (v decision, ready bool, again time.Time) {
 	if err := p.overBudget(t, now); err != nil {
-		return verdict{err: err}, true, again
+		return decision{err: err}, true, again
 	}
 	if p.mustWaitForBudget(t) {
 		return v, false, again
@@ -126,7 +126,7 @@ func (p *Pool) decide(t *ticket, now time.Time) (v verdict, ready bool, again ti
 	var best *endpoint
 	left, down := 0, 0
 	for _, e := range p.endpoints {
-		if e.unfit(t.model) != nil {
+		if e.cannotServe(t.model) != nil {
 			continue
 		}
 		left++
@@ -147,25 +147,25 @@ func (p *Pool) decide(t *ticket, now time.Time) (v verdict, ready bool, again ti
 	switch {
 	case best != nil:
 		p.grant(best, t, now)
-		return verdict{e: best}, true, again
+		return decision{e: best}, true, again
 	case left == 0:
-		t.final = true
-		return verdict{err: p.nobodyLeft(t)}, true, again
-	case down == left && !p.downSince.IsZero() && now.Sub(p.downSince) >= p.opt.GiveUp:
-		t.final = true
-		return verdict{err: &Error{Class: Unavailable, Model: t.model, Err: usererr.New("start the server again and run the same command: it goes on where it stopped",
-			"no endpoint has answered for %s", now.Sub(p.downSince).Round(time.Second))}}, true, again
+		t.noEndpoint = true
+		return decision{err: p.noEndpointLeft(t)}, true, again
+	case down == left && !p.allOpenSince.IsZero() && now.Sub(p.allOpenSince) >= p.opt.GiveUp:
+		t.noEndpoint = true
+		return decision{err: &Error{Class: Unavailable, Model: t.model, Err: usererr.New("start the server again and run the same command: it goes on where it stopped",
+			"no endpoint has answered for %s", now.Sub(p.allOpenSince).Round(time.Second))}}, true, again
 	}
 	return v, false, again
 }
 
 // nobodyLeft is the failure of a request that no endpoint can serve.
-func (p *Pool) nobodyLeft(t *ticket) error {
+func (p *Pool) noEndpointLeft(t *queuedRequest) error {
 	if t.last != nil {
 		return t.last
 	}
 	for _, e := range p.endpoints {
-		if err := e.unfit(t.model); err != nil {
+		if err := e.cannotServe(t.model); err != nil {
 			return err
 		}
 	}
@@ -174,7 +174,7 @@ func (p *Pool) nobodyLeft(t *ticket) error {
 
 // before reports whether e should be preferred to other: one that did not just fail the
 // request, then by the weighted turns.
-func (p *Pool) before(e, other *endpoint, t *ticket) bool {
+func (p *Pool) before(e, other *endpoint, t *queuedRequest) bool {
 	if (e == t.tried) != (other == t.tried) {
 		return other == t.tried
 	}
@@ -185,7 +185,7 @@ func (p *Pool) before(e, other *endpoint, t *ticket) bool {
 // all it missed: it lags by one turn at most.
 func (p *Pool) turn(e *endpoint) float64 { return max(e.turn, p.pass-1/e.weight) + 1/e.weight }
 
-func (p *Pool) grant(e *endpoint, t *ticket, now time.Time) {
+func (p *Pool) grant(e *endpoint, t *queuedRequest, now time.Time) {
 	e.turn = p.turn(e)
 	p.pass = max(p.pass, e.turn)
 	e.take(t, now)
@@ -194,7 +194,7 @@ func (p *Pool) grant(e *endpoint, t *ticket, now time.Time) {
 }
 
 // release books the outcome of an attempt and frees its place; it returns the cost.
-func (p *Pool) release(e *endpoint, t *ticket, a Attempt) float64 {
+func (p *Pool) release(e *endpoint, t *queuedRequest, a Attempt) float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -206,21 +206,21 @@ func (p *Pool) release(e *endpoint, t *ticket, a Attempt) float64 {
 	p.unpriced = p.unpriced || !known
 	p.reserved -= t.cost
 	p.spent += cost
-	e.book(t, a, prompt, now, p)
-	p.noteDown(now)
+	e.record(t, a, prompt, now, p)
+	p.noteAllOpen(now)
 	p.dispatch()
 	return cost
 }
 
 // noteDown keeps the time since which every endpoint is broken.
-func (p *Pool) noteDown(now time.Time) {
+func (p *Pool) noteAllOpen(now time.Time) {
 	for _, e := range p.endpoints {
-		if e.dead == nil && !e.breaker.open() {
-			p.downSince = time.Time{}
+		if e.unauthorized == nil && !e.breaker.open() {
+			p.allOpenSince = time.Time{}
 			return
 		}
 	}
-	if p.downSince.IsZero() {
-		p.downSince = now
+	if p.allOpenSince.IsZero() {
+		p.allOpenSince = now
 	}
 }

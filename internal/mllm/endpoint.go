@@ -13,14 +13,14 @@ type endpoint struct {
 	requests *bucket
 	tokens   *bucket
 
-	turn        float64 // in the weighted turns
-	inFlight    int
-	pausedUntil time.Time // asked for by the server
-	limited     int       // rate limits in a row
-	breaker     breaker
-	dead        error            // never to be asked again: its key is wrong
-	lacks       map[string]error // models that it does not have
-	last        error            // how the last attempt failed on the way to its answer; nil after one that did not
+	turn         float64 // in the weighted turns
+	inFlight     int
+	pausedUntil  time.Time // asked for by the server
+	limited      int       // rate limits in a row
+	breaker      breaker
+	unauthorized error            // never to be asked again: its key is wrong
+	lacks        map[string]error // models that it does not have
+	last         error            // how the last attempt failed on the way to its answer; nil after one that did not
 
 	stats EndpointStats
 }
@@ -41,15 +41,15 @@ func newEndpoint(cfg EndpointConfig, now time.Time) *endpoint {
 }
 
 // unfit returns why the endpoint is of no use for the model, or nil.
-func (e *endpoint) unfit(model string) error {
-	if e.dead != nil {
-		return e.dead
+func (e *endpoint) cannotServe(model string) error {
+	if e.unauthorized != nil {
+		return e.unauthorized
 	}
 	return e.lacks[model]
 }
 
 // free reports whether t may be sent now; if only time is in the way, when it may be.
-func (e *endpoint) free(t *ticket, now time.Time) (bool, time.Time) {
+func (e *endpoint) free(t *queuedRequest, now time.Time) (bool, time.Time) {
 	if ok, at := e.breaker.admits(now); !ok {
 		return false, at
 	}
@@ -63,7 +63,7 @@ func (e *endpoint) free(t *ticket, now time.Time) (bool, time.Time) {
 	return !at.After(now), at
 }
 
-func (e *endpoint) take(t *ticket, now time.Time) {
+func (e *endpoint) take(t *queuedRequest, now time.Time) {
 	e.inFlight++
 	e.requests.take(now, 1)
 	e.tokens.take(now, t.tokens)
@@ -71,15 +71,15 @@ func (e *endpoint) take(t *ticket, now time.Time) {
 }
 
 // undo takes back a grant that was not used.
-func (e *endpoint) undo(t *ticket) {
+func (e *endpoint) undo(t *queuedRequest) {
 	e.inFlight--
 	e.requests.give(1)
 	e.tokens.give(t.tokens)
-	e.breaker.skipped()
+	e.breaker.ignored()
 }
 
 // book records the outcome of an attempt.
-func (e *endpoint) book(t *ticket, a Attempt, prompt int, now time.Time, p *Pool) {
+func (e *endpoint) record(t *queuedRequest, a Attempt, prompt int, now time.Time, p *Pool) {
 	e.inFlight--
 	e.tokens.give(t.tokens - float64(prompt+a.AnswerTokens))
 	e.stats.add(a)
@@ -92,21 +92,21 @@ func (e *endpoint) book(t *ticket, a Attempt, prompt int, now time.Time, p *Pool
 	}
 	switch a.Class {
 	case RateLimit:
-		e.breaker.skipped()
+		e.breaker.ignored()
 		e.pause(a.Err, now, p)
 		return
 	case Cancelled:
-		e.breaker.skipped()
+		e.breaker.ignored()
 		return
 	case Auth:
-		e.dead = a.Err
+		e.unauthorized = a.Err
 		return
 	case NotFound: // it would say so to every request
 		if e.lacks == nil {
 			e.lacks = map[string]error{}
 		}
 		e.lacks[a.Model] = a.Err
-		e.breaker.skipped()
+		e.breaker.ignored()
 		return
 	case Server, Timeout, Network, BadResponse, WrongModel:
 		e.breaker.failed(now, p.opt)
@@ -118,7 +118,7 @@ func (e *endpoint) book(t *ticket, a Attempt, prompt int, now time.Time, p *Pool
 		return
 	}
 	e.limited = 0
-	e.breaker.worked()
+	e.breaker.succeeded()
 }
 
 // pause stops new requests after a rate limit: as long as the server says, else for a
@@ -152,7 +152,7 @@ func (e *endpoint) pauseFor(d time.Duration, now time.Time, p *Pool) {
 
 // breaker stops requests to a server that fails every one of them.
 type breaker struct {
-	row      int       // failures in a row
+	failures int       // failures in a row
 	until    time.Time // when open: the end of the pause
 	cooldown time.Duration
 	probing  bool // one request is out to see whether the server is back
@@ -179,18 +179,18 @@ func (b *breaker) sent() {
 }
 
 // skipped is an outcome that says nothing of the server's health.
-func (b *breaker) skipped() { b.probing = false }
+func (b *breaker) ignored() { b.probing = false }
 
-func (b *breaker) worked() { *b = breaker{} }
+func (b *breaker) succeeded() { *b = breaker{} }
 
 func (b *breaker) failed(now time.Time, opt PoolOptions) {
-	b.row++
+	b.failures++
 	switch {
 	case b.probing:
 		b.probing = false
 		b.cooldown = min(2*b.cooldown, opt.MaxCooldown)
 		b.until = now.Add(b.cooldown)
-	case !b.open() && b.row >= opt.BreakAfter:
+	case !b.open() && b.failures >= opt.OpenAfter:
 		b.cooldown = opt.Cooldown
 		b.until = now.Add(b.cooldown)
 	}

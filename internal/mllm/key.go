@@ -38,9 +38,6 @@ func KeyFromEnv(name string) (Key, error) {
 	return Key{secret}, nil
 }
 
-// IsZero reports whether there is no key.
-func (k Key) IsZero() bool { return k.secret == "" }
-
 // Authorize adds the key to h as a bearer token; without a key it does nothing.
 func (k Key) Authorize(h http.Header) {
 	if k.secret != "" {
@@ -63,7 +60,7 @@ func (k Key) Redact(s string) string {
 
 // Scrub does the same to an answer, which is kept, unless the key is so short that it may
 // be a word of it: servers that want no key are often given "EMPTY".
-func (k Key) Scrub(answer []byte) []byte {
+func (k Key) RedactAnswer(answer []byte) []byte {
 	const wordLike = 8
 	if len(k.secret) < wordLike {
 		return answer

@@ -32,7 +32,7 @@ type PoolOptions struct {
 	// BreakAfter failures in a row close an endpoint's circuit breaker; 10. It is tried
 	// again with a single request after Cooldown (5 s), which doubles up to MaxCooldown
 	// (2 min) while that fails.
-	BreakAfter  int
+	OpenAfter   int
 	Cooldown    time.Duration
 	MaxCooldown time.Duration
 	// GiveUp is how long all endpoints may be down before requests fail at once, as
@@ -58,8 +58,8 @@ func (o PoolOptions) withDefaults() PoolOptions {
 	if o.Attempts == 0 {
 		o.Attempts = 6
 	}
-	if o.BreakAfter == 0 {
-		o.BreakAfter = 10
+	if o.OpenAfter == 0 {
+		o.OpenAfter = 10
 	}
 	return o
 }
@@ -87,16 +87,16 @@ type Pool struct {
 	opt     PoolOptions
 	started time.Time
 
-	mu        sync.Mutex
-	endpoints []*endpoint
-	waiting   []*ticket
-	pass      float64 // progress of the weighted turns
-	wake      *time.Timer
-	downSince time.Time // when the last usable endpoint broke; zero while one is usable
-	spent     float64
-	reserved  float64 // by requests in flight
-	unpriced  bool
-	jitter    *rand.Rand
+	mu           sync.Mutex
+	endpoints    []*endpoint
+	waiting      []*queuedRequest
+	pass         float64 // progress of the weighted turns
+	wake         *time.Timer
+	allOpenSince time.Time // when the last usable endpoint broke; zero while one is usable
+	spent        float64
+	reserved     float64 // by requests in flight
+	unpriced     bool
+	jitter       *rand.Rand
 
 	estimators sync.Map // model name to *Estimator
 }
@@ -144,7 +144,7 @@ func (p *Pool) Capacity() int {
 // Generate implements Client. Transient failures are tried again, on another endpoint
 // if one is free; what blames the request or the answer is returned.
 func (p *Pool) Generate(ctx context.Context, r Request) (Response, error) {
-	t, err := p.newTicket(r)
+	t, err := p.newQueuedRequest(r)
 	if err != nil {
 		return Response{}, err
 	}
@@ -153,7 +153,7 @@ func (p *Pool) Generate(ctx context.Context, r Request) (Response, error) {
 		resp, err := p.attempt(ctx, t, r, number)
 		resp.Attempts = max(resp.Attempts, 1) + total.Attempts
 		class := ClassOf(err)
-		if class == Unavailable || class == OverBudget || class == Cancelled || t.final {
+		if class == Unavailable || class == OverBudget || class == Cancelled || t.noEndpoint {
 			resp.Attempts = total.Attempts
 			if t.last != nil && class != Cancelled && class != OverBudget {
 				err = t.last // what happened says more than that nothing else is left
@@ -187,7 +187,7 @@ func (p *Pool) Generate(ctx context.Context, r Request) (Response, error) {
 }
 
 // attempt waits for an endpoint and asks it once.
-func (p *Pool) attempt(ctx context.Context, t *ticket, r Request, number int) (Response, error) {
+func (p *Pool) attempt(ctx context.Context, t *queuedRequest, r Request, number int) (Response, error) {
 	e, err := p.acquire(ctx, t)
 	if err != nil {
 		return Response{}, err

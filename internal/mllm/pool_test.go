@@ -215,7 +215,7 @@ func TestPoolBreaksTheCircuitAndProbes(t *testing.T) {
 			}
 			return mllm.Response{Text: "fine"}, nil
 		}
-		p := newPool(t, mllm.PoolOptions{Attempts: 30, BreakAfter: 5, Cooldown: 5 * time.Second}, mllm.EndpointConfig{Client: f, Concurrency: 5})
+		p := newPool(t, mllm.PoolOptions{Attempts: 30, OpenAfter: 5, Cooldown: 5 * time.Second}, mllm.EndpointConfig{Client: f, Concurrency: 5})
 		if err := errors.Join(ask(t.Context(), p, 40)...); err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +235,7 @@ func TestPoolMovesAwayFromABadEndpoint(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			bad := &fake{name: "bad", answer: func(int, mllm.Request) (mllm.Response, error) { return mllm.Response{}, failure(class) }}
 			good := &fake{name: "good", delay: time.Millisecond}
-			p := newPool(t, mllm.PoolOptions{BreakAfter: 3, Cooldown: time.Hour, Backoff: time.Millisecond},
+			p := newPool(t, mllm.PoolOptions{OpenAfter: 3, Cooldown: time.Hour, Backoff: time.Millisecond},
 				mllm.EndpointConfig{Client: bad, Concurrency: 1}, mllm.EndpointConfig{Client: good, Concurrency: 1})
 			if err := errors.Join(ask(t.Context(), p, 30)...); err != nil {
 				t.Errorf("%s: %v", class, err)
@@ -262,7 +262,7 @@ func TestPoolFailsWhenNothingIsLeft(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{name: "a", answer: func(int, mllm.Request) (mllm.Response, error) { return mllm.Response{}, failure(mllm.Network) }}
-		p := newPool(t, mllm.PoolOptions{BreakAfter: 2, Attempts: 100, GiveUp: 10 * time.Minute}, mllm.EndpointConfig{Client: f, Concurrency: 2})
+		p := newPool(t, mllm.PoolOptions{OpenAfter: 2, Attempts: 100, GiveUp: 10 * time.Minute}, mllm.EndpointConfig{Client: f, Concurrency: 2})
 		start := time.Now()
 		for i, err := range ask(t.Context(), p, 10) {
 			// Those that were tried say why; those that never were say that nobody answers.

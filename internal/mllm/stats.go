@@ -8,7 +8,7 @@ import (
 // EndpointStats counts what one endpoint did.
 type EndpointStats struct {
 	Endpoint     string        `json:"endpoint"`
-	State        string        `json:"state"` // ready | paused | broken | dead (not asked again)
+	State        string        `json:"state"` // ready | paused | open (its circuit breaker is open) | dead (never asked again)
 	InFlight     int           `json:"in_flight"`
 	Attempts     int           `json:"attempts"`
 	Answers      int           `json:"answers"`
@@ -80,10 +80,10 @@ func (p *Pool) Stats() PoolStats {
 
 func (e *endpoint) state(now time.Time) string {
 	switch {
-	case e.dead != nil, len(e.lacks) > 0 && e.stats.Answers == 0:
+	case e.unauthorized != nil, len(e.lacks) > 0 && e.stats.Answers == 0:
 		return "dead"
 	case e.breaker.open():
-		return "broken"
+		return "open"
 	case e.pausedUntil.After(now):
 		return "paused"
 	}

@@ -95,11 +95,6 @@ func (e *Estimator) Prompt(r Request) int {
 	return int(math.Ceil(e.factor()*float64(textTokens(r)))) + wrapperTokens + e.images(r)
 }
 
-// Text predicts the tokens of a text alone.
-func (e *Estimator) Text(s string) int {
-	return int(math.Ceil(e.factor() * float64(EstimateTokens(s))))
-}
-
 // Observe corrects the estimate by the server's count for a request that was read whole.
 // Short prompts say little of text (the template weighs too much) and are ignored.
 func (e *Estimator) Observe(r Request, promptTokens int) {

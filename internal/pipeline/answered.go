@@ -121,7 +121,7 @@ type countingStore struct {
 	found *atomic.Int64
 }
 
-func (s countingStore) Statuses(ctx context.Context, keys []string) (map[string]texts.Standing, error) {
+func (s countingStore) Statuses(ctx context.Context, keys []string) (map[string]texts.AnswerStatus, error) {
 	got, err := s.Store.Statuses(ctx, keys)
 	for _, g := range got {
 		if g.Status == texts.StatusOK {

@@ -147,7 +147,7 @@ func (o AuthorOptions) prices() (*mllm.PriceTable, error) {
 }
 
 // served are the options of the describer and the reasoner.
-func (o AuthorOptions) served(steps writer.StepStore) (writer.Options, error) {
+func (o AuthorOptions) served(steps writer.ConclusionStore) (writer.Options, error) {
 	prompts, err := prompt.Load(o.Prompts)
 	if err != nil {
 		return writer.Options{}, err
@@ -160,7 +160,7 @@ func (o AuthorOptions) served(steps writer.StepStore) (writer.Options, error) {
 	}
 	return writer.Options{Model: o.model(), Prompts: prompts, Limits: prompt.Options{Words: o.Words}, Temperature: o.Temperature, Seed: o.Seed,
 		MaxTokens: o.MaxTokens, NumCtx: o.NumCtx, Timeout: o.Timeout, Script: script, Window: o.Window,
-		History: writer.History(o.LongHistory), LatestN: o.LatestN, Steps: steps}, nil
+		History: writer.History(o.LongHistory), LatestN: o.LatestN, Conclusions: steps}, nil
 }
 
 // author writes texts: it makes the describer and the reasoner of one choice of
@@ -242,7 +242,7 @@ func (a *author) describer(ctx context.Context) (texts.Describer, error) {
 
 // reasoner returns the reasoner, after asking the server about its model. The offline
 // one weighs words by the catalogue's texts.
-func (a *author) reasoner(ctx context.Context, corpus []string, steps writer.StepStore) (texts.Reasoner, error) {
+func (a *author) reasoner(ctx context.Context, corpus []string, steps writer.ConclusionStore) (texts.Reasoner, error) {
 	if a.free() {
 		return offline.NewReasoner(corpus), nil
 	}

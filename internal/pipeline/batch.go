@@ -91,7 +91,7 @@ func (p *Pipeline) ExportBatch(ctx context.Context, opt BatchOptions) (_ *BatchE
 		if err := enc.Encode(head); err != nil {
 			return err
 		}
-		add := func(q texts.Question, one writer.Apart) error {
+		add := func(q texts.Question, one writer.SingleRequest) error {
 			if opt.Author.Limit > 0 && out.Requests >= opt.Author.Limit {
 				return errStop
 			}
@@ -148,7 +148,7 @@ func (p *Pipeline) batchRecord(head exported) (string, error) {
 }
 
 // eachApart calls add with every open question of the stage that is one request.
-func (p *Pipeline) eachApart(ctx context.Context, a *author, opt BatchOptions, store texts.Store, out *BatchExport, add func(texts.Question, writer.Apart) error) error {
+func (p *Pipeline) eachApart(ctx context.Context, a *author, opt BatchOptions, store texts.Store, out *BatchExport, add func(texts.Question, writer.SingleRequest) error) error {
 	ds, err := p.WS.Dataset()
 	if err != nil {
 		return err
@@ -166,7 +166,7 @@ func (p *Pipeline) eachApart(ctx context.Context, a *author, opt BatchOptions, s
 		ropt := texts.DescribeOptions{Options: texts.Options{Domain: ds.Domain, Concurrency: freeConcurrency}}
 		out.Failed, err = texts.UnansweredDescriptions(ctx, items, source, describer, store, ropt, func(q texts.Question) error {
 			q.Describe.Attempt = q.About.Attempt + 1
-			one, err := describer.(*writer.Describer).Apart(*q.Describe)
+			one, err := describer.(*writer.Describer).SingleRequest(*q.Describe)
 			if err != nil {
 				return err
 			}
@@ -185,10 +185,10 @@ func (p *Pipeline) eachApart(ctx context.Context, a *author, opt BatchOptions, s
 	if err != nil {
 		return err
 	}
-	ropt := texts.ReasonOptions{Options: texts.Options{Domain: ds.Domain}, Folds: opt.Preference.Folds, FoldsFor: opt.Preference.FoldsFor, Seed: foldSeed}
+	ropt := texts.ReasonOptions{Options: texts.Options{Domain: ds.Domain}, Folds: opt.Preference.Folds, FoldMinItems: opt.Preference.FoldsFor, Seed: foldSeed}
 	return texts.UnansweredPreferences(ctx, opt.Preference.histories(ds), ds.UserIDs, catalogue, reasoner, store, ropt, func(q texts.Question) error {
 		q.Reason.Attempt = q.About.Attempt + 1
-		one, ok, err := reasoner.(*writer.Reasoner).Apart(*q.Reason)
+		one, ok, err := reasoner.(*writer.Reasoner).SingleRequest(*q.Reason)
 		if err != nil {
 			return err
 		}
@@ -201,8 +201,8 @@ func (p *Pipeline) eachApart(ctx context.Context, a *author, opt BatchOptions, s
 }
 
 // apart is the question of the entry, as far as judging its answer needs it.
-func (e entry) apart() writer.Apart {
-	return writer.Apart{Request: mllm.Request{System: e.System, Prompt: e.Prompt, Model: e.Answer.Model}, Answer: e.Answer}
+func (e entry) apart() writer.SingleRequest {
+	return writer.SingleRequest{Request: mllm.Request{System: e.System, Prompt: e.Prompt, Model: e.Answer.Model}, Answer: e.Answer}
 }
 
 func batchError(file string, line int, err error) error {

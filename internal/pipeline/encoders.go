@@ -184,7 +184,7 @@ func (o EncodeOptions) loadBERT(prefix *string) (*bert.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the sentence encoder: %w", err)
 	}
-	return bert.LoadWith(dir, bert.Options{Long: bert.Long(o.Long), Prefix: prefix})
+	return bert.Load(dir, bert.Options{Long: bert.Long(o.Long), Prefix: prefix})
 }
 
 // open opens the encoder for texts with one of the prefixes.

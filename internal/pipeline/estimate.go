@@ -120,7 +120,7 @@ func (p *Pipeline) estimateReason(ctx context.Context, e *Estimate, opt AuthorOp
 		return err
 	}
 	h := pref.histories(ds)
-	ropt := texts.ReasonOptions{Options: texts.Options{Domain: ds.Domain}, Folds: pref.Folds, FoldsFor: pref.FoldsFor, Seed: foldSeed}
+	ropt := texts.ReasonOptions{Options: texts.Options{Domain: ds.Domain}, Folds: pref.Folds, FoldMinItems: pref.FoldsFor, Seed: foldSeed}
 	unanswered := func(r texts.Reasoner, s texts.Store, fn func(texts.Question) error) error {
 		return texts.UnansweredPreferences(ctx, h, ds.UserIDs, catalogue, r, s, ropt, fn)
 	}

@@ -82,7 +82,7 @@ func (p *Pipeline) reason(ctx context.Context, a *author, pref PreferenceOptions
 	if err != nil {
 		return err
 	}
-	reasoner, err := a.reasoner(ctx, corpus, texts.Steps{Store: store})
+	reasoner, err := a.reasoner(ctx, corpus, texts.StoredConclusions{Store: store})
 	if err != nil {
 		if unreachable(err) && p.settledUnseen(workspace.StageReason, writerReason, settings, options) {
 			return p.skipped(workspace.StageReason)
@@ -103,7 +103,7 @@ func (p *Pipeline) reason(ctx context.Context, a *author, pref PreferenceOptions
 		return err
 	}
 	h := pref.histories(ds)
-	ropt := texts.ReasonOptions{Options: p.reasonOptions(a, workspace.StageReason), Folds: pref.Folds, FoldsFor: pref.FoldsFor, Seed: foldSeed}
+	ropt := texts.ReasonOptions{Options: p.reasonOptions(a, workspace.StageReason), Folds: pref.Folds, FoldMinItems: pref.FoldsFor, Seed: foldSeed}
 	if !a.free() {
 		ropt.Fallback = offline.NewReasoner(corpus)
 	}
@@ -136,7 +136,7 @@ func (p *Pipeline) reasonUsers(ctx context.Context, a *author, h *dataset.Histor
 	if err != nil {
 		return nil, texts.Report{}, err
 	}
-	order, err := p.order(workspace.StageReason, a, opt.Texts(h), reasoner.(*writer.Reasoner).Options())
+	order, err := p.order(workspace.StageReason, a, opt.CountTexts(h), reasoner.(*writer.Reasoner).Options())
 	if err != nil {
 		return nil, texts.Report{}, err
 	}

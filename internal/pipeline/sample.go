@@ -65,7 +65,7 @@ func (p *Pipeline) sampleItems(ctx context.Context, sheet *writer.Sheet, n int, 
 		return usererr.New("Give a folder of pictures with --image-dir.", "no item has a picture")
 	}
 	var chosen []dataset.Item
-	for _, at := range writer.Spread(n, len(seen)) {
+	for _, at := range writer.EvenlySpaced(n, len(seen)) {
 		chosen = append(chosen, seen[at])
 		row := writer.Row{Subject: seen[at].ID, Shown: []string{texts.ItemText(seen[at], "")}}
 		if row.Image, err = source.Load(ctx, seen[at].Image); err != nil {
@@ -126,7 +126,7 @@ func (p *Pipeline) sampleUsers(ctx context.Context, sheet *writer.Sheet, n int, 
 		}
 	}
 	var chosen []int
-	for _, at := range writer.Spread(n, len(users)) {
+	for _, at := range writer.EvenlySpaced(n, len(users)) {
 		chosen = append(chosen, users[at])
 		row := writer.Row{Subject: ds.UserIDs[users[at]]}
 		for _, i := range h.Items(users[at]) {
@@ -139,7 +139,7 @@ func (p *Pipeline) sampleUsers(ctx context.Context, sheet *writer.Sheet, n int, 
 		if err != nil {
 			return err
 		}
-		r, err := a.reasoner(ctx, corpus, texts.Steps{Store: store})
+		r, err := a.reasoner(ctx, corpus, texts.StoredConclusions{Store: store})
 		if err != nil {
 			return err
 		}
@@ -167,7 +167,7 @@ func (p *Pipeline) sampleUsers(ctx context.Context, sheet *writer.Sheet, n int, 
 // the stage would use, and returns that key.
 func askUser(ctx context.Context, r texts.Reasoner, req texts.ReasonRequest, h *dataset.Histories, u int, store texts.Store) (string, error) {
 	id, sources := r.ID(), h.Sources(u)
-	if precise, ok := r.(texts.PreciseID); ok {
+	if precise, ok := r.(texts.RequestIdentifier); ok {
 		id = precise.RequestID(req)
 	}
 	key := texts.ReasonKey(id, req, h.SplitHash(), string(h.Scope()), sources)
@@ -175,7 +175,7 @@ func askUser(ctx context.Context, r texts.Reasoner, req texts.ReasonRequest, h *
 	if err != nil || stored[key].Status == texts.StatusOK {
 		return key, err
 	}
-	if partial, ok := r.(texts.PartialReader); ok {
+	if partial, ok := r.(texts.HistoryTruncator); ok {
 		sources = sources[min(max(partial.FirstShown(req), 0), len(sources)):]
 	}
 	q := texts.Question{About: texts.Generation{Key: key, Stage: texts.StageReason, Subject: req.User, Fold: req.Fold,
@@ -195,11 +195,11 @@ func fillColumn(ctx context.Context, sheet *writer.Sheet, column writer.Column, 
 	}
 	sheet.Columns = append(sheet.Columns, column)
 	for i, key := range keys {
-		cell := writer.Cell{Fault: "nobody was asked"}
+		cell := writer.Cell{Failure: "nobody was asked"}
 		if g, ok := stored[key]; ok {
 			cell = writer.Cell{Text: g.Text, PromptTokens: g.PromptTokens, AnswerTokens: g.AnswerTokens, Seconds: g.Seconds}
 			if g.Status != texts.StatusOK {
-				cell.Fault = g.Class + ": " + g.Error
+				cell.Failure = g.Class + ": " + g.Error
 			}
 		}
 		sheet.Rows[i].Cells = append(sheet.Rows[i].Cells, cell)

@@ -40,7 +40,7 @@ func (w *serverWatch) news(now []mllm.EndpointStats) []string {
 	return lines
 }
 
-func isDown(e mllm.EndpointStats) bool { return e.State == "broken" || e.State == "dead" }
+func isDown(e mllm.EndpointStats) bool { return e.State == "open" || e.State == "dead" }
 
 // absent says in words which servers do nothing now, and why.
 func absent(now []mllm.EndpointStats) string {

@@ -21,8 +21,8 @@ func TestServersComeAndGo(t *testing.T) {
 	}{
 		{state("ready", "", "ready", "refused"), []string{"B fails; others do its work meanwhile: refused"}, ""},
 		{state("ready", "", "ready", "refused"), nil, ""},
-		{state("ready", "", "broken", "refused"), nil, "B down"},
-		{state("ready", "slow", "broken", "refused"), nil, "B down"}, // one failure is none
+		{state("ready", "", "open", "refused"), nil, "B down"},
+		{state("ready", "slow", "open", "refused"), nil, "B down"}, // one failure is none
 		{state("paused", "slow", "ready", ""), []string{"B works again"}, "A paused by its rate limit"},
 		{state("dead", "wrong key", "ready", ""), []string{"A is not asked again in this run: wrong key"}, "A down"},
 		{state("dead", "wrong key", "ready", ""), nil, "A down"},
@@ -36,7 +36,7 @@ func TestServersComeAndGo(t *testing.T) {
 	}
 	var alone serverWatch
 	alone.news(state("ready", "", "ready", "")[:1])
-	if diff := cmp.Diff([]string{"A fails; waiting for it: gone"}, alone.news(state("broken", "gone", "ready", "")[:1])); diff != "" {
+	if diff := cmp.Diff([]string{"A fails; waiting for it: gone"}, alone.news(state("open", "gone", "ready", "")[:1])); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -38,12 +38,12 @@ func (t *told) Describe(ctx context.Context) (mllm.ServerInfo, error) {
 		return mllm.ServerInfo{}, err
 	}
 	defer pool.Close()
-	var workers []queue.Served
+	var workers []queue.WorkerServers
 	for deadline := time.Now().Add(toldWithin); ; {
-		if workers, err = queue.Servers(ctx, pool); err != nil {
+		if workers, err = queue.ReportedServers(ctx, pool); err != nil {
 			return mllm.ServerInfo{}, err
 		}
-		silent := slices.ContainsFunc(workers, func(w queue.Served) bool { return !w.Told })
+		silent := slices.ContainsFunc(workers, func(w queue.WorkerServers) bool { return !w.Reported })
 		if !silent || time.Now().After(deadline) {
 			break
 		}
@@ -53,7 +53,7 @@ func (t *told) Describe(ctx context.Context) (mllm.ServerInfo, error) {
 		case <-time.After(toldEvery):
 		}
 	}
-	workers = slices.DeleteFunc(workers, func(w queue.Served) bool { return !w.Told })
+	workers = slices.DeleteFunc(workers, func(w queue.WorkerServers) bool { return !w.Reported })
 	switch {
 	case len(workers) > 0:
 		return t.choose(ctx, workers)
@@ -64,7 +64,7 @@ func (t *told) Describe(ctx context.Context) (mllm.ServerInfo, error) {
 }
 
 // choose describes the workers that have the model, or that cannot tell.
-func (t *told) choose(ctx context.Context, workers []queue.Served) (mllm.ServerInfo, error) {
+func (t *told) choose(ctx context.Context, workers []queue.WorkerServers) (mllm.ServerInfo, error) {
 	var endpoints []mllm.EndpointConfig
 	var others []string
 	for _, w := range workers {

@@ -40,8 +40,8 @@ func RunWorker(ctx context.Context, opt AuthorOptions, untilEmpty bool, log *slo
 	}
 	a := &author{opt: opt, client: pool, pool: pool}
 	start := time.Now()
-	return queue.RunWorker(ctx, opt.Store, queue.Options{
-		Describer: modelspec.Describers(pool, opt.Timeout), Reasoner: modelspec.Reasoners(pool, opt.Timeout), Servers: pool.Describe,
+	return queue.RunWorker(ctx, opt.Store, queue.WorkerOptions{
+		Describer: modelspec.Describers(pool, opt.Timeout), Reasoner: modelspec.Reasoners(pool, opt.Timeout), DescribeServers: pool.Describe,
 		Concurrency: pool.Capacity(), Grace: -1, UntilEmpty: untilEmpty, Log: log,
 		Progress: func(r texts.Report) {
 			if observe == nil {
@@ -68,7 +68,7 @@ func (o AuthorOptions) connect(prices *mllm.PriceTable) (*mllm.Pool, error) {
 }
 
 // openFleet returns the coordinator's side of the workers that share store.
-func openFleet(ctx context.Context, store texts.Store) (*queue.Fleet, error) {
+func openFleet(ctx context.Context, store texts.Store) (*queue.Coordinator, error) {
 	shared, ok := store.(*postgres.Store)
 	if !ok {
 		return nil, usererr.New("Give the database with --store postgres://…", "--workers has no effect without a shared ledger")
@@ -77,14 +77,14 @@ func openFleet(ctx context.Context, store texts.Store) (*queue.Fleet, error) {
 }
 
 // order tells workers which model is to answer, and begins a stage of so many texts.
-func (p *Pipeline) order(stage string, a *author, total int, opt writer.Options) (queue.Order, error) {
+func (p *Pipeline) order(stage string, a *author, total int, opt writer.Options) (queue.JobOptions, error) {
 	spec, err := modelspec.Of(opt)
 	if err != nil {
-		return queue.Order{}, err
+		return queue.JobOptions{}, err
 	}
 	p.noteBegun(stage, a, total)
 	start := time.Now()
-	return queue.Order{Spec: spec, Owner: Owner(p.WS), Progress: func(g queue.Progress) {
+	return queue.JobOptions{Spec: spec, Owner: Owner(p.WS), Progress: func(g queue.Progress) {
 		message := fmt.Sprintf("texts · %d workers", g.Workers)
 		if g.Note != "" {
 			message += " · " + g.Note

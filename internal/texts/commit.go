@@ -70,7 +70,7 @@ func (r *run) flush(batch []outcome) {
 		if batch[i].keep {
 			batch[i].g.Created = now
 			keep = append(keep, batch[i].g)
-			if memo := batch[i].q.memo; memo != nil && batch[i].g.Status == StatusOK {
+			if memo := batch[i].q.pictureNote; memo != nil && batch[i].g.Status == StatusOK {
 				memo.Created = now
 				keep = append(keep, *memo)
 			}
@@ -88,9 +88,9 @@ func (r *run) flush(batch []outcome) {
 		switch {
 		case !o.keep: // pending
 		case o.g.Status == StatusOK:
-			r.settle(o.q.at, answered, func(rep *Report) { rep.Answered++ })
+			r.settle(o.q.at, storedAnswer, func(rep *Report) { rep.Answered++ })
 		default:
-			r.settle(o.q.at, lacking, func(rep *Report) {
+			r.settle(o.q.at, noAnswer, func(rep *Report) {
 				rep.Quarantined++
 				rep.fail(Failure{o.g.Subject, o.g.Fold, o.g.Class, o.g.Error, o.g.Attempt})
 			})

@@ -48,7 +48,7 @@ func DescribeItems(ctx context.Context, items []dataset.Item, images ImageSource
 	if err != nil {
 		return nil, report, err
 	}
-	return &Texts[workspace.ItemText]{stage: StageDescribe, store: store, places: places, text: w.text}, report, nil
+	return &Texts[workspace.ItemText]{stage: StageDescribe, store: store, index: places, text: w.text}, report, nil
 }
 
 type descriptionWriter struct {
@@ -62,13 +62,13 @@ type descriptionWriter struct {
 func (w *descriptionWriter) question(ctx context.Context, r *run, i int) (*question, error) {
 	item := w.items[i]
 	if item.Image == "" {
-		r.settle(i, plain, func(rep *Report) { rep.Plain++ })
+		r.settle(i, notAsked, func(rep *Report) { rep.Plain++ })
 		return nil, nil
 	}
 	if w.images == nil {
 		return nil, usererr.New("", "item %q has a picture, but nothing to read it with was given", item.ID)
 	}
-	img, memo, err := loadOrRecall(ctx, w.images, w.describer, w.opt.Domain, item, r.store)
+	img, memo, err := loadOrLookUp(ctx, w.images, w.describer, w.opt.Domain, item, r.store)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -81,9 +81,9 @@ func (w *descriptionWriter) question(ctx context.Context, r *run, i int) (*quest
 	}
 	req := &DescribeRequest{Item: item, Image: img, Domain: w.opt.Domain, Attempt: 1}
 	return &question{
-		describe: req,
-		memo:     memo,
-		about:    Generation{Key: DescribeKey(w.describer.ID(), *req), Stage: StageDescribe, Subject: item.ID, Fold: FullFold, ImageHash: img.SHA256},
+		describe:    req,
+		pictureNote: memo,
+		about:       Generation{Key: DescribeKey(w.describer.ID(), *req), Stage: StageDescribe, Subject: item.ID, Fold: FullFold, ImageHash: img.SHA256},
 		ask: func(ctx context.Context, attempt int) (Answer, error) {
 			req.Attempt = attempt
 			return w.describer.Describe(ctx, *req)
@@ -97,11 +97,11 @@ func (w *descriptionWriter) text(ctx context.Context, i int, key string, g *Gene
 	t := workspace.ItemText{Item: item.ID, By: ByMetadata, Key: key, Status: workspace.StatusOK}
 	switch {
 	case g != nil:
-		t.ImageText, t.By = Clean(g.Text), by(g.Model, g.ModelDigest)
+		t.ImageText, t.By = Clean(g.Text), writerName(g.Model, g.ModelDigest)
 	case item.Image != "":
 		t.Status = workspace.StatusFallback
-		if a, ok := w.standIn(ctx, item, key); ok {
-			t.ImageText, t.By = Clean(a.Text), by(a.Model, a.ModelDigest)
+		if a, ok := w.fallbackAnswer(ctx, item, key); ok {
+			t.ImageText, t.By = Clean(a.Text), writerName(a.Model, a.ModelDigest)
 		}
 	}
 	t.Text = ItemText(item, t.ImageText)
@@ -109,7 +109,7 @@ func (w *descriptionWriter) text(ctx context.Context, i int, key string, g *Gene
 }
 
 // standIn asks the fallback about a picture that could be read: one that has a key.
-func (w *descriptionWriter) standIn(ctx context.Context, item dataset.Item, key string) (Answer, bool) {
+func (w *descriptionWriter) fallbackAnswer(ctx context.Context, item dataset.Item, key string) (Answer, bool) {
 	if w.opt.Fallback == nil || key == "" {
 		return Answer{}, false
 	}
@@ -122,7 +122,7 @@ func (w *descriptionWriter) standIn(ctx context.Context, item dataset.Item, key 
 }
 
 // by names the writer of a text.
-func by(model, digest string) string {
+func writerName(model, digest string) string {
 	if digest == "" {
 		return model
 	}
@@ -134,7 +134,7 @@ func (r *run) imageFailed(at int, item string, err error) {
 	if kind := mllmimage.KindOf(err); kind != "" {
 		class = "image:" + string(kind)
 	}
-	r.settle(at, lacking, func(rep *Report) {
+	r.settle(at, noAnswer, func(rep *Report) {
 		rep.ImageFailed++
 		rep.Classes[class]++
 		rep.fail(Failure{Subject: item, Fold: FullFold, Class: class, Error: fmt.Sprintf("load its picture: %v", err), Attempt: 1})

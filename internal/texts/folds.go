@@ -27,20 +27,14 @@ func Folds(user string, n, folds int, seed uint64) []uint8 {
 
 // Texts counts the texts that [ReasonUsers] writes from h: the full ones, and a blind one
 // for each fold that has items.
-func (o ReasonOptions) Texts(h *dataset.Histories) int {
+func (o ReasonOptions) CountTexts(h *dataset.Histories) int {
 	n := h.Users()
 	for u := range h.Users() {
-		if items := len(h.Items(u)); o.Folds > 0 && items >= o.FoldsFor {
+		if items := len(h.Items(u)); o.Folds > 0 && items >= o.FoldMinItems {
 			n += min(items, o.Folds)
 		}
 	}
 	return n
-}
-
-// FoldOf returns the fold of the index-th of a user's n items; see [Folds], which is
-// cheaper for all of a user's items.
-func FoldOf(user string, index, n, folds int, seed uint64) uint8 {
-	return Folds(user, n, folds, seed)[index]
 }
 
 // FoldSeed deals train interactions into folds. It is fixed, so that texts, vectors and

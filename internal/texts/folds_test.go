@@ -10,14 +10,14 @@ import (
 func TestTextsAreAsManyAsARunWrites(t *testing.T) {
 	d, catalogue := shop(40, 30, 7)
 	h := d.TrainHistories()
-	for _, opt := range []texts.ReasonOptions{{}, {Folds: 2}, {Folds: 5}, {Folds: 5, FoldsFor: 3}, {Folds: 3, FoldsFor: 100}, {Folds: 256}} {
+	for _, opt := range []texts.ReasonOptions{{}, {Folds: 2}, {Folds: 5}, {Folds: 5, FoldMinItems: 3}, {Folds: 3, FoldMinItems: 100}, {Folds: 256}} {
 		total := 0
 		ropt := opt
 		ropt.Options = quick
 		ropt.Progress = func(p texts.Progress) { total = p.Total }
 		_, _, err := texts.ReasonUsers(t.Context(), h, d.UserIDs, catalogue, &echo{id: "e"}, newLedger(t), ropt)
-		if got := opt.Texts(h); err != nil || got != total || got < 40 {
-			t.Errorf("folds %d for %d: %d texts, a run has %d, %v", opt.Folds, opt.FoldsFor, got, total, err)
+		if got := opt.CountTexts(h); err != nil || got != total || got < 40 {
+			t.Errorf("folds %d for %d: %d texts, a run has %d, %v", opt.Folds, opt.FoldMinItems, got, total, err)
 		}
 	}
 }

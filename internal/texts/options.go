@@ -46,7 +46,7 @@ const ClassOther = "other"
 
 // fatal reports whether a failure is the run's, not the question's: asking the next
 // one would fail the same way, or must not happen.
-func fatal(c mllm.Class) bool {
+func endsRun(c mllm.Class) bool {
 	switch c {
 	case mllm.Auth, mllm.NotFound, mllm.WrongModel, mllm.Unavailable, mllm.OverBudget:
 		return true
@@ -55,4 +55,4 @@ func fatal(c mllm.Class) bool {
 }
 
 // again reports whether a failed question is worth asking again in this run.
-func again(c mllm.Class) bool { return c.Transient() || c.Answer() }
+func worthRetrying(c mllm.Class) bool { return c.Transient() || c.Answer() }

@@ -87,12 +87,12 @@ type Reasoner interface {
 // PreciseID is implemented by reasoners whose answer to one request depends on less than
 // ID names: a history that fits the window does not depend on how longer ones are cut.
 // Keys are made from RequestID where there is one.
-type PreciseID interface {
+type RequestIdentifier interface {
 	RequestID(r ReasonRequest) string
 }
 
 // PartialReader is implemented by reasoners that may leave out the beginning of a long
 // history. Items before FirstShown are no sources of the answer.
-type PartialReader interface {
+type HistoryTruncator interface {
 	FirstShown(r ReasonRequest) int
 }

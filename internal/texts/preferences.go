@@ -24,9 +24,9 @@ type ReasonOptions struct {
 	// further text is written that is blind to it. 0: none, as in the paper.
 	Folds int
 	// FoldsFor limits blind texts to users with at least so many items.
-	FoldsFor int
-	Seed     uint64   // of the folds
-	Fallback Reasoner // stands in where Reasoner fails; nil: an empty text does
+	FoldMinItems int
+	Seed         uint64   // of the folds
+	Fallback     Reasoner // stands in where Reasoner fails; nil: an empty text does
 }
 
 // Catalogue joins the items with the descriptions of their pictures, in catalogue order:
@@ -64,7 +64,7 @@ func ReasonUsers(ctx context.Context, h *dataset.Histories, users []string, cata
 	if err != nil {
 		return nil, report, err
 	}
-	return &Texts[workspace.UserText]{stage: StageReason, store: store, places: places, text: w.text}, report, nil
+	return &Texts[workspace.UserText]{stage: StageReason, store: store, index: places, text: w.text}, report, nil
 }
 
 func newPreferenceWriter(h *dataset.Histories, users []string, catalogue []HistoryItem, reasoner Reasoner, opt ReasonOptions) (*preferenceWriter, error) {
@@ -74,7 +74,7 @@ func newPreferenceWriter(h *dataset.Histories, users []string, catalogue []Histo
 	if opt.Folds < 0 || opt.Folds == 1 || opt.Folds > workspace.MaxFolds {
 		return nil, usererr.New("Use 0 for no cross-fitting.", "%d folds: must be 0 or 2 to %d", opt.Folds, workspace.MaxFolds)
 	}
-	if opt.FoldsFor > 0 && opt.Folds == 0 {
+	if opt.FoldMinItems > 0 && opt.Folds == 0 {
 		return nil, usererr.New("Set the number of folds too.", "a least history for folds has no effect without folds")
 	}
 	w := &preferenceWriter{h: h, users: users, catalogue: catalogue, reasoner: reasoner, id: reasoner.ID(), opt: opt}
@@ -94,7 +94,7 @@ type preferenceWriter struct {
 	users     []string
 	catalogue []HistoryItem
 	digests   [][32]byte // of catalogue
-	worded    []bool     // which items of catalogue have words
+	hasWords  []bool     // which items of catalogue have words
 	reasoner  Reasoner
 	id        string
 	opt       ReasonOptions
@@ -102,9 +102,9 @@ type preferenceWriter struct {
 }
 
 func (w *preferenceWriter) digestItems() {
-	w.digests, w.worded = make([][32]byte, len(w.catalogue)), make([]bool, len(w.catalogue))
+	w.digests, w.hasWords = make([][32]byte, len(w.catalogue)), make([]bool, len(w.catalogue))
 	for i, it := range w.catalogue {
-		w.digests[i], w.worded[i] = itemDigest(it), it.Text() != ""
+		w.digests[i], w.hasWords[i] = itemDigest(it), it.Text() != ""
 	}
 }
 
@@ -117,7 +117,7 @@ func (w *preferenceWriter) plan() {
 	for u := range w.h.Users() {
 		w.tasks = append(w.tasks, task{int32(u), FullFold})
 		n := len(w.h.Items(u))
-		if w.opt.Folds == 0 || n < w.opt.FoldsFor {
+		if w.opt.Folds == 0 || n < w.opt.FoldMinItems {
 			continue
 		}
 		clear(used)
@@ -158,7 +158,7 @@ func (w *preferenceWriter) request(t task) (req ReasonRequest, digests [][32]byt
 	p = provenance{split: w.h.SplitHash(), scope: string(w.h.Scope()), sources: []int32{}}
 	for _, i := range w.shown(t) {
 		it := w.catalogue[rows[i]]
-		worded = worded || w.worded[rows[i]]
+		worded = worded || w.hasWords[rows[i]]
 		req.Items = append(req.Items, it)
 		digests = append(digests, w.digests[rows[i]])
 		p.sources = append(p.sources, ids[i])
@@ -170,15 +170,15 @@ func (w *preferenceWriter) request(t task) (req ReasonRequest, digests [][32]byt
 func (w *preferenceWriter) question(_ context.Context, r *run, i int) (*question, error) {
 	req, digests, p, worded := w.request(w.tasks[i])
 	if !worded {
-		r.settle(i, plain, func(rep *Report) { rep.Neutral++ })
+		r.settle(i, notAsked, func(rep *Report) { rep.Neutral++ })
 		return nil, nil
 	}
 	id := w.id
-	if precise, ok := w.reasoner.(PreciseID); ok {
+	if precise, ok := w.reasoner.(RequestIdentifier); ok {
 		id = precise.RequestID(req)
 	}
 	key := reasonKey(id, req, digests, p)
-	if partial, ok := w.reasoner.(PartialReader); ok {
+	if partial, ok := w.reasoner.(HistoryTruncator); ok {
 		p.sources = p.sources[min(max(partial.FirstShown(req), 0), len(p.sources)):]
 	}
 	return &question{
@@ -195,7 +195,7 @@ func (w *preferenceWriter) question(_ context.Context, r *run, i int) (*question
 func (w *preferenceWriter) text(ctx context.Context, i int, key string, g *Generation) workspace.UserText {
 	t := workspace.UserText{User: w.users[w.tasks[i].user], Fold: w.tasks[i].fold, Key: key, SplitHash: w.h.SplitHash(), Scope: string(w.h.Scope()), Status: workspace.StatusOK}
 	if g != nil {
-		t.Text, t.By, t.Sources = Clean(g.Text), by(g.Model, g.ModelDigest), g.Sources
+		t.Text, t.By, t.Sources = Clean(g.Text), writerName(g.Model, g.ModelDigest), g.Sources
 		return t
 	}
 	req, _, p, worded := w.request(w.tasks[i])
@@ -207,7 +207,7 @@ func (w *preferenceWriter) text(ctx context.Context, i int, key string, g *Gener
 	t.Status = workspace.StatusFallback
 	if w.opt.Fallback != nil {
 		if a, err := w.opt.Fallback.Reason(ctx, req); err == nil {
-			t.Text, t.By = Clean(a.Text), by(a.Model, a.ModelDigest)
+			t.Text, t.By = Clean(a.Text), writerName(a.Model, a.ModelDigest)
 		}
 	}
 	return t

@@ -119,7 +119,7 @@ func TestBlindTexts(t *testing.T) {
 
 func TestFoldsForSparesShortHistories(t *testing.T) {
 	d, catalogue := shop(16, 40, 7)
-	opt := texts.ReasonOptions{Options: quick, Folds: 2, FoldsFor: 5}
+	opt := texts.ReasonOptions{Options: quick, Folds: 2, FoldMinItems: 5}
 	written, _, err := reasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, &echo{id: "e"}, newLedger(t), opt)
 	if err != nil {
 		t.Fatal(err)
@@ -127,9 +127,9 @@ func TestFoldsForSparesShortHistories(t *testing.T) {
 	if len(written) != 16+2*2*3 { // users with 5, 6, 7 items, twice
 		t.Errorf("%d texts", len(written))
 	}
-	for _, bad := range []texts.ReasonOptions{{Folds: 1}, {Folds: -1}, {Folds: 257}, {FoldsFor: 3}} {
+	for _, bad := range []texts.ReasonOptions{{Folds: 1}, {Folds: -1}, {Folds: 257}, {FoldMinItems: 3}} {
 		if _, _, err := reasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, &echo{}, newLedger(t), bad); err == nil {
-			t.Errorf("folds %d for %d accepted", bad.Folds, bad.FoldsFor)
+			t.Errorf("folds %d for %d accepted", bad.Folds, bad.FoldMinItems)
 		}
 	}
 }
@@ -146,7 +146,7 @@ func TestFoldsAreEvenSeededAndStable(t *testing.T) {
 				if n == 1 {
 					count[k]++
 				}
-				if texts.FoldOf(user, i, n, 5, 1) != k {
+				if texts.Folds(user, n, 5, 1)[i] != k {
 					t.Fatal("FoldOf and Folds differ")
 				}
 			}

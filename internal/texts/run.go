@@ -16,15 +16,15 @@ import (
 
 // question is one subject's: what to ask, and under which key.
 type question struct {
-	at    int        // the subject's place in the run
-	about Generation // key, stage, subject, fold and provenance
-	ask   func(ctx context.Context, attempt int) (Answer, error)
-	bad   int // unusable answers so far: only these make the next attempt differ
+	at       int        // the subject's place in the run
+	about    Generation // key, stage, subject, fold and provenance
+	ask      func(ctx context.Context, attempt int) (Answer, error)
+	unusable int // unusable answers so far: only these make the next attempt differ
 
 	describe *DescribeRequest // what is asked: one of the two
 	reason   *ReasonRequest
 
-	memo *Generation // to be stored with the answer
+	pictureNote *Generation // to be stored with the answer
 }
 
 // outcome is a question after its last try in this run.
@@ -43,11 +43,11 @@ type run struct {
 	store   Store
 	opt     Options
 	started time.Time
-	places  *places
+	index   *answerIndex
 
-	mu     sync.Mutex // guards report, told
-	report Report
-	told   time.Time
+	mu       sync.Mutex // guards report, told
+	report   Report
+	reported time.Time
 
 	stop context.CancelCauseFunc
 }
@@ -56,7 +56,7 @@ type run struct {
 const blockSize = 256
 
 func newRun(stage string, n int, store Store, opt Options, stop context.CancelCauseFunc) *run {
-	return &run{stage: stage, store: store, opt: opt.withDefaults(), started: time.Now(), stop: stop, places: newPlaces(n),
+	return &run{stage: stage, store: store, opt: opt.withDefaults(), started: time.Now(), stop: stop, index: newAnswerIndex(n),
 		report: Report{Total: n, Pending: n, Classes: map[string]int{}, Failures: []Failure{}}}
 }
 
@@ -65,7 +65,7 @@ func newRun(stage string, n int, store Store, opt Options, stop context.CancelCa
 type preparer func(ctx context.Context, r *run, i int) (*question, error)
 
 // runQuestions settles n subjects.
-func runQuestions(ctx context.Context, stage string, n int, store Store, opt Options, prepare preparer) (*places, Report, error) {
+func runQuestions(ctx context.Context, stage string, n int, store Store, opt Options, prepare preparer) (*answerIndex, Report, error) {
 	parent := ctx
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -93,18 +93,18 @@ func runQuestions(ctx context.Context, stage string, n int, store Store, opt Opt
 	still()
 
 	r.report.Seconds = time.Since(r.started).Seconds()
-	r.tell(true)
+	r.reportProgress(true)
 	if err := context.Cause(ctx); err != nil {
 		return nil, r.report, fmt.Errorf("%s: stopped after %d of %d: %w", stage, r.report.Done(), n, err)
 	}
-	return r.places, r.report, parent.Err()
+	return r.index, r.report, parent.Err()
 }
 
 // feed sends the questions that have no stored answer to the workers.
 func (r *run) feed(ctx context.Context, n int, prepare preparer, asks chan<- *question) error {
 	sent := 0
 	for lo := 0; lo < n; lo += blockSize {
-		open, err := r.open(ctx, lo, min(lo+blockSize, n), prepare)
+		open, err := r.unansweredBlock(ctx, lo, min(lo+blockSize, n), prepare)
 		if err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (r *run) feed(ctx context.Context, n int, prepare preparer, asks chan<- *qu
 
 // open makes the questions of subjects lo to hi, settles those that are answered, and
 // returns the others.
-func (r *run) open(ctx context.Context, lo, hi int, prepare preparer) ([]*question, error) {
+func (r *run) unansweredBlock(ctx context.Context, lo, hi int, prepare preparer) ([]*question, error) {
 	block, err := r.prepareBlock(ctx, lo, hi, prepare)
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func (r *run) open(ctx context.Context, lo, hi int, prepare preparer) ([]*questi
 	keys := make([]string, len(block))
 	for i, q := range block {
 		keys[i] = q.about.Key
-		if err := r.places.setKey(q.at, q.about.Key); err != nil {
+		if err := r.index.setKey(q.at, q.about.Key); err != nil {
 			return nil, err
 		}
 	}
@@ -145,13 +145,13 @@ func (r *run) open(ctx context.Context, lo, hi int, prepare preparer) ([]*questi
 	for _, q := range block {
 		g, known := stored[q.about.Key]
 		if known && g.Status == StatusOK {
-			r.settle(q.at, answered, func(rep *Report) { rep.Stored++ })
+			r.settle(q.at, storedAnswer, func(rep *Report) { rep.Stored++ })
 			continue
 		}
 		if known { // what failed attempts took stays on the bill
 			q.about.Attempt, q.about.Seconds = g.Attempt, g.Seconds
 			if mllm.Class(g.Class).Answer() {
-				q.bad = g.Attempt
+				q.unusable = g.Attempt
 			}
 			q.about.PromptTokens, q.about.AnswerTokens = g.PromptTokens, g.AnswerTokens
 		}
@@ -205,33 +205,33 @@ func (r *run) prepareBlock(ctx context.Context, lo, hi int, prepare preparer) ([
 }
 
 // settle notes how a subject was settled and books it.
-func (r *run) settle(at int, how settled, book func(*Report)) {
-	r.places.how[at] = how
-	r.book(func(rep *Report) {
+func (r *run) settle(at int, how textSource, book func(*Report)) {
+	r.index.source[at] = how
+	r.updateReport(func(rep *Report) {
 		book(rep)
 		rep.Pending--
 	})
 }
 
 // book changes the report and tells of it.
-func (r *run) book(change func(*Report)) {
+func (r *run) updateReport(change func(*Report)) {
 	r.mu.Lock()
 	change(&r.report)
 	r.mu.Unlock()
-	r.tell(false)
+	r.reportProgress(false)
 }
 
 // tellEvery is the least time between two calls of Progress.
-const tellEvery = 100 * time.Millisecond
+const progressEvery = 100 * time.Millisecond
 
-func (r *run) tell(last bool) {
+func (r *run) reportProgress(last bool) {
 	if r.opt.Progress == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if now := time.Now(); last || now.Sub(r.told) >= tellEvery {
-		r.told = now
+	if now := time.Now(); last || now.Sub(r.reported) >= progressEvery {
+		r.reported = now
 		r.opt.Progress(r.report.progress(r.stage, r.started))
 	}
 }
@@ -249,18 +249,18 @@ func (r *run) work(ctx context.Context, asks <-chan *question, outcomes chan<- o
 // try asks one question until it is answered, has failed for good in this run, or the
 // run stops.
 func (r *run) try(ctx context.Context, q *question) outcome {
-	callCtx, release := r.inFlight(ctx)
+	callCtx, release := r.withGrace(ctx)
 	defer release()
 	g := q.about
 	for try := 1; ; try++ {
 		g.Attempt++
-		a, err := r.ask(callCtx, q, 1+q.bad)
-		fill(&g, a)
+		a, err := r.ask(callCtx, q, 1+q.unusable)
+		addAttempt(&g, a)
 		class := mllm.ClassOf(err)
 		if class.Answer() {
-			q.bad++
+			q.unusable++
 		}
-		r.book(func(rep *Report) {
+		r.updateReport(func(rep *Report) {
 			rep.Asked++
 			rep.PromptTokens += int64(a.PromptTokens)
 			rep.AnswerTokens += int64(a.AnswerTokens)
@@ -274,12 +274,12 @@ func (r *run) try(ctx context.Context, q *question) outcome {
 			return outcome{q: q, g: g, keep: true}
 		case class == mllm.Cancelled && ctx.Err() != nil:
 			return outcome{q: q, stopped: true}
-		case fatal(class):
+		case endsRun(class):
 			r.stop(err)
 			return outcome{q: q, stopped: true}
 		}
 		g.Status, g.Class, g.Error = StatusQuarantined, className(class), err.Error()
-		if try >= r.opt.Attempts || !again(class) {
+		if try >= r.opt.Attempts || !worthRetrying(class) {
 			return outcome{q: q, g: g, keep: true}
 		}
 		if !r.wait(ctx, try, err) {
@@ -307,7 +307,7 @@ func (r *run) ask(ctx context.Context, q *question, attempt int) (a Answer, err 
 }
 
 // inFlight returns the context of a question in flight: it outlives ctx by the grace.
-func (r *run) inFlight(ctx context.Context) (context.Context, func()) {
+func (r *run) withGrace(ctx context.Context) (context.Context, func()) {
 	if r.opt.Grace < 0 {
 		return ctx, func() {}
 	}
@@ -356,7 +356,7 @@ func className(c mllm.Class) string {
 }
 
 // fill copies into g what an attempt tells of itself; what it took is added up.
-func fill(g *Generation, a Answer) {
+func addAttempt(g *Generation, a Answer) {
 	if a.Model != "" {
 		g.Model, g.ModelDigest = a.Model, a.ModelDigest
 	}

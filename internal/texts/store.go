@@ -41,7 +41,7 @@ type Generation struct {
 
 // Standing is how a question stands: the part of a [Generation] that says whether it
 // must be asked, and what it took so far.
-type Standing struct {
+type AnswerStatus struct {
 	Status       string // StatusOK or StatusQuarantined
 	Class        string // of the last failure; empty if ok
 	PromptTokens int
@@ -66,7 +66,7 @@ type Store interface {
 	// Get returns the generations stored under keys; absent keys are absent.
 	Get(ctx context.Context, keys []string) (map[string]Generation, error)
 	// Statuses is Get for those who do not need the texts, and faster.
-	Statuses(ctx context.Context, keys []string) (map[string]Standing, error)
+	Statuses(ctx context.Context, keys []string) (map[string]AnswerStatus, error)
 	// Put stores generations, all or none. One that is StatusOK is never replaced; a
 	// quarantined one is by any later generation of its key.
 	Put(ctx context.Context, generations []Generation) error

@@ -14,21 +14,21 @@ import (
 // but for 33 bytes a text that say where its answer is. Store and pictures must stay
 // open until they are read.
 type Texts[T any] struct {
-	stage  string
-	store  Store
-	places *places
+	stage string
+	store Store
+	index *answerIndex
 	// text puts one text together: from the answer, or without one.
 	text func(ctx context.Context, i int, key string, g *Generation) T
 }
 
 // Len returns how many there are.
-func (t *Texts[T]) Len() int { return len(t.places.how) }
+func (t *Texts[T]) Len() int { return len(t.index.source) }
 
 // All yields the texts in order: of items in the order of the catalogue, of users as
 // [ReasonUsers] says. It ends after an error.
 func (t *Texts[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		err := t.places.each(ctx, t.store, func(i int, key string, g *Generation) bool {
+		err := t.index.each(ctx, t.store, func(i int, key string, g *Generation) bool {
 			return yield(t.text(ctx, i, key, g), nil)
 		})
 		if err != nil {
@@ -51,34 +51,34 @@ func (t *Texts[T]) Collect(ctx context.Context) ([]T, error) {
 }
 
 // settled says how a run left a subject.
-type settled uint8
+type textSource uint8
 
 const (
-	lacking  settled = iota // no answer: a fallback stands in
-	answered                // the store has the answer
-	plain                   // the text needs no answer
+	noAnswer     textSource = iota // no answer: a fallback stands in
+	storedAnswer                   // the store has the answer
+	notAsked                       // the text needs no answer
 )
 
 // places remember of every subject of a run where its answer is. Different subjects may
 // be marked at the same time.
-type places struct {
-	keys [][32]byte // zero where nothing was to be asked
-	how  []settled
+type answerIndex struct {
+	keys   [][32]byte // zero where nothing was to be asked
+	source []textSource
 }
 
-func newPlaces(n int) *places {
-	return &places{keys: make([][32]byte, n), how: make([]settled, n)}
+func newAnswerIndex(n int) *answerIndex {
+	return &answerIndex{keys: make([][32]byte, n), source: make([]textSource, n)}
 }
 
 // setKey notes under which key, a SHA-256 in hex, the answer about subject i is stored.
-func (p *places) setKey(i int, key string) error {
+func (p *answerIndex) setKey(i int, key string) error {
 	if n, err := hex.Decode(p.keys[i][:], []byte(key)); err != nil || n != len(p.keys[i]) {
 		return fmt.Errorf("key %q is no SHA-256", key)
 	}
 	return nil
 }
 
-func (p *places) key(i int) string {
+func (p *answerIndex) key(i int) string {
 	if p.keys[i] == ([32]byte{}) {
 		return ""
 	}
@@ -94,14 +94,14 @@ type found struct {
 
 // each calls fn with every subject in order, its key, and its answer where it has one,
 // until fn returns false. While fn works, the next answers are read.
-func (p *places) each(ctx context.Context, store Store, fn func(i int, key string, g *Generation) bool) error {
+func (p *answerIndex) each(ctx context.Context, store Store, fn func(i int, key string, g *Generation) bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	blocks := make(chan found, 1)
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		defer close(blocks)
-		for lo := 0; lo < len(p.how); lo += blockSize {
-			b := p.find(ctx, store, lo, min(lo+blockSize, len(p.how)))
+		for lo := 0; lo < len(p.source); lo += blockSize {
+			b := p.find(ctx, store, lo, min(lo+blockSize, len(p.source)))
 			select {
 			case blocks <- b:
 			case <-ctx.Done():
@@ -121,7 +121,7 @@ func (p *places) each(ctx context.Context, store Store, fn func(i int, key strin
 		for i := b.lo; i < b.hi; i++ {
 			key := p.key(i)
 			var answer *Generation
-			if p.how[i] == answered {
+			if p.source[i] == storedAnswer {
 				g, ok := b.answers[key]
 				if !ok || g.Status != StatusOK {
 					return fmt.Errorf("the answer with the key %s is no longer in the ledger", key)
@@ -136,10 +136,10 @@ func (p *places) each(ctx context.Context, store Store, fn func(i int, key strin
 	return ctx.Err()
 }
 
-func (p *places) find(ctx context.Context, store Store, lo, hi int) found {
+func (p *answerIndex) find(ctx context.Context, store Store, lo, hi int) found {
 	keys := make([]string, 0, hi-lo)
 	for i := lo; i < hi; i++ {
-		if p.how[i] == answered {
+		if p.source[i] == storedAnswer {
 			keys = append(keys, p.key(i))
 		}
 	}

@@ -21,7 +21,7 @@ type Question struct {
 func (q Question) Settle(a Answer, err error) Generation {
 	g := q.About
 	g.Attempt++
-	fill(&g, a)
+	addAttempt(&g, a)
 	g.Created = time.Now().UTC()
 	if err == nil {
 		g.Status, g.Text, g.Class, g.Error = StatusOK, a.Text, "", ""
@@ -54,7 +54,7 @@ func UnansweredPreferences(ctx context.Context, h *dataset.Histories, users []st
 func unanswered(ctx context.Context, stage string, n int, store Store, opt Options, fn func(Question) error, prepare preparer) (Report, error) {
 	r := newRun(stage, n, store, opt, func(error) {})
 	for lo := 0; lo < n; lo += blockSize {
-		open, err := r.open(ctx, lo, min(lo+blockSize, n), prepare)
+		open, err := r.unansweredBlock(ctx, lo, min(lo+blockSize, n), prepare)
 		if err != nil {
 			return r.report, fmt.Errorf("%s: %w", stage, err)
 		}

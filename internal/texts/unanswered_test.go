@@ -12,7 +12,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts/writer"
 )
 
-var _ writer.StepStore = texts.Steps{}
+var _ writer.ConclusionStore = texts.StoredConclusions{}
 
 // What was answered by another way than a run (a batch file) must be what a run finds.
 func TestUnansweredPreferencesSettledOutsideARun(t *testing.T) {
@@ -83,15 +83,15 @@ func TestUnansweredDescriptions(t *testing.T) {
 }
 
 func TestSteps(t *testing.T) {
-	steps := texts.Steps{Store: newLedger(t)}
-	if _, known, err := steps.Step(t.Context(), "k"); known || err != nil {
+	steps := texts.StoredConclusions{Store: newLedger(t)}
+	if _, known, err := steps.Conclusion(t.Context(), "k"); known || err != nil {
 		t.Fatal(known, err)
 	}
 	a := texts.Answer{Text: "so far: socks", Model: "m", ModelDigest: "d", PromptHash: "p", PromptTokens: 3, AnswerTokens: 4, Seconds: 1, Attempt: 2, Finish: "stop"}
-	if err := steps.PutStep(t.Context(), "k", texts.ReasonRequest{User: "u", Fold: 1}, a); err != nil {
+	if err := steps.PutConclusion(t.Context(), "k", texts.ReasonRequest{User: "u", Fold: 1}, a); err != nil {
 		t.Fatal(err)
 	}
-	got, known, err := steps.Step(t.Context(), "k")
+	got, known, err := steps.Conclusion(t.Context(), "k")
 	if diff := cmp.Diff(a, got); diff != "" || !known || err != nil {
 		t.Error(known, err, diff)
 	}

@@ -20,7 +20,7 @@ const (
 )
 
 // MaxDepth bounds the nesting of containers.
-const MaxDepth = 64
+const maxDepth = 64
 
 // SyntaxError is where and why a text is no value.
 type SyntaxError struct {
@@ -35,7 +35,7 @@ type Kind uint8
 
 // The kinds.
 const (
-	Invalid Kind = iota
+	invalid Kind = iota
 	Object
 	Array // tuples too
 	String
@@ -114,7 +114,7 @@ func (s *Scanner) Kind() Kind {
 	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
 		return Word
 	}
-	return Invalid
+	return invalid
 }
 
 // quoted reports whether a Python string other than "…" starts here with byte c.
@@ -169,8 +169,8 @@ func (s *Scanner) Array(element func() error) error {
 
 // container walks from an opening bracket to end.
 func (s *Scanner) container(end byte, next func() error) error {
-	if s.depth == MaxDepth {
-		return s.fail("nested deeper than %d", MaxDepth)
+	if s.depth == maxDepth {
+		return s.fail("nested deeper than %d", maxDepth)
 	}
 	s.depth++
 	s.pos++

@@ -63,13 +63,10 @@ type Model struct {
 	name, hash string
 }
 
-// Load reads a model folder as the hub stores it, with the model's own settings.
-func Load(dir string) (*Model, error) { return LoadWith(dir, Options{}) }
-
-// LoadWith reads a model folder: config.json, modules.json, 1_Pooling/config.json,
+// Load reads a model folder: config.json, modules.json, 1_Pooling/config.json,
 // sentence_bert_config.json, tokenizer.json or vocab.txt, model.safetensors. A model
 // that cannot be run is a user error naming what is unsupported.
-func LoadWith(dir string, opt Options) (*Model, error) {
+func Load(dir string, opt Options) (*Model, error) {
 	m, err := load(dir, opt)
 	if err != nil {
 		return nil, fmt.Errorf("loading the sentence encoder: %w", err)
@@ -154,12 +151,6 @@ func (m *Model) Dim() int { return m.net.hidden }
 // ID names the model and all settings that determine a vector.
 func (m *Model) ID() string { return "bert/1 " + m.name + " sha256:" + m.hash }
 
-// Digest is the SHA-256 of the model's files and settings, in hexadecimal.
-func (m *Model) Digest() string { return m.hash }
-
-// Name is the model's name on the hub, or its folder's.
-func (m *Model) Name() string { return m.name }
-
 // MaxTokens is the number of tokens of a text that the model reads, special tokens and
 // prefix included.
 func (m *Model) MaxTokens() int { return m.maxTokens }
@@ -197,7 +188,7 @@ func (m *Model) fingerprint(root, dir string) (string, error) {
 			return "", err
 		}
 	}
-	fmt.Fprintf(sum, "pooling %d normalize %t tokens %d long %s prefix %q lower %+v", m.pooling, m.normalize, m.maxTokens, m.long, m.prefix, m.tok.Options())
+	fmt.Fprintf(sum, "pooling %d normalize %t tokens %d long %s prefix %q lower %s", m.pooling, m.normalize, m.maxTokens, m.long, m.prefix, m.tok.Settings())
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 

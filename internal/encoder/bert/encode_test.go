@@ -15,7 +15,7 @@ import (
 
 func mustLoad(t testing.TB, dir string, opt Options) *Model {
 	t.Helper()
-	m, err := LoadWith(dir, opt)
+	m, err := Load(dir, opt)
 	if err != nil {
 		t.Fatal(err)
 	}

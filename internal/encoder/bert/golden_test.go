@@ -133,7 +133,7 @@ func compareIDs(t *testing.T, tok *wordpiece.Tokenizer, texts []string, want [][
 
 func TestMiniLMTokensAreTheReference(t *testing.T) {
 	g := readGolden(t)
-	m, err := Load(miniLM(t))
+	m, err := Load(miniLM(t), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestMiniLMTokensAreTheReference(t *testing.T) {
 
 func TestMiniLMVectorsAreTheReference(t *testing.T) {
 	g := readGolden(t)
-	m, err := Load(miniLM(t))
+	m, err := Load(miniLM(t), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,14 +186,14 @@ func TestTinyTokensAreTheReference(t *testing.T) {
 			replace(t, "sentence_bert_config.json", `"do_lower_case": false`, `"do_lower_case": true`)}},
 	} {
 		t.Run(v.name, func(t *testing.T) {
-			m, err := Load(tiny(t, v.edits...))
+			m, err := Load(tiny(t, v.edits...), Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			compareIDs(t, m.tok, g.Texts, v.want, 48)
 		})
 	}
-	m, err := Load(tiny(t))
+	m, err := Load(tiny(t), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestTinyVectorsAreTheReference(t *testing.T) {
 		{"windows", "windows", Options{Long: Mean}, nil},
 	} {
 		t.Run(v.name, func(t *testing.T) {
-			m, err := LoadWith(tiny(t, v.edits...), v.opt)
+			m, err := Load(tiny(t, v.edits...), v.opt)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -82,13 +82,13 @@ func TestLoadNamesWhatIsWrong(t *testing.T) {
 			if x.edit != nil {
 				edits = append(edits, x.edit)
 			}
-			_, err := LoadWith(tiny(t, edits...), x.opt)
+			_, err := Load(tiny(t, edits...), x.opt)
 			if _, ok := usererr.Hint(err); !ok || !strings.Contains(err.Error(), x.says) {
 				t.Errorf("%v, want %s", err, x.says)
 			}
 		})
 	}
-	if _, err := Load(filepath.Join(t.TempDir(), "absent")); err == nil {
+	if _, err := Load(filepath.Join(t.TempDir(), "absent"), Options{}); err == nil {
 		t.Error("an absent folder is loaded")
 	}
 }
@@ -137,7 +137,7 @@ func TestIDFollowsEverythingThatDeterminesAVector(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "models--org--name", "snapshots", "abc")
 	os.MkdirAll(dir, 0o755)
 	os.CopyFS(dir, os.DirFS("testdata/tiny"))
-	if m := mustLoad(t, dir, Options{}); m.Name() != "org/name" || !strings.HasPrefix(m.ID(), "bert/1 org/name sha256:") {
-		t.Errorf("%s, %s", m.Name(), m.ID())
+	if m := mustLoad(t, dir, Options{}); m.name != "org/name" || !strings.HasPrefix(m.ID(), "bert/1 org/name sha256:") {
+		t.Errorf("%s, %s", m.name, m.ID())
 	}
 }

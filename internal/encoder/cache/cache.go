@@ -61,7 +61,7 @@ type Cache struct {
 var _ encoder.Encoder = (*Cache)(nil)
 
 // Path returns the cache file of an encoder in a folder.
-func Path(dir string, enc encoder.Encoder) string {
+func filePath(dir string, enc encoder.Encoder) string {
 	sum := sha256.Sum256([]byte(enc.ID()))
 	return filepath.Join(dir, fmt.Sprintf("vectors-%x.cache", sum[:8]))
 }
@@ -78,7 +78,7 @@ func Open(dir string, enc encoder.Encoder, opt Options) (*Cache, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making the vector cache: %w", err)
 	}
-	path := Path(dir, enc)
+	path := filePath(dir, enc)
 	c := &Cache{inner: enc, opt: opt, dim: enc.Dim(), rows: map[[32]byte]int64{}, lock: flock.New(path + ".lock")}
 	ok, err := c.lock.TryLock()
 	if err != nil {
@@ -98,9 +98,6 @@ func (c *Cache) Dim() int { return c.dim }
 
 // ID is the inner encoder's: a cached vector is the same vector.
 func (c *Cache) ID() string { return c.inner.ID() }
-
-// Unwrap returns the inner encoder.
-func (c *Cache) Unwrap() encoder.Encoder { return c.inner }
 
 // Stats returns the counts so far.
 func (c *Cache) Stats() Stats {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -142,7 +141,7 @@ func TestDamage(t *testing.T) {
 	encode(t, c, texts...)
 	headerSize, record := int(c.start), c.recordSize()
 	c.Close()
-	path := Path(dir, f)
+	path := filePath(dir, f)
 	good, err := os.ReadFile(path)
 	if err != nil || len(good) != headerSize+3*record {
 		t.Fatalf("%d bytes, %v", len(good), err)
@@ -162,7 +161,7 @@ func TestDamage(t *testing.T) {
 func again(t *testing.T, dir string, content []byte, kept int, texts []string) {
 	t.Helper()
 	f := &fake{id: "a/1"}
-	if err := os.WriteFile(Path(dir, f), content, 0o644); err != nil {
+	if err := os.WriteFile(filePath(dir, f), content, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	c, err := Open(dir, f, Options{})
@@ -220,19 +219,5 @@ func TestManifest(t *testing.T) {
 	want := Describe(c, texts, []string{"title", "image"})
 	if want.Long != 1 || want.Empty != 1 || want.MaxTokens != 5 || want.LongMode != "truncate" || want.Texts != 3 || want.Stats.Encoded != 3 {
 		t.Errorf("%+v", want)
-	}
-	path := filepath.Join(dir, "encoder.json")
-	if err := WriteManifest(path, want); err != nil {
-		t.Fatal(err)
-	}
-	got, err := ReadManifest(path)
-	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%+v, %v", got, err)
-	}
-	for _, bad := range []string{"", "{", "{}", `{"encoder":"x","dim":-1}`} {
-		os.WriteFile(path, []byte(bad), 0o644)
-		if _, err := ReadManifest(path); err == nil {
-			t.Errorf("%q is read", bad)
-		}
 	}
 }

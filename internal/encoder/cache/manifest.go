@@ -1,16 +1,9 @@
 package cache
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/mllmrec/mllmrec/internal/encoder"
-	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
-	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 // Manifest stands beside a matrix of vectors and says how they came to be.
@@ -28,7 +21,7 @@ type Manifest struct {
 }
 
 // limited is what an encoder that reads a limited number of tokens can tell.
-type limited interface {
+type tokenLimited interface {
 	MaxTokens() int
 	CountLong(texts []string) int
 	LongMode() string
@@ -43,35 +36,10 @@ func Describe(enc encoder.Encoder, texts, fields []string) Manifest {
 		}
 	}
 	if c, ok := enc.(*Cache); ok {
-		m.Stats, enc = c.Stats(), c.Unwrap()
+		m.Stats, enc = c.Stats(), c.inner
 	}
-	if l, ok := enc.(limited); ok {
+	if l, ok := enc.(tokenLimited); ok {
 		m.MaxTokens, m.Long, m.LongMode = l.MaxTokens(), l.CountLong(texts), l.LongMode()
 	}
 	return m
-}
-
-// WriteManifest writes a manifest as JSON, atomically.
-func WriteManifest(path string, m Manifest) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(m)
-	})
-}
-
-// ReadManifest reads what WriteManifest wrote.
-func ReadManifest(path string) (Manifest, error) {
-	var m Manifest
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return m, fmt.Errorf("reading the encoder's manifest: %w", err)
-	}
-	if err = json.Unmarshal(data, &m); err == nil && (m.Encoder == "" || m.Dim <= 0 || m.Texts < 0) {
-		err = errors.New("encoder, dim or texts is missing or wrong")
-	}
-	if err != nil {
-		return m, usererr.Wrap(fmt.Errorf("%s: %w", path, err), "run mllmrec encode again")
-	}
-	return m, nil
 }

@@ -38,7 +38,7 @@ func Locate(nameOrPath string, opt Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if missing := cache.unsettled(dir); missing != "" {
+	if missing := cache.firstUnknown(dir); missing != "" {
 		return "", usererr.New(absentHint(repo), "the model %s is in the cache in part only: whether it has %s is not known", repo, missing)
 	}
 	return dir, nil
@@ -47,14 +47,14 @@ func Locate(nameOrPath string, opt Options) (string, error) {
 // settings are files that a model may lack, and that change its vectors where it has
 // them. Other programs fetch only the files they use: a snapshot without one of these
 // is to be trusted only if the cache says that the model has none.
-var settings = []string{"modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"}
+var optionalFiles = []string{"modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"}
 
 // unsettled returns the first of the settings that a snapshot neither has nor is known
 // to lack.
-func (c repoCache) unsettled(snapshot string) string {
-	for _, name := range settings {
+func (c repoCache) firstUnknown(snapshot string) string {
+	for _, name := range optionalFiles {
 		_, have := os.Stat(filepath.Join(snapshot, name))
-		_, lacks := os.Stat(c.absence(filepath.Base(snapshot), name))
+		_, lacks := os.Stat(c.absencePath(filepath.Base(snapshot), name))
 		if have != nil && lacks != nil {
 			return name
 		}
@@ -63,15 +63,15 @@ func (c repoCache) unsettled(snapshot string) string {
 }
 
 // absence is where the cache notes that a commit has no file of this name.
-func (c repoCache) absence(commit, name string) string { return c.dir(".no_exist", commit, name) }
+func (c repoCache) absencePath(commit, name string) string { return c.dir(".no_exist", commit, name) }
 
 // noteAbsent records which of the settings are not among a commit's files.
-func (c repoCache) noteAbsent(commit string, files []string) error {
-	for _, name := range settings {
+func (c repoCache) recordAbsent(commit string, files []string) error {
+	for _, name := range optionalFiles {
 		if slices.Contains(files, name) {
 			continue
 		}
-		path := c.absence(commit, name)
+		path := c.absencePath(commit, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}

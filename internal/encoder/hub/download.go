@@ -127,30 +127,30 @@ func (p *puller) transfer(ctx context.Context, f *os.File, have int64, address, 
 			return err
 		}
 	}
-	n, err := io.Copy(f, &meter{r: io.LimitReader(res.Body, r.size-start+1), done: start, tell: func(done int64) {
+	n, err := io.Copy(f, &progressReader{r: io.LimitReader(res.Body, r.size-start+1), done: start, report: func(done int64) {
 		p.opt.Progress(Progress{File: name, Done: min(done, r.size), Total: r.size})
 	}})
 	switch got := start + n; {
 	case errors.As(err, new(*os.PathError)): // our disk, not the network
 		return err
 	case err != nil:
-		return transient(fmt.Errorf("the transfer broke after %d of %d bytes: %w", got, r.size, safe(err)))
+		return transient(fmt.Errorf("the transfer broke after %d of %d bytes: %w", got, r.size, withoutURL(err)))
 	case got != r.size:
 		return transient(fmt.Errorf("the transfer ended after %d of %d bytes", got, r.size))
 	}
 	return nil
 }
 
-type meter struct {
-	r    io.Reader
-	done int64
-	tell func(int64)
+type progressReader struct {
+	r      io.Reader
+	done   int64
+	report func(int64)
 }
 
-func (m *meter) Read(b []byte) (int, error) {
+func (m *progressReader) Read(b []byte) (int, error) {
 	n, err := m.r.Read(b)
 	m.done += int64(n)
-	m.tell(m.done)
+	m.report(m.done)
 	return n, err
 }
 

@@ -74,7 +74,7 @@ func (o Options) withEnv() (Options, error) {
 			o.Token = strings.TrimSpace(string(data))
 		}
 	}
-	o.Offline = o.Offline || truthy(os.Getenv("HF_HUB_OFFLINE")) || truthy(os.Getenv("TRANSFORMERS_OFFLINE"))
+	o.Offline = o.Offline || isTrue(os.Getenv("HF_HUB_OFFLINE")) || isTrue(os.Getenv("TRANSFORMERS_OFFLINE"))
 	if o.Client == nil {
 		o.Client = &http.Client{}
 	}
@@ -113,7 +113,7 @@ func firstOf(values ...string) string {
 	return ""
 }
 
-func truthy(s string) bool {
+func isTrue(s string) bool {
 	switch strings.ToUpper(s) {
 	case "1", "ON", "YES", "TRUE":
 		return true

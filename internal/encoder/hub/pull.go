@@ -33,7 +33,7 @@ func Pull(ctx context.Context, name string, opt Options) (string, error) {
 	}
 	cache := repoCache{opt.CacheDir, repo}
 	if opt.Offline {
-		if dir, err := cache.snapshot(opt.Revision); err == nil && cache.unsettled(dir) == "" {
+		if dir, err := cache.snapshot(opt.Revision); err == nil && cache.firstUnknown(dir) == "" {
 			return dir, nil
 		}
 		return "", usererr.New(absentHint(repo), "offline (HF_HUB_OFFLINE), and the model %s is not in the cache %s", repo, opt.CacheDir)
@@ -57,7 +57,7 @@ func (p *puller) pull(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if files, err = choose(files); err != nil {
+	if files, err = neededFiles(files); err != nil {
 		return "", err
 	}
 	for _, file := range files {
@@ -65,7 +65,7 @@ func (p *puller) pull(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("%s: %w", file, err)
 		}
 	}
-	if err := p.cache.noteAbsent(commit, files); err != nil {
+	if err := p.cache.recordAbsent(commit, files); err != nil {
 		return "", err
 	}
 	if err := p.cache.setRef(p.opt.Revision, commit); err != nil {
@@ -114,7 +114,7 @@ func (p *puller) list(ctx context.Context) (commit string, files []string, err e
 }
 
 // choose picks the files a sentence encoder needs.
-func choose(files []string) ([]string, error) {
+func neededFiles(files []string) ([]string, error) {
 	var list []string
 	for _, f := range files {
 		local := filepath.IsLocal(filepath.FromSlash(f)) && !strings.Contains(f, "\\")

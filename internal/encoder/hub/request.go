@@ -55,13 +55,13 @@ func (p *puller) do(ctx context.Context, method, address string, header http.Hea
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return nil, transient(fmt.Errorf("asking %s: %w", req.URL.Host, safe(err)))
+		return nil, transient(fmt.Errorf("asking %s: %w", req.URL.Host, withoutURL(err)))
 	}
 	return res, nil
 }
 
 // safe drops the URL of an error: signed download links are secrets for a while.
-func safe(err error) error {
+func withoutURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		return u.Err

@@ -109,9 +109,6 @@ func Fit(ctx context.Context, texts []string, opt Options) (*Model, error) {
 // texts where that is smaller (a catalogue of 100 items spans at most 100 directions).
 func (m *Model) Dim() int { return m.project.Cols }
 
-// Terms is the number of hashed terms that the model knows.
-func (m *Model) Terms() int { return len(m.buckets) }
-
 // ID is "lsa/1 <dim> sha256:<digest of all numbers in the model>".
 func (m *Model) ID() string { return m.id }
 

@@ -142,9 +142,6 @@ func (c *Client) Dim() int { return c.dim }
 // ID names the server, the model, its weights where the server tells them, and the settings.
 func (c *Client) ID() string { return c.id }
 
-// Model returns the name of the model, as the server gives it where none was asked for.
-func (c *Client) Model() string { return c.cfg.Model }
-
 // Encode returns a len(texts)×Dim matrix as the server sent it. An empty text is sent as
 // a space, since servers refuse empty ones.
 func (c *Client) Encode(ctx context.Context, texts []string) (*tensor.Matrix, error) {

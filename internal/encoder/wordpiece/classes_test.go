@@ -39,12 +39,12 @@ func TestEveryCodePoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	step := func(o Options) func(rune) string {
+	step := func(o normalization) func(rune) string {
 		tok := Tokenizer{opt: o}
 		return func(c rune) string { return tok.normalize(string(c)) }
 	}
-	clean, cjk := step(Options{CleanText: true}), step(Options{SpaceChinese: true})
-	strip, lower := step(Options{StripAccents: true}), step(Options{LowerCase: true})
+	clean, cjk := step(normalization{CleanText: true}), step(normalization{SpaceChinese: true})
+	strip, lower := step(normalization{StripAccents: true}), step(normalization{LowerCase: true})
 	for line := range strings.Lines(string(data)) {
 		var start rune
 		var want string

@@ -43,15 +43,6 @@ func Load(dir string) (*Tokenizer, error) {
 	return t, wrap(err, path)
 }
 
-// ParseJSON reads a tokenizer.json by its own settings.
-func ParseJSON(data []byte) (*Tokenizer, error) { return parseJSON(data, config{}) }
-
-// ParseVocab reads a vocab.txt, one token a line, id = line number from 0, with BERT's
-// settings for an uncased model when lowerCase is set, else for a cased one.
-func ParseVocab(data []byte, lowerCase bool) (*Tokenizer, error) {
-	return parseVocab(data, config{LowerCase: &lowerCase})
-}
-
 func otherTokenizer(dir string) string {
 	for _, name := range []string{"sentencepiece.bpe.model", "spiece.model", "tokenizer.model", "merges.txt"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
@@ -121,7 +112,7 @@ func (s specialToken) or(def string) string {
 
 // apply lets tokenizer_config.json override o; strip is strip_accents as written, nil
 // meaning "as lower-casing".
-func (c config) apply(o Options, strip *bool) Options {
+func (c config) apply(o normalization, strip *bool) normalization {
 	if c.LowerCase != nil {
 		o.LowerCase = *c.LowerCase
 	}
@@ -150,7 +141,7 @@ func parseVocab(data []byte, cfg config) (*Tokenizer, error) {
 	for id, line := range lines {
 		vocab[strings.TrimSuffix(line, "\r")] = int32(id)
 	}
-	opt := cfg.apply(Options{CleanText: true, SpaceChinese: true, LowerCase: true, MaxWordChars: 100}, nil)
+	opt := cfg.apply(normalization{CleanText: true, SpaceChinese: true, LowerCase: true, MaxWordChars: 100}, nil)
 	t, err := build(vocab, "##", cfg.Unknown.or("[UNK]"), opt)
 	if err != nil {
 		return nil, err
@@ -171,7 +162,7 @@ func parseVocab(data []byte, cfg config) (*Tokenizer, error) {
 }
 
 // build indexes the vocabulary.
-func build(vocab map[string]int32, marker, unknown string, opt Options) (*Tokenizer, error) {
+func build(vocab map[string]int32, marker, unknown string, opt normalization) (*Tokenizer, error) {
 	t := &Tokenizer{opt: opt, first: vocab, rest: map[string]int32{}}
 	id, ok := vocab[unknown]
 	if !ok {

@@ -74,7 +74,7 @@ func parseJSON(data []byte, cfg config) (*Tokenizer, error) {
 		return nil, usererr.Wrap(fmt.Errorf("the vocabulary: %w", err), "pull the model again")
 	}
 	n := f.Normalizer
-	opt := cfg.apply(Options{CleanText: n.CleanText, SpaceChinese: n.Chinese, LowerCase: n.LowerCase, MaxWordChars: 100}, n.StripAccents)
+	opt := cfg.apply(normalization{CleanText: n.CleanText, SpaceChinese: n.Chinese, LowerCase: n.LowerCase, MaxWordChars: 100}, n.StripAccents)
 	if f.Model.MaxWordChars != nil {
 		opt.MaxWordChars = max(*f.Model.MaxWordChars, 0)
 	}

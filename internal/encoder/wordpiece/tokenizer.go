@@ -6,12 +6,15 @@
 // of Eq. 5 and 13.
 package wordpiece
 
-import "unicode/utf8"
+import (
+	"fmt"
+	"unicode/utf8"
+)
 
 // Tokenizer is a WordPiece vocabulary with its text normalisation. It is safe for
 // concurrent use.
 type Tokenizer struct {
-	opt     Options
+	opt     normalization
 	first   map[string]int32 // pieces that can start a word, and whole words
 	rest    map[string]int32 // pieces inside a word, without their "##"
 	longest int              // bytes of the longest piece
@@ -24,7 +27,7 @@ type Tokenizer struct {
 }
 
 // Options are the settings of the text normalisation.
-type Options struct {
+type normalization struct {
 	CleanText    bool // drop control characters, make every white space a space
 	SpaceChinese bool // put spaces around CJK ideographs
 	StripAccents bool // decompose (NFD) and drop non-spacing marks
@@ -32,8 +35,9 @@ type Options struct {
 	MaxWordChars int // longer words become the unknown token; BERT has 100
 }
 
-// Options returns the settings in use.
-func (t *Tokenizer) Options() Options { return t.opt }
+// Settings writes out the settings of the text normalisation. The ids of encoders are made
+// from it, so its form must not change: the names and the order of the fields are part of it.
+func (t *Tokenizer) Settings() string { return fmt.Sprintf("%+v", t.opt) }
 
 // Size returns the number of rows an embedding table needs: the largest id plus one.
 func (t *Tokenizer) Size() int { return t.size }

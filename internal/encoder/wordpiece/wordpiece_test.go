@@ -24,7 +24,7 @@ const smallJSON = `{
 
 func fromVocab(t testing.TB, lower bool) *Tokenizer {
 	t.Helper()
-	tok, err := ParseVocab([]byte(smallVocab), lower)
+	tok, err := parseVocab([]byte(smallVocab), config{LowerCase: new(lower)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func fromVocab(t testing.TB, lower bool) *Tokenizer {
 
 func fromJSON(t testing.TB, edits ...string) *Tokenizer {
 	t.Helper()
-	tok, err := ParseJSON([]byte(strings.NewReplacer(edits...).Replace(smallJSON)))
+	tok, err := parseJSON([]byte(strings.NewReplacer(edits...).Replace(smallJSON)), config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestTemplateProcessing(t *testing.T) {
 		strings.Replace(template, `"[CLS]": {"ids": [2]},`, ``, 1), `{"type": "TemplateProcessing"}`, `{"type": "RobertaProcessing"}`, `null`,
 		`{"type": "BertProcessing", "sep": ["[SEP]"], "cls": 3}`, `{"type": "BertProcessing", "sep": ["[SEP]", -3], "cls": ["[CLS]", 2]}`,
 	} {
-		_, err := ParseJSON([]byte(strings.Replace(smallJSON, plain, bad, 1)))
+		_, err := parseJSON([]byte(strings.Replace(smallJSON, plain, bad, 1)), config{})
 		if _, ok := usererr.Hint(err); !ok {
 			t.Errorf("%s: %v", bad, err)
 		}
@@ -117,17 +117,17 @@ func TestLoadLetsTheConfigWin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Options{CleanText: true, StripAccents: true, MaxWordChars: 100}
-	if tok.Options() != want || !slices.Equal(tok.Tokens("hello <what> é"), []int32{9, 1, 13}) {
-		t.Errorf("%+v %v", tok.Options(), tok.Tokens("hello <what> é"))
+	want := normalization{CleanText: true, StripAccents: true, MaxWordChars: 100}
+	if tok.opt != want || !slices.Equal(tok.Tokens("hello <what> é"), []int32{9, 1, 13}) {
+		t.Errorf("%+v %v", tok.opt, tok.Tokens("hello <what> é"))
 	}
 	write("tokenizer.json", smallJSON)
 	if tok, err = Load(dir); err != nil {
 		t.Fatal(err)
 	}
 	want.MaxWordChars = 8
-	if tok.Options() != want || tok.Size() != 11 {
-		t.Errorf("%+v", tok.Options())
+	if tok.opt != want || tok.Size() != 11 {
+		t.Errorf("%+v", tok.opt)
 	}
 	write("tokenizer_config.json", `{"unk_token": 3}`)
 	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "tokenizer_config.json") {
@@ -136,11 +136,11 @@ func TestLoadLetsTheConfigWin(t *testing.T) {
 }
 
 func TestLineEndsOfVocab(t *testing.T) {
-	tok, err := ParseVocab([]byte(strings.ReplaceAll(smallVocab, "\n", "\r\n")), true)
+	tok, err := parseVocab([]byte(strings.ReplaceAll(smallVocab, "\n", "\r\n")), config{LowerCase: new(true)})
 	if err != nil || !slices.Equal(tok.Tokens("unaffable e"), []int32{5, 6, 7, 13}) {
 		t.Errorf("%v", err)
 	}
-	if _, err := ParseVocab(nil, true); err == nil {
+	if _, err := parseVocab(nil, config{LowerCase: new(true)}); err == nil {
 		t.Error("an empty vocabulary")
 	}
 }
@@ -184,7 +184,7 @@ func FuzzVocab(f *testing.F) {
 	f.Add([]byte(smallVocab), "unaffable é")
 	f.Add([]byte("[UNK]\n[CLS]\n[SEP]\n\n##\n\xff"), "\xff##")
 	f.Fuzz(func(t *testing.T, data []byte, text string) {
-		if tok, err := ParseVocab(data, true); err == nil {
+		if tok, err := parseVocab(data, config{LowerCase: new(true)}); err == nil {
 			checkTokens(t, tok, text)
 		}
 	})
@@ -198,7 +198,7 @@ func FuzzJSON(f *testing.F) {
 	f.Add([]byte(strings.Replace(smallJSON, `: 8,`, `: -8,`, 1)), "aaa")
 	f.Add([]byte(`{"model":{"type":"BPE","vocab":{}}}`), "")
 	f.Fuzz(func(t *testing.T, data []byte, text string) {
-		if tok, err := ParseJSON(data); err == nil {
+		if tok, err := parseJSON(data, config{}); err == nil {
 			checkTokens(t, tok, text)
 		}
 	})

@@ -8,7 +8,6 @@
 package parquetcheck
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -162,6 +161,3 @@ func readHeader(r io.ReaderAt, start, end int64) (pageHeader, int64, error) {
 		return h, int64(w.pos), err
 	}
 }
-
-// OpenBytes is Open on a file in memory.
-func OpenBytes(b []byte) (*parquet.File, error) { return Open(bytes.NewReader(b), int64(len(b))) }

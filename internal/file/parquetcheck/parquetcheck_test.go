@@ -37,7 +37,7 @@ func good(t testing.TB) []byte {
 }
 
 func TestOpenGood(t *testing.T) {
-	f, err := OpenBytes(good(t))
+	f, err := openBytes(good(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestLyingFooters(t *testing.T) {
 		"no schema":       {[]byte{0}, "damaged footer"},
 	} {
 		var err error
-		if n := allocated(func() { _, err = OpenBytes(file(c.footer...)) }); n > 1<<20 {
+		if n := allocated(func() { _, err = openBytes(file(c.footer...)) }); n > 1<<20 {
 			t.Errorf("%s: %d bytes allocated for a file of %d", name, n, len(c.footer))
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -90,7 +90,7 @@ func TestLyingFooters(t *testing.T) {
 	whole := good(t)
 	for n := range len(whole) {
 		if n%97 == 0 {
-			if _, err := OpenBytes(whole[:n]); err == nil {
+			if _, err := openBytes(whole[:n]); err == nil {
 				t.Fatalf("the first %d of %d bytes were taken for a file", n, len(whole))
 			}
 		}
@@ -142,8 +142,10 @@ func FuzzOpen(f *testing.F) {
 	f.Add(good(f))
 	f.Add(file(0x29, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if n := allocated(func() { OpenBytes(data) }); n > 16<<20+4096*uint64(len(data)) {
+		if n := allocated(func() { openBytes(data) }); n > 16<<20+4096*uint64(len(data)) {
 			t.Fatalf("%d bytes allocated for a file of %d", n, len(data))
 		}
 	})
 }
+
+func openBytes(b []byte) (*parquet.File, error) { return Open(bytes.NewReader(b), int64(len(b))) }

@@ -22,9 +22,9 @@ import (
 
 // Limits of OpenAI's service, which others share.
 const (
-	MaxRequests = 50_000
-	MaxBytes    = 200_000_000
-	maxCustomID = 512
+	maxFileRequests = 50_000
+	maxFileBytes    = 200_000_000
+	maxCustomID     = 512
 )
 
 // Options configure a Writer. The zero value suits OpenAI and vLLM.
@@ -71,10 +71,10 @@ func NewWriter(dir string, opt Options) (*Writer, error) {
 		opt.Prefix = "batch"
 	}
 	if opt.MaxRequests == 0 {
-		opt.MaxRequests = MaxRequests
+		opt.MaxRequests = maxFileRequests
 	}
 	if opt.MaxBytes == 0 {
-		opt.MaxBytes = MaxBytes
+		opt.MaxBytes = maxFileBytes
 	}
 	if opt.MaxRequests < 0 || opt.MaxBytes < 0 || opt.Prefix != filepath.Base(opt.Prefix) {
 		return nil, usererr.New("limits are positive, and the prefix is part of a file name", "batch files cannot be written so")

@@ -8,8 +8,6 @@
 package check
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -59,37 +57,10 @@ func Answer(r mllm.Request, resp mllm.Response, rules Rules) (mllm.Class, string
 	return "", ""
 }
 
-// Ask asks until an answer passes, at most tries times, each time changed as Vary says.
-// The response's text is cleaned; its tokens and attempts are those of all tries. The
-// error is an *mllm.Error: of the way to the answer, which is not tried again here (a
-// Pool does that), or of the last answer's class.
-func Ask(ctx context.Context, c mllm.Client, r mllm.Request, rules Rules, tries int) (mllm.Response, error) {
-	var total mllm.Response
-	for try := 0; ; try++ {
-		resp, err := c.Generate(ctx, Vary(r, try))
-		resp.Text = Clean(resp.Text)
-		resp.PromptTokens += total.PromptTokens
-		resp.AnswerTokens += total.AnswerTokens
-		resp.Attempts += total.Attempts
-		resp.Seconds += total.Seconds
-		if err == nil {
-			class, reason := Answer(r, resp, rules)
-			if class == "" {
-				return resp, nil
-			}
-			err = &mllm.Error{Class: class, Endpoint: resp.Endpoint, Model: r.Model, Err: errors.New(reason)}
-		}
-		if !mllm.ClassOf(err).Answer() || try+1 >= tries || ctx.Err() != nil {
-			return resp, err
-		}
-		total = resp
-	}
-}
-
-// Vary returns r as it is to be asked the given time after a bad answer; try 0 is r
-// itself. The seed changes, and since a seed means nothing to greedy decoding, the
-// temperature is at least 0.3.
-func Vary(r mllm.Request, try int) mllm.Request {
+// ForRetry returns r as it is sent again after so many unusable answers; after none it is
+// r itself. The seed changes, and since greedy decoding ignores the seed, the temperature
+// is raised to at least 0.3.
+func ForRetry(r mllm.Request, try int) mllm.Request {
 	if try > 0 {
 		r.Seed += int64(try) * 1_000_003
 		r.Temperature = max(r.Temperature, 0.3)

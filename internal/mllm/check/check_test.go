@@ -1,14 +1,11 @@
 package check
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
-	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
-	"github.com/mllmrec/mllmrec/internal/mllm/ollama"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -132,33 +129,21 @@ func TestClean(t *testing.T) {
 	}
 }
 
-func TestAskTriesAgainWithAnotherSeed(t *testing.T) {
-	srv := mllmtest.New(t, mllmtest.Options{Script: []mllmtest.Fault{mllmtest.Empty, mllmtest.OverLong, mllmtest.Loop, mllmtest.Refusal, mllmtest.CutOff}})
-	client, err := ollama.New(ollama.Config{BaseURL: srv.URL})
-	if err != nil {
-		t.Fatal(err)
+func TestRetriesHaveAnotherSeedAndSomeTemperature(t *testing.T) {
+	r := mllm.Request{Model: "gemma3:27b", Prompt: "Describe it.", Seed: 5}
+	if got := ForRetry(r, 0); got.Seed != 5 || got.Temperature != 0 {
+		t.Errorf("before any unusable answer: seed %d, temperature %v", got.Seed, got.Temperature)
 	}
-	r := mllm.Request{Model: "gemma3:27b", Prompt: "Describe it.", Seed: 5, MaxTokens: 12000}
-	resp, err := Ask(t.Context(), client, r, ForLimit(100, Script{}), 6)
-	if err != nil || resp.Attempts != 6 || resp.PromptTokens == 0 {
-		t.Fatalf("%+v, %v", resp, err)
-	}
-	seeds := map[int64]bool{}
-	for i, got := range srv.Requests() {
-		seeds[got.Seed] = true
-		if i == 0 && (got.Seed != 5 || got.Temperature != 0) || i > 0 && got.Temperature == 0 {
-			t.Errorf("request %d: seed %d, temperature %v", i, got.Seed, got.Temperature)
+	seeds := map[int64]bool{5: true}
+	for n := range 5 {
+		got := ForRetry(r, n+1)
+		if seeds[got.Seed] || got.Temperature < 0.3 || got.Prompt != r.Prompt {
+			t.Errorf("after %d unusable answers: %+v", n+1, got)
 		}
+		seeds[got.Seed] = true
 	}
-	if len(seeds) != 6 {
-		t.Errorf("%d seeds in 6 requests", len(seeds))
-	}
-	srv = mllmtest.New(t, mllmtest.Options{Choose: func(mllmtest.Record) (mllmtest.Fault, bool) { return mllmtest.Refusal, true }})
-	if client, err = ollama.New(ollama.Config{BaseURL: srv.URL}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Ask(context.Background(), client, r, Rules{}, 3); mllm.ClassOf(err) != mllm.Refusal || srv.Total() != 3 {
-		t.Errorf("%d requests: %v", srv.Total(), err)
+	if r.Temperature = 0.9; ForRetry(r, 2).Temperature != 0.9 {
+		t.Error("a higher temperature was lowered")
 	}
 }
 

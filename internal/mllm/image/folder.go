@@ -52,9 +52,6 @@ func rankOf(ext string) int {
 	return -1
 }
 
-// Len returns the number of pictures.
-func (f *Folder) Len() int { return len(f.files) }
-
 // Find returns the path of the picture of an item, for a Loader without Options.Dir. A
 // character that a file name cannot hold may be written as _ in the file's name.
 func (f *Folder) Find(id string) (path string, ok bool) {

@@ -69,10 +69,10 @@ func (l *Loader) Load(ctx context.Context, ref string) (mllm.Image, error) {
 	case errors.Is(err, ErrCache): // naming the picture would lead astray
 		return mllm.Image{}, err
 	case !errors.As(err, &e):
-		return mllm.Image{}, fmt.Errorf("image %s: %w", shown(ref), err)
+		return mllm.Image{}, fmt.Errorf("image %s: %w", displayRef(ref), err)
 	}
 	labelled := *e
-	labelled.Ref = shown(ref)
+	labelled.Ref = displayRef(ref)
 	return mllm.Image{}, &labelled
 }
 
@@ -220,7 +220,7 @@ var _ io.Closer = (*Loader)(nil)
 
 // shown shortens a reference for a message: no credentials, no query (which may carry a
 // signature), no data.
-func shown(ref string) string {
+func displayRef(ref string) string {
 	const most = 120
 	if strings.HasPrefix(strings.ToLower(ref), "data:") {
 		head, _, _ := strings.Cut(ref, ",")

@@ -66,7 +66,7 @@ func (l *Loader) prepare(ctx context.Context, data []byte) (mllm.Image, error) {
 	if err != nil {
 		return mllm.Image{}, err
 	}
-	return l.encode(turn(shrink(img, l.opt.LongSide), orientation(data, f)))
+	return l.encode(applyOrientation(shrink(img, l.opt.LongSide), orientation(data, f)))
 }
 
 func (l *Loader) encode(img *goimage.RGBA) (mllm.Image, error) {
@@ -80,7 +80,7 @@ func (l *Loader) encode(img *goimage.RGBA) (mllm.Image, error) {
 }
 
 func header(data []byte, f format) (cfg goimage.Config, err error) {
-	defer contain(&err)
+	defer recoverDecoder(&err)
 	r := bytes.NewReader(data)
 	switch f {
 	case formatJPEG:
@@ -96,7 +96,7 @@ func header(data []byte, f format) (cfg goimage.Config, err error) {
 }
 
 func decode(data []byte, f format) (img goimage.Image, err error) {
-	defer contain(&err)
+	defer recoverDecoder(&err)
 	r := bytes.NewReader(data)
 	switch f {
 	case formatJPEG:
@@ -129,7 +129,7 @@ func damaged(err error) error {
 
 // contain turns a decoder's panic into an error: a hostile picture must cost an item its
 // picture, not the run.
-func contain(err *error) {
+func recoverDecoder(err *error) {
 	if r := recover(); r != nil {
 		*err = fail(Corrupt, "the decoder gave up: %s", fmt.Sprint(r))
 	}

@@ -128,7 +128,7 @@ func (s *scaler) emit() {
 }
 
 // turn returns img turned upright, given its EXIF orientation.
-func turn(img *goimage.RGBA, orientation int) *goimage.RGBA {
+func applyOrientation(img *goimage.RGBA, orientation int) *goimage.RGBA {
 	if orientation <= 1 || orientation > 8 {
 		return img
 	}

@@ -22,7 +22,7 @@ import (
 const (
 	DefaultURL     = "http://localhost:11434"
 	DefaultModel   = "gemma3:27b"
-	DefaultTimeout = 10 * time.Minute
+	defaultTimeout = 10 * time.Minute
 )
 
 // infoLifetime is how long the server's listing of models is believed.
@@ -72,7 +72,7 @@ func New(cfg Config) (*Client, error) {
 		cfg.BaseURL = DefaultURL
 	}
 	if cfg.Timeout == 0 {
-		cfg.Timeout = DefaultTimeout
+		cfg.Timeout = defaultTimeout
 	}
 	w, err := wire.New(cfg.BaseURL, cfg.Key, cfg.Transport)
 	if err != nil {

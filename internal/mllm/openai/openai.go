@@ -18,7 +18,7 @@ import (
 )
 
 // DefaultTimeout bounds one attempt unless the request says otherwise.
-const DefaultTimeout = 5 * time.Minute
+const defaultTimeout = 5 * time.Minute
 
 // Config configures a Client.
 type Config struct {
@@ -52,7 +52,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	cfg.BaseURL = strings.TrimSuffix(strings.TrimRight(strings.TrimSpace(cfg.BaseURL), "/"), "/v1")
 	if cfg.Timeout == 0 {
-		cfg.Timeout = DefaultTimeout
+		cfg.Timeout = defaultTimeout
 	}
 	if _, err := Body(mllm.Request{MaxTokens: 1}, cfg.Body); err != nil {
 		return nil, err

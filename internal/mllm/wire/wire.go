@@ -21,10 +21,10 @@ import (
 // MaxBody bounds the answer that is read from a server, in bytes, unless Caller.MaxBody
 // says otherwise. The longest honest answer of a language model is a few thousand tokens;
 // listings of models stay below too.
-const MaxBody = 4 << 20
+const maxBody = 4 << 20
 
 // quoted is how much of an answer that is no JSON is looked at to quote from.
-const quoted = 64 << 10
+const quotedBytes = 64 << 10
 
 // Caller reaches one server.
 type Caller struct {
@@ -62,7 +62,7 @@ func New(baseURL string, key mllm.Key, transport http.RoundTripper) (*Caller, er
 		transport = t
 	}
 	return &Caller{
-		MaxBody:  MaxBody,
+		MaxBody:  maxBody,
 		endpoint: u.String(),
 		key:      key,
 		http: &http.Client{
@@ -116,33 +116,33 @@ func (c *Caller) Call(ctx context.Context, timeout time.Duration, path, model st
 
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return c.broken(ctx, attempt, model, 0, "no answer", err)
+		return c.transportError(ctx, attempt, model, 0, "no answer", err)
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, c.MaxBody+1))
 	if resp.StatusCode != http.StatusOK {
-		return c.status(resp, data, model)
+		return c.statusError(resp, data, model)
 	}
 	if err != nil {
-		return c.broken(ctx, attempt, model, resp.StatusCode, fmt.Sprintf("the answer broke off after %d bytes", len(data)), err)
+		return c.transportError(ctx, attempt, model, resp.StatusCode, fmt.Sprintf("the answer broke off after %d bytes", len(data)), err)
 	}
 	if int64(len(data)) > c.MaxBody {
-		return c.bad(resp, model, "the answer is larger than %d bytes", c.MaxBody)
+		return c.badResponse(resp, model, "the answer is larger than %d bytes", c.MaxBody)
 	}
-	if err := json.Unmarshal(c.key.Scrub(data), out); err != nil {
-		return c.bad(resp, model, "the answer is not the JSON expected: %v, in %s", err, data[:min(len(data), quoted)])
+	if err := json.Unmarshal(c.key.RedactAnswer(data), out); err != nil {
+		return c.badResponse(resp, model, "the answer is not the JSON expected: %v, in %s", err, data[:min(len(data), quotedBytes)])
 	}
 	return nil
 }
 
-func (c *Caller) bad(resp *http.Response, model, format string, args ...any) error {
+func (c *Caller) badResponse(resp *http.Response, model, format string, args ...any) error {
 	e := c.Fail(mllm.BadResponse, model, format, args...)
 	e.Status = resp.StatusCode
 	return e
 }
 
 // broken classifies a transport error: ours (cancelled), the clock's, or the network's.
-func (c *Caller) broken(parent, attempt context.Context, model string, status int, what string, err error) error {
+func (c *Caller) transportError(parent, attempt context.Context, model string, status int, what string, err error) error {
 	class := mllm.Network
 	var timeout interface{ Timeout() bool }
 	switch {
@@ -161,7 +161,7 @@ func (c *Caller) broken(parent, attempt context.Context, model string, status in
 }
 
 // status classifies an answer other than 200.
-func (c *Caller) status(resp *http.Response, body []byte, model string) error {
+func (c *Caller) statusError(resp *http.Response, body []byte, model string) error {
 	e := StatusError(resp.StatusCode, body, c.key)
 	e.Endpoint, e.Model = c.endpoint, model
 	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {

@@ -93,7 +93,7 @@ func (r *readers) use(ctx context.Context, f func(*reader) error) error {
 		c = opened
 	}
 	err := c.guarded(func() error { return f(c) })
-	if c.broken {
+	if c.unusable {
 		c = nil
 	}
 	return err
@@ -123,7 +123,7 @@ func (r *readers) close() error {
 	defer r.all.Unlock()
 	var errs []error
 	for _, c := range r.all.open {
-		if !c.broken {
+		if !c.unusable {
 			errs = append(errs, c.close())
 		}
 	}
@@ -137,7 +137,7 @@ type reader struct {
 	conn         *sql.Conn
 	whole, brief keyQuery
 	args         [lookupKeys]driver.NamedValue
-	broken       bool
+	unusable     bool
 	rowScanner
 }
 
@@ -188,7 +188,7 @@ func (c *reader) guarded(f func() error) error {
 				runtime.Error
 				Addr() uintptr
 			}:
-				c.broken = true
+				c.unusable = true
 				err = fmt.Errorf("a part of the file could not be read: %w", p)
 			default:
 				panic(p)
@@ -210,9 +210,9 @@ func (c *reader) generations(keys []string, add func(string, texts.Generation)) 
 }
 
 // standings is generations without most of them.
-func (c *reader) standings(keys []string, add func(string, texts.Standing)) error {
+func (c *reader) statuses(keys []string, add func(string, texts.AnswerStatus)) error {
 	return c.find(&c.brief, numBriefColumns, keys, func(ctx context.Context, row []driver.Value) error {
-		key, s, err := c.standing(ctx, row)
+		key, s, err := c.answerStatus(ctx, row)
 		if err == nil && slices.Contains(keys, key) {
 			add(key, s)
 		}
@@ -279,8 +279,8 @@ func (r *rowScanner) generation(ctx context.Context, row []driver.Value) (texts.
 }
 
 // standing is generation for a brief row.
-func (r *rowScanner) standing(ctx context.Context, row []driver.Value) (key string, s texts.Standing, err error) {
-	key, s, id, err := standing(row)
+func (r *rowScanner) answerStatus(ctx context.Context, row []driver.Value) (key string, s texts.AnswerStatus, err error) {
+	key, s, id, err := answerStatus(row)
 	if err != nil {
 		return key, s, err
 	}

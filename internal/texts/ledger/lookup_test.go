@@ -113,8 +113,8 @@ func TestFaultBelowTheMapIsAnError(t *testing.T) {
 		return c.scan(t.Context(), c.whole.many, numColumns, c.args[:], func(context.Context, []driver.Value) error { return os.Truncate(path, 4096) })
 	})
 	var fault runtime.Error
-	if !errors.As(err, &fault) || !c.broken {
-		t.Errorf("%v, broken %v", err, c.broken)
+	if !errors.As(err, &fault) || !c.unusable {
+		t.Errorf("%v, broken %v", err, c.unusable)
 	}
 }
 

@@ -48,7 +48,7 @@ const briefColumns = "key, origin, prompt_tokens, answer_tokens, seconds, attemp
 const numBriefColumns = 6
 
 // standing is what the brief columns of a row say, and the row of its origin.
-func standing(row []driver.Value) (key string, s texts.Standing, origin int64, err error) {
+func answerStatus(row []driver.Value) (key string, s texts.AnswerStatus, origin int64, err error) {
 	r := rowReader{row: row}
 	key, origin = r.text(), r.number()
 	s.PromptTokens, s.AnswerTokens, s.Seconds, s.Attempt = int(r.number()), int(r.number()), r.real(), int(r.number())

@@ -94,8 +94,8 @@ func (s *SQLite) Get(ctx context.Context, keys []string) (map[string]texts.Gener
 }
 
 // Statuses implements texts.Store.
-func (s *SQLite) Statuses(ctx context.Context, keys []string) (map[string]texts.Standing, error) {
-	found, err := lookUp(ctx, s.readers, keys, (*reader).standings)
+func (s *SQLite) Statuses(ctx context.Context, keys []string) (map[string]texts.AnswerStatus, error) {
+	found, err := lookUp(ctx, s.readers, keys, (*reader).statuses)
 	if err != nil {
 		return nil, s.explain("read", err)
 	}

@@ -34,7 +34,7 @@ func (Describer) Describe(ctx context.Context, r texts.DescribeRequest) (texts.A
 	if err != nil {
 		return texts.Answer{}, fmt.Errorf("describe the picture of item %q: %w", r.Item.ID, err)
 	}
-	text, err := DescribeImage(m)
+	text, err := describeImage(m)
 	if err != nil {
 		return texts.Answer{}, fmt.Errorf("describe the picture of item %q: %w", r.Item.ID, err)
 	}
@@ -42,7 +42,7 @@ func (Describer) Describe(ctx context.Context, r texts.DescribeRequest) (texts.A
 }
 
 // DescribeImage describes a decoded picture.
-func DescribeImage(m image.Image) (string, error) {
+func describeImage(m image.Image) (string, error) {
 	r, err := rasterise(m)
 	if err != nil {
 		return "", err

@@ -75,7 +75,7 @@ func TestDescribeImage(t *testing.T) {
 			return 0xfbf3d9
 		}), "A plain purple subject, small and towards the bottom right, on a cream background; very bright, medium contrast, vivid; square."},
 	} {
-		got, err := DescribeImage(c.m)
+		got, err := describeImage(c.m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +147,7 @@ func TestTransparentIsOnWhite(t *testing.T) {
 			m.Pix[i] = 0
 		}
 	}
-	got, err := DescribeImage(m)
+	got, err := describeImage(m)
 	if err != nil || !strings.Contains(got, "on a white background") {
 		t.Errorf("%s, %v", got, err)
 	}

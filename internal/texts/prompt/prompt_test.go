@@ -265,7 +265,7 @@ func TestTemplatesAreReplacedAndTheirHashesFollow(t *testing.T) {
 		t.Errorf("%s\n%s", p.System, p.User)
 	}
 	d := Default()
-	if s.Hash(Preference) == d.Hash(Preference) || s.Hash(Describe) != d.Hash(Describe) || p.TemplateHash != s.Hash(Preference) || s.Source(Preference) == "built-in" {
+	if s.Hash(Preference) == d.Hash(Preference) || s.Hash(Describe) != d.Hash(Describe) || p.TemplateHash != s.Hash(Preference) || p.Source == "built-in" {
 		t.Error("hashes or sources do not follow the files")
 	}
 	// The same words for another purpose, or with the line ends of another system.

@@ -10,7 +10,7 @@ import (
 )
 
 // AnyDomain stands for the domain when none is named.
-const AnyDomain = "products"
+const anyDomain = "products"
 
 const (
 	noText      = "(no text)"
@@ -148,7 +148,7 @@ func itemLines(item dataset.Item, limit int) string {
 
 func domain(name string) string {
 	if name = tame(name, domainRunes); name == "" {
-		return AnyDomain
+		return anyDomain
 	}
 	return name
 }

@@ -19,7 +19,7 @@ import (
 
 // FormatVersion changes whenever the same template and data would give another prompt:
 // with the fence, its guard, the cleaning, the lines of items.
-const FormatVersion = 1
+const formatVersion = 1
 
 // maxTemplate bounds a template file: a prompt is a page, not a book.
 const maxTemplate = 64 << 10
@@ -140,9 +140,6 @@ func (s *Set) Hash(kind Kind) string { return s.templates[kind].hash }
 // Text is the template itself.
 func (s *Set) Text(kind Kind) string { return s.templates[kind].text }
 
-// Source names the file that the template came from; "built-in" if there was none.
-func (s *Set) Source(kind Kind) string { return s.templates[kind].name }
-
 func parseTemplate(kind Kind, name, text string) (*source, error) {
 	text = strings.TrimPrefix(strings.ReplaceAll(text, "\r\n", "\n"), "\ufeff")
 	body, err := template.New(name).Parse(text)
@@ -152,7 +149,7 @@ func parseTemplate(kind Kind, name, text string) (*source, error) {
 	if err := checkVariables(kind, body); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "mllmrec prompt %d %s\n%s", FormatVersion, kind, text))
+	sum := sha256.Sum256(fmt.Appendf(nil, "mllmrec prompt %d %s\n%s", formatVersion, kind, text))
 	src := &source{name: name, text: text, body: body, hash: hex.EncodeToString(sum[:])}
 	s := &Set{templates: map[Kind]*source{kind: src}}
 	return src, s.try(kind)

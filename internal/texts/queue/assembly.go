@@ -19,7 +19,7 @@ type assembly struct {
 	texts.Store
 	givenUp string // why questions have neither answer nor failure; empty: they were beyond the limit
 
-	asked map[uint64]bool // as in the collector
+	queuedKeys map[uint64]bool // as in the collector
 
 	mu       sync.Mutex
 	answered int // of asked
@@ -32,7 +32,7 @@ type subject struct {
 }
 
 func (c *collector) assembly() *assembly {
-	a := &assembly{Store: c.f.store, asked: c.asked, failed: map[subject]texts.Generation{}}
+	a := &assembly{Store: c.coordinator.store, queuedKeys: c.queuedKeys, failed: map[subject]texts.Generation{}}
 	switch n := len(c.result.GivenUp); {
 	case n > 0:
 		a.givenUp = fmt.Sprintf("%d chunks were given up, the last one because: %s", n, c.result.GivenUp[n-1])
@@ -49,7 +49,7 @@ func (a *assembly) options(opt texts.Options) texts.Options {
 }
 
 // Statuses implements texts.Store.
-func (a *assembly) Statuses(ctx context.Context, keys []string) (map[string]texts.Standing, error) {
+func (a *assembly) Statuses(ctx context.Context, keys []string) (map[string]texts.AnswerStatus, error) {
 	found, err := a.Store.Statuses(ctx, keys)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (a *assembly) Statuses(ctx context.Context, keys []string) (map[string]text
 }
 
 // tally counts the answers and returns the keys of the failures.
-func (a *assembly) tally(found map[string]texts.Standing) (failed []string) {
+func (a *assembly) tally(found map[string]texts.AnswerStatus) (failed []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for key, s := range found {
@@ -66,9 +66,9 @@ func (a *assembly) tally(found map[string]texts.Standing) (failed []string) {
 			failed = append(failed, key)
 			s.Attempt-- // the engine counts the try that absent makes
 			found[key] = s
-		} else if h := short(key); a.asked[h] {
+		} else if h := hashKey(key); a.queuedKeys[h] {
 			a.answered++
-			delete(a.asked, h) // an item is looked up once by its picture's stamp, once by its picture
+			delete(a.queuedKeys, h) // an item is looked up once by its picture's stamp, once by its picture
 		}
 	}
 	return failed
@@ -102,7 +102,7 @@ func (a *assembly) fail(s subject) error {
 	case !known && a.givenUp == "":
 		return failure("", classNotAsked)
 	case !known:
-		return failure(a.givenUp, ClassGivenUp)
+		return failure(a.givenUp, classGivenUp)
 	}
 	return failure(g.Error, g.Class)
 }
@@ -123,32 +123,32 @@ type storedFailure struct {
 func (f *storedFailure) Error() string { return f.text }
 func (f *storedFailure) Unwrap() error { return f.err }
 
-type absentDescriber struct {
+type replayDescriber struct {
 	texts.Describer
 	a *assembly
 }
 
-func (d absentDescriber) Describe(_ context.Context, r texts.DescribeRequest) (texts.Answer, error) {
+func (d replayDescriber) Describe(_ context.Context, r texts.DescribeRequest) (texts.Answer, error) {
 	return texts.Answer{}, d.a.fail(subject{r.Item.ID, texts.FullFold})
 }
 
-type absentReasoner struct {
+type replayReasoner struct {
 	texts.Reasoner
 	a *assembly
 }
 
-func (w absentReasoner) Reason(_ context.Context, r texts.ReasonRequest) (texts.Answer, error) {
+func (w replayReasoner) Reason(_ context.Context, r texts.ReasonRequest) (texts.Answer, error) {
 	return texts.Answer{}, w.a.fail(subject{r.User, r.Fold})
 }
 
 // RequestID implements texts.PreciseID: keys must be those of the reasoner behind.
-func (w absentReasoner) RequestID(r texts.ReasonRequest) string {
-	return writer{reasoner: w.Reasoner}.idFor(r)
+func (w replayReasoner) RequestID(r texts.ReasonRequest) string {
+	return textWriter{reasoner: w.Reasoner}.idFor(r)
 }
 
 // FirstShown implements texts.PartialReader.
-func (w absentReasoner) FirstShown(r texts.ReasonRequest) int {
-	if p, ok := w.Reasoner.(texts.PartialReader); ok {
+func (w replayReasoner) FirstShown(r texts.ReasonRequest) int {
+	if p, ok := w.Reasoner.(texts.HistoryTruncator); ok {
 		return p.FirstShown(r)
 	}
 	return 0
@@ -170,7 +170,7 @@ func (c *collector) merge(a *assembly, assembled texts.Report) texts.Report {
 		r.Classes[class] += n
 	}
 	for class, n := range assembled.Classes {
-		if strings.HasPrefix(class, "image") || class == ClassGivenUp {
+		if strings.HasPrefix(class, "image") || class == classGivenUp {
 			r.Classes[class] += n
 		}
 	}

@@ -25,7 +25,7 @@ func BenchmarkThroughput(b *testing.B) {
 		startWorker(b, address, opt)
 		start := time.Now()
 		var queued time.Duration
-		_, report, err := f.ReasonUsers(b.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.Order{Spec: c.spec(), Progress: func(queue.Progress) {
+		_, report, err := f.ReasonUsers(b.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.JobOptions{Spec: c.spec(), Progress: func(queue.Progress) {
 			if queued == 0 {
 				queued = time.Since(start)
 			}

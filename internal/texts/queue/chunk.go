@@ -16,13 +16,13 @@ import (
 
 // Job is what all questions of one stage share.
 type Job struct {
-	Stage    string // texts.StageDescribe or texts.StageReason
-	Domain   string
-	Writer   string          // ID of the describer or reasoner that keys were made with
-	Spec     json.RawMessage // from which a worker's factory makes that writer; holds no secret
-	Attempts int             // as in [texts.Options]
-	Chunk    int             // questions a job; 0 = 16
-	Owner    string          // who queues, to be told apart by in [Status] and [Withdraw]
+	Stage     string // texts.StageDescribe or texts.StageReason
+	Domain    string
+	Writer    string          // ID of the describer or reasoner that keys were made with
+	Spec      json.RawMessage // from which a worker's factory makes that writer; holds no secret
+	Attempts  int             // as in [texts.Options]
+	ChunkSize int             // questions a job; 0 = 16
+	Owner     string          // who queues, to be told apart by in [Status] and [Withdraw]
 }
 
 // chunkArgs are a job's arguments as River stores them. What is asked is in table chunk:
@@ -41,16 +41,16 @@ const payloadFormat = 1
 
 // payload is a chunk as it is stored: gzipped JSON. Items and pictures are in table blob.
 type payload struct {
-	Format    int             `json:"format"`
-	Stage     string          `json:"stage"`
-	Domain    string          `json:"domain"`
-	Writer    string          `json:"writer"`
-	Spec      json.RawMessage `json:"spec"`
-	Attempts  int             `json:"attempts"`
-	Questions []asked         `json:"questions"`
+	Format    int              `json:"format"`
+	Stage     string           `json:"stage"`
+	Domain    string           `json:"domain"`
+	Writer    string           `json:"writer"`
+	Spec      json.RawMessage  `json:"spec"`
+	Attempts  int              `json:"attempts"`
+	Questions []storedQuestion `json:"questions"`
 }
 
-type asked struct {
+type storedQuestion struct {
 	Key       string   `json:"key"`
 	Subject   string   `json:"subject"`
 	Fold      int      `json:"fold"`
@@ -101,8 +101,8 @@ func (h *shownItem) historyItem() texts.HistoryItem {
 
 // pack turns questions into what a chunk holds of them, and puts into blobs what it
 // refers to.
-func pack(stage string, q texts.Question, blobs map[digest][]byte) (asked, error) {
-	a := asked{Key: q.About.Key, Subject: q.About.Subject, Fold: q.About.Fold,
+func pack(stage string, q texts.Question, blobs map[digest][]byte) (storedQuestion, error) {
+	a := storedQuestion{Key: q.About.Key, Subject: q.About.Subject, Fold: q.About.Fold,
 		SplitHash: q.About.SplitHash, Scope: q.About.Scope, Sources: q.About.Sources}
 	switch {
 	case stage == texts.StageDescribe && q.Describe != nil:
@@ -193,12 +193,12 @@ func decodePayload(data []byte) (*payload, error) {
 }
 
 // writer asks what is in a chunk: a describer, or a reasoner.
-type writer struct {
+type textWriter struct {
 	describer texts.Describer
 	reasoner  texts.Reasoner
 }
 
-func (w writer) id() string {
+func (w textWriter) id() string {
 	if w.describer != nil {
 		return w.describer.ID()
 	}
@@ -207,7 +207,7 @@ func (w writer) id() string {
 
 // questions unpacks a chunk's questions and checks that w would store its answers under
 // the keys that the coordinator expects.
-func (p *payload) questions(w writer, blobs map[digest][]byte) ([]texts.Question, error) {
+func (p *payload) questions(w textWriter, blobs map[digest][]byte) ([]texts.Question, error) {
 	out := make([]texts.Question, len(p.Questions))
 	for i, q := range p.Questions {
 		out[i].About = texts.Generation{Key: q.Key, Stage: p.Stage, Subject: q.Subject, Fold: q.Fold, SplitHash: q.SplitHash, Scope: q.Scope, Sources: q.Sources}
@@ -242,8 +242,8 @@ func (p *payload) questions(w writer, blobs map[digest][]byte) ([]texts.Question
 }
 
 // idFor is the ID that the key of one preference is made with.
-func (w writer) idFor(r texts.ReasonRequest) string {
-	if precise, ok := w.reasoner.(texts.PreciseID); ok {
+func (w textWriter) idFor(r texts.ReasonRequest) string {
+	if precise, ok := w.reasoner.(texts.RequestIdentifier); ok {
 		return precise.RequestID(r)
 	}
 	return w.reasoner.ID()

@@ -26,7 +26,7 @@ func preference() (payload, map[digest][]byte) {
 	if err != nil {
 		panic(err)
 	}
-	return payload{Format: payloadFormat, Stage: texts.StageReason, Domain: "toys", Writer: "named", Spec: json.RawMessage(`{}`), Questions: []asked{a}}, blobs
+	return payload{Format: payloadFormat, Stage: texts.StageReason, Domain: "toys", Writer: "named", Spec: json.RawMessage(`{}`), Questions: []storedQuestion{a}}, blobs
 }
 
 func TestPayloadRoundTrip(t *testing.T) {
@@ -42,7 +42,7 @@ func TestPayloadRoundTrip(t *testing.T) {
 	if diff := cmp.Diff(&p, got); diff != "" {
 		t.Error(diff)
 	}
-	qs, err := got.questions(writer{reasoner: named{}}, blobs)
+	qs, err := got.questions(textWriter{reasoner: named{}}, blobs)
 	if err != nil || len(qs) != 1 || qs[0].About.Scope != "train" || qs[0].Reason.Items[0].ImageText != "seen" {
 		t.Errorf("got %+v, %v", qs, err)
 	}
@@ -55,7 +55,7 @@ func TestPayloadRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		change()
-		if _, err := got.questions(writer{reasoner: named{}}, blobs); err == nil {
+		if _, err := got.questions(textWriter{reasoner: named{}}, blobs); err == nil {
 			t.Errorf("a question with %s changed is asked", what)
 		}
 	}
@@ -87,7 +87,7 @@ func FuzzPayload(f *testing.F) {
 	f.Add(data)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if p, err := decodePayload(data); err == nil {
-			p.questions(writer{reasoner: named{}}, blobs)
+			p.questions(textWriter{reasoner: named{}}, blobs)
 		}
 	})
 }

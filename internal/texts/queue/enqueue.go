@@ -27,7 +27,7 @@ const maxAttempts = 25
 const enqueueLock = 0x6d6c6c6d72656332 // "mllmrec2"
 
 // live are the states of jobs that are not over.
-var live = []string{"available", "pending", "running", "retryable", "scheduled"}
+var unfinishedStates = []string{"available", "pending", "running", "retryable", "scheduled"}
 
 // Batch is a set of jobs to wait for.
 type Batch struct {
@@ -37,21 +37,18 @@ type Batch struct {
 	Questions, Queued int
 }
 
-// Jobs returns the number of jobs to wait for.
-func (b *Batch) Jobs() int { return len(b.jobs) }
-
 // Enqueue cuts questions into chunks and queues them, and adds the jobs to b. A question
 // that a job in the queue is about already is not queued again, whoever queued it:
 // that job is waited for. So it does no harm to enqueue twice.
-func (f *Fleet) Enqueue(ctx context.Context, b *Batch, job Job, questions []texts.Question) error {
-	if job.Chunk <= 0 {
-		job.Chunk = chunkSize
+func (c *Coordinator) Enqueue(ctx context.Context, b *Batch, job Job, questions []texts.Question) error {
+	if job.ChunkSize <= 0 {
+		job.ChunkSize = chunkSize
 	}
 	if b.jobs == nil {
 		b.jobs = map[int64]int{}
 	}
 	blobs := map[digest][]byte{}
-	packed := make([]asked, len(questions))
+	packed := make([]storedQuestion, len(questions))
 	keys := make([]string, len(questions))
 	for i, q := range questions {
 		var err error
@@ -60,20 +57,20 @@ func (f *Fleet) Enqueue(ctx context.Context, b *Batch, job Job, questions []text
 		}
 		keys[i] = q.About.Key
 	}
-	if err := f.send(ctx, blobs); err != nil {
+	if err := c.send(ctx, blobs); err != nil {
 		return fmt.Errorf("queue questions: store items and pictures: %w", err)
 	}
 	var jobs map[int64]int
 	queued := 0
 	// Repeating a commit that may have happened finds the questions queued.
-	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
-		return pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) (err error) {
-			var fresh []asked
-			if jobs, fresh, err = known(ctx, tx, keys, packed); err != nil || len(fresh) == 0 {
+	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+		return pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) (err error) {
+			var fresh []storedQuestion
+			if jobs, fresh, err = splitQueued(ctx, tx, keys, packed); err != nil || len(fresh) == 0 {
 				return err
 			}
 			queued = len(fresh)
-			return f.insert(ctx, tx, job, fresh, jobs)
+			return c.insert(ctx, tx, job, fresh, jobs)
 		})
 	})
 	if err != nil {
@@ -88,12 +85,12 @@ func (f *Fleet) Enqueue(ctx context.Context, b *Batch, job Job, questions []text
 }
 
 // known tells apart questions that a live job is about from the others.
-func known(ctx context.Context, tx pgx.Tx, keys []string, packed []asked) (jobs map[int64]int, fresh []asked, err error) {
+func splitQueued(ctx context.Context, tx pgx.Tx, keys []string, packed []storedQuestion) (jobs map[int64]int, fresh []storedQuestion, err error) {
 	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(enqueueLock)); err != nil {
 		return nil, nil, err
 	}
 	_, err = tx.Exec(ctx, `DELETE FROM mllmrec.question q WHERE key = ANY ($1)
-		AND NOT EXISTS (SELECT FROM mllmrec.river_job j WHERE j.id = q.job AND j.state::text = ANY ($2))`, keys, live)
+		AND NOT EXISTS (SELECT FROM mllmrec.river_job j WHERE j.id = q.job AND j.state::text = ANY ($2))`, keys, unfinishedStates)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -121,11 +118,11 @@ func known(ctx context.Context, tx pgx.Tx, keys []string, packed []asked) (jobs 
 }
 
 // insert queues chunks of questions and adds them to jobs.
-func (f *Fleet) insert(ctx context.Context, tx pgx.Tx, job Job, fresh []asked, jobs map[int64]int) error {
+func (c *Coordinator) insert(ctx context.Context, tx pgx.Tx, job Job, fresh []storedQuestion, jobs map[int64]int) error {
 	var params []river.InsertManyParams
-	var chunks [][]asked
+	var chunks [][]storedQuestion
 	var stored pgx.Batch
-	for part := range slices.Chunk(fresh, job.Chunk) {
+	for part := range slices.Chunk(fresh, job.ChunkSize) {
 		p := payload{payloadFormat, job.Stage, job.Domain, job.Writer, job.Spec, job.Attempts, part}
 		data, err := p.encode()
 		if err != nil {
@@ -143,7 +140,7 @@ func (f *Fleet) insert(ctx context.Context, tx pgx.Tx, job Job, fresh []asked, j
 	if err := tx.SendBatch(ctx, &stored).Close(); err != nil {
 		return err
 	}
-	results, err := f.river.InsertManyTx(ctx, tx, params)
+	results, err := c.river.InsertManyTx(ctx, tx, params)
 	if err != nil {
 		return err
 	}
@@ -161,29 +158,29 @@ func (f *Fleet) insert(ctx context.Context, tx pgx.Tx, job Job, fresh []asked, j
 }
 
 // sentFor is how long a blob is trusted to be in the database; see prune.
-const sentFor = time.Hour
+const sentTrust = time.Hour
 
 // sendBytes bounds what one statement sends.
 const sendBytes = 8 << 20
 
 // send stores the blobs that are not in the database yet.
-func (f *Fleet) send(ctx context.Context, blobs map[digest][]byte) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if time.Since(f.since) > sentFor {
-		clear(f.sent)
-		f.since = time.Now()
+func (c *Coordinator) send(ctx context.Context, blobs map[digest][]byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.since) > sentTrust {
+		clear(c.sent)
+		c.since = time.Now()
 	}
 	var sums [][]byte
 	for d := range blobs {
-		if !f.sent[d] {
+		if !c.sent[d] {
 			sums = append(sums, bytes.Clone(d[:]))
 		}
 	}
 	slices.SortFunc(sums, bytes.Compare) // locks in the same order everywhere
 	var there [][]byte
-	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
-		rows, err := f.pool.Query(ctx, "UPDATE mllmrec.blob SET used = now() WHERE sha256 = ANY ($1) RETURNING sha256", sums)
+	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+		rows, err := c.pool.Query(ctx, "UPDATE mllmrec.blob SET used = now() WHERE sha256 = ANY ($1) RETURNING sha256", sums)
 		if err != nil {
 			return err
 		}
@@ -194,24 +191,24 @@ func (f *Fleet) send(ctx context.Context, blobs map[digest][]byte) error {
 		return err
 	}
 	for _, s := range there {
-		f.sent[digest(s)] = true
+		c.sent[digest(s)] = true
 	}
 	var part, data [][]byte
 	size := 0
 	flush := func() error {
-		err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
-			_, err := f.pool.Exec(ctx, "INSERT INTO mllmrec.blob (sha256, data) SELECT * FROM unnest($1::bytea[], $2::bytea[]) ON CONFLICT (sha256) DO UPDATE SET used = now()", part, data)
+		err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+			_, err := c.pool.Exec(ctx, "INSERT INTO mllmrec.blob (sha256, data) SELECT * FROM unnest($1::bytea[], $2::bytea[]) ON CONFLICT (sha256) DO UPDATE SET used = now()", part, data)
 			return err
 		})
 		for _, s := range part {
-			f.sent[digest(s)] = err == nil
+			c.sent[digest(s)] = err == nil
 		}
 		part, data, size = nil, nil, 0
 		return err
 	}
 	for _, s := range sums {
 		d := digest(s)
-		if f.sent[d] {
+		if c.sent[d] {
 			continue
 		}
 		part, data = append(part, s), append(data, blobs[d])
@@ -229,7 +226,7 @@ func (f *Fleet) send(ctx context.Context, blobs map[digest][]byte) error {
 
 // prune removes what no job in the queue needs. A blob that a live job uses was touched
 // within sentFor before the job was made.
-func (f *Fleet) prune(ctx context.Context) error {
+func (c *Coordinator) prune(ctx context.Context) error {
 	for _, query := range []string{
 		`DELETE FROM mllmrec.chunk c WHERE created < now() - interval '1 hour'
 			AND NOT EXISTS (SELECT FROM mllmrec.river_job j WHERE j.id = c.job AND j.state::text = ANY ($1))`,
@@ -238,8 +235,8 @@ func (f *Fleet) prune(ctx context.Context) error {
 		`DELETE FROM mllmrec.blob WHERE used < now() - interval '2 days'
 			AND used < (SELECT coalesce(min(created_at), now()) - interval '2 hours' FROM mllmrec.river_job WHERE kind = '` + jobKind + `' AND state::text = ANY ($1))`,
 	} {
-		err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
-			_, err := f.pool.Exec(ctx, query, live)
+		err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+			_, err := c.pool.Exec(ctx, query, unfinishedStates)
 			return err
 		})
 		if err != nil {

@@ -179,12 +179,12 @@ func (c *caller) spec() json.RawMessage {
 }
 
 // workerOptions are those of a worker named name.
-func workerOptions(name string) queue.Options {
+func workerOptions(name string) queue.WorkerOptions {
 	make := func(spec json.RawMessage) (*caller, error) {
 		c := &caller{Worker: name}
 		return c, json.Unmarshal(spec, c)
 	}
-	return queue.Options{
+	return queue.WorkerOptions{
 		Reasoner: func(_ context.Context, spec json.RawMessage, _ texts.Store) (texts.Reasoner, error) {
 			return make(spec)
 		},
@@ -197,7 +197,7 @@ func workerOptions(name string) queue.Options {
 
 // shortLease is for tests that wait for a heartbeat or for a lease to end. Others keep the
 // usual one, which a busy machine does not outlast.
-func shortLease(opt queue.Options, d time.Duration) queue.Options {
+func shortLease(opt queue.WorkerOptions, d time.Duration) queue.WorkerOptions {
 	opt.Lease = d
 	return opt
 }
@@ -210,7 +210,7 @@ func quiet() *slog.Logger {
 	return slog.New(slog.DiscardHandler)
 }
 
-func openFleet(t testing.TB, address string) *queue.Fleet {
+func openFleet(t testing.TB, address string) *queue.Coordinator {
 	t.Helper()
 	store, err := postgres.Open(t.Context(), address)
 	if err != nil {
@@ -225,7 +225,7 @@ func openFleet(t testing.TB, address string) *queue.Fleet {
 }
 
 // startWorker runs a worker in this process until stop is called or the test ends.
-func startWorker(t testing.TB, address string, opt queue.Options) (stop func() (texts.Report, error)) {
+func startWorker(t testing.TB, address string, opt queue.WorkerOptions) (stop func() (texts.Report, error)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var report texts.Report
@@ -272,11 +272,11 @@ func read[T any](t *testing.T, texts *texts.Texts[T]) []T {
 
 // coordinate has users reasoned about in the background; the error, or nil, comes when
 // that has ended.
-func coordinate(t *testing.T, f *queue.Fleet, d *dataset.Dataset, catalogue []texts.HistoryItem, c *caller) <-chan error {
+func coordinate(t *testing.T, f *queue.Coordinator, d *dataset.Dataset, catalogue []texts.HistoryItem, c *caller) <-chan error {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() {
-		_, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.Order{Spec: c.spec()})
+		_, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.JobOptions{Spec: c.spec()})
 		done <- err
 	}()
 	return done

@@ -88,7 +88,7 @@ func TestKilledWorkersAndRestartedDatabase(t *testing.T) {
 	const folds = 2 // up to three questions a user, of which some need no blind text
 	d, catalogue := shop(users)
 	h := d.TrainHistories()
-	opt := texts.ReasonOptions{Options: quick, Folds: folds, FoldsFor: 4}
+	opt := texts.ReasonOptions{Options: quick, Folds: folds, FoldMinItems: 4}
 
 	calm := newModel(t)
 	file, err := ledger.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "generations.db"))
@@ -139,7 +139,7 @@ func TestKilledWorkersAndRestartedDatabase(t *testing.T) {
 	ended := make(chan outcome, 1)
 	started := time.Now()
 	go func() {
-		texts, report, err := f.ReasonUsers(t.Context(), h, d.UserIDs, catalogue, me, opt, queue.Order{Spec: me.spec()})
+		texts, report, err := f.ReasonUsers(t.Context(), h, d.UserIDs, catalogue, me, opt, queue.JobOptions{Spec: me.spec()})
 		got := outcome{report: report, err: err}
 		if err == nil {
 			got.texts, got.err = texts.Collect(t.Context())
@@ -216,7 +216,7 @@ func TestDatabaseAway(t *testing.T) {
 	var report texts.Report
 	go func() {
 		var err error
-		_, report, err = f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.Order{Spec: c.spec()})
+		_, report, err = f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.JobOptions{Spec: c.spec()})
 		done <- err
 	}()
 	until(t, func() bool { return m.total.Load() > 60 })

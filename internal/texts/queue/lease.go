@@ -14,7 +14,7 @@ import (
 
 // hold names a lease: a worker may take a job again that it has lost, while the end of
 // the first hold is still awaited.
-type hold struct {
+type leaseID struct {
 	job     int64
 	attempt int32
 }
@@ -22,7 +22,7 @@ type hold struct {
 // lease is a worker's hold on a chunk. It lasts as long as the worker's heartbeat names
 // the job.
 type lease struct {
-	hold
+	leaseID
 	lost   bool // another took the job; it is no longer named
 	cancel context.CancelCauseFunc
 	undo   func() bool
@@ -37,11 +37,11 @@ var errLost = errors.New("the lease was lost")
 // take begins a lease. The context ends when the worker is stopped, too.
 func (w *worker) take(ctx context.Context, job int64, attempt int) (context.Context, *lease) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	l := &lease{hold: hold{job, int32(attempt)}, cancel: cancel, over: make(chan struct{})}
+	l := &lease{leaseID: leaseID{job, int32(attempt)}, cancel: cancel, over: make(chan struct{})}
 	l.undo = context.AfterFunc(w.stopping, func() { cancel(context.Cause(w.stopping)) })
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.leases[l.hold] = l
+	w.leases[l.leaseID] = l
 	return ctx, l
 }
 
@@ -64,11 +64,11 @@ func (w *worker) awaitOther(l *lease) {
 }
 
 // beats is how many heartbeats there are to a lease.
-const beats = 5
+const heartbeatsPerLease = 5
 
 // keep sends heartbeats, and frees the chunks of workers that have stopped sending them.
-func (w *worker) keep(ctx context.Context, quit <-chan struct{}) {
-	tick := time.NewTicker(w.opt.Lease / beats)
+func (w *worker) runHeartbeats(ctx context.Context, quit <-chan struct{}) {
+	tick := time.NewTicker(w.opt.Lease / heartbeatsPerLease)
 	defer tick.Stop()
 	for n := 1; ; n++ {
 		select {
@@ -76,24 +76,24 @@ func (w *worker) keep(ctx context.Context, quit <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
-		if err := w.beat(ctx); err != nil {
+		if err := w.heartbeat(ctx); err != nil {
 			w.log.Warn("heartbeat failed", "error", err)
 			continue
 		}
-		if n%(beats/2) == 0 {
-			w.reap(ctx)
+		if n%(heartbeatsPerLease/2) == 0 {
+			w.freeDeadLeases(ctx)
 		}
-		if w.opt.UntilEmpty && w.empty(ctx) {
+		if w.opt.UntilEmpty && w.queueEmpty(ctx) {
 			w.stop(errEmpty)
 		}
 	}
 }
 
 // beat tells the others that this worker lives, and cancels the chunks that it has lost.
-func (w *worker) beat(ctx context.Context) error {
+func (w *worker) heartbeat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, max(w.opt.Lease, 2*time.Second))
 	defer cancel()
-	holds, named := w.held()
+	holds, named := w.currentLeases()
 	jobs, attempts := make([]int64, len(holds)), make([]int32, len(holds))
 	for i, h := range holds {
 		jobs[i], attempts[i] = h.job, h.attempt
@@ -118,10 +118,10 @@ func (w *worker) beat(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("send heartbeat: %w", err)
 	}
-	var h hold
+	var h leaseID
 	var elsewhere bool
 	_, err = pgx.ForEachRow(rows, []any{&h.job, &h.attempt, &elsewhere}, func() error {
-		w.gone(h, elsewhere)
+		w.leaseGone(h, elsewhere)
 		return nil
 	})
 	if err != nil {
@@ -134,7 +134,7 @@ func (w *worker) beat(ctx context.Context) error {
 // ended a lease ago: if their end was not booked by then, it never will be, and the chunk
 // is to be taken once more. A lost one is not named, or a job whose new worker dies would
 // seem to be in good hands.
-func (w *worker) held() (holds []hold, named []int64) {
+func (w *worker) currentLeases() (holds []leaseID, named []int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	named = []int64{}
@@ -153,7 +153,7 @@ func (w *worker) held() (holds []hold, named []int64) {
 
 // gone deals with a lease whose job is not held any more: it runs elsewhere, under this
 // worker's next hold on it perhaps, or not at all.
-func (w *worker) gone(h hold, elsewhere bool) {
+func (w *worker) leaseGone(h leaseID, elsewhere bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := w.leases[h]
@@ -176,7 +176,7 @@ func (w *worker) gone(h hold, elsewhere bool) {
 
 // reap frees the chunks of dead workers. Leases are counted from the start of the
 // database at the earliest: while it was away nobody could send a heartbeat.
-func (w *worker) reap(ctx context.Context) {
+func (w *worker) freeDeadLeases(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, max(w.opt.Lease, 2*time.Second))
 	defer cancel()
 	tag, err := w.store.Pool().Exec(ctx, `
@@ -207,16 +207,16 @@ func (w *worker) reap(ctx context.Context) {
 }
 
 // empty reports whether no job is left.
-func (w *worker) empty(ctx context.Context) bool {
+func (w *worker) queueEmpty(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, w.opt.Lease)
 	defer cancel()
 	var any bool
-	err := w.store.Pool().QueryRow(ctx, "SELECT EXISTS (SELECT FROM mllmrec.river_job WHERE kind = $1 AND state::text = ANY ($2))", jobKind, live).Scan(&any)
+	err := w.store.Pool().QueryRow(ctx, "SELECT EXISTS (SELECT FROM mllmrec.river_job WHERE kind = $1 AND state::text = ANY ($2))", jobKind, unfinishedStates).Scan(&any)
 	return err == nil && !any
 }
 
 // leave takes the worker off the list, unless it is worth remembering why it stopped.
-func (w *worker) leave(ctx context.Context) {
+func (w *worker) deregister(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if mllm.ClassOf(context.Cause(w.stopping)) == mllm.OverBudget {

@@ -34,11 +34,11 @@ const (
 
 // patience is how long an operation of the coordinator's waits for a database that is
 // away.
-const patience = 10 * time.Minute
+const retryFor = 10 * time.Minute
 
 // Fleet is the coordinator's side: it queues questions and waits for them to be settled.
 // It is safe for concurrent use.
-type Fleet struct {
+type Coordinator struct {
 	store *postgres.Store
 	pool  *pgxpool.Pool
 	river *river.Client[pgx.Tx]
@@ -49,7 +49,7 @@ type Fleet struct {
 }
 
 // New makes or upgrades the tables of the queue beside those of the ledger.
-func New(ctx context.Context, store *postgres.Store, log *slog.Logger) (*Fleet, error) {
+func New(ctx context.Context, store *postgres.Store, log *slog.Logger) (*Coordinator, error) {
 	if log == nil {
 		log = slog.Default()
 	}
@@ -61,16 +61,13 @@ func New(ctx context.Context, store *postgres.Store, log *slog.Logger) (*Fleet, 
 	if err != nil {
 		return nil, fmt.Errorf("open job queue: %w", err)
 	}
-	return &Fleet{store: store, pool: pool, river: client, sent: map[digest]bool{}, since: time.Now()}, nil
+	return &Coordinator{store: store, pool: pool, river: client, sent: map[digest]bool{}, since: time.Now()}, nil
 }
-
-// Store returns the ledger that answers come to.
-func (f *Fleet) Store() *postgres.Store { return f.store }
 
 // prepare makes or upgrades the tables, one process at a time.
 func prepare(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
-	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
-		if err := postgres.Migrate(ctx, pool, "fleet", steps); err != nil {
+	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+		if err := postgres.Migrate(ctx, pool, "fleet", migrations); err != nil {
 			return err
 		}
 		migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: postgres.Schema, Logger: log})
@@ -80,7 +77,7 @@ func prepare(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 		if v, err := migrator.Validate(ctx, nil); err == nil && v.OK {
 			return nil
 		}
-		return postgres.Locked(ctx, pool, func(ctx context.Context, _ pgx.Tx) error {
+		return postgres.WithMigrationLock(ctx, pool, func(ctx context.Context, _ pgx.Tx) error {
 			_, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
 			return err
 		})
@@ -92,7 +89,7 @@ func prepare(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 }
 
 // steps are the versions of this package's own tables; River's are its own affair.
-var steps = []string{`
+var migrations = []string{`
 -- What chunks are made of, stored once however many chunks use it: items, pictures.
 CREATE TABLE mllmrec.blob (
 	sha256 bytea PRIMARY KEY,

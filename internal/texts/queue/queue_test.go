@@ -27,8 +27,8 @@ import (
 
 func TestFleet(t *testing.T) {
 	server := pgtest.Start(t)
-	queue.SetHold(200 * time.Millisecond)
-	t.Cleanup(func() { queue.SetHold(5 * time.Second) })
+	queue.SetPause(200 * time.Millisecond)
+	t.Cleanup(func() { queue.SetPause(5 * time.Second) })
 	for name, run := range map[string]func(*testing.T, string){
 		"descriptions are those of one process":    describes,
 		"two coordinators at once":                 twoCoordinators,
@@ -95,7 +95,7 @@ func describes(t *testing.T, address string) {
 	before := m.total.Load()
 	f := openFleet(t, address)
 	startWorker(t, address, workerOptions("w"))
-	got, report, err := f.DescribeItems(t.Context(), items, pictures{}, c, opt, queue.Order{Spec: c.spec(), Chunk: 7})
+	got, report, err := f.DescribeItems(t.Context(), items, pictures{}, c, opt, queue.JobOptions{Spec: c.spec(), ChunkSize: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func describes(t *testing.T, address string) {
 		t.Errorf("%d requests after %d", n-before, before)
 	}
 	// A second run asks again for what failed, and for nothing else.
-	_, report, err = f.DescribeItems(t.Context(), items, pictures{}, c, opt, queue.Order{Spec: c.spec()})
+	_, report, err = f.DescribeItems(t.Context(), items, pictures{}, c, opt, queue.JobOptions{Spec: c.spec()})
 	if err != nil || report.Answered != 0 || report.Stored != alone.Answered || report.Asked != 1 || report.Quarantined != 1 {
 		t.Errorf("second run: %+v, %v", report, err)
 	}
@@ -129,7 +129,7 @@ func twoCoordinators(t *testing.T, address string) {
 	for i := range answers {
 		f := openFleet(t, address)
 		wg.Go(func() {
-			got, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.Order{Spec: c.spec(), Chunk: 5 + i})
+			got, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.JobOptions{Spec: c.spec(), ChunkSize: 5 + i})
 			if err == nil {
 				answers[i], err = got.Collect(t.Context())
 			}
@@ -228,7 +228,7 @@ func poison(t *testing.T, address string) {
 		}
 	}
 	// What was given up may be ordered anew.
-	_, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, opt, queue.Order{Spec: c.spec()})
+	_, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, opt, queue.JobOptions{Spec: c.spec()})
 	if err != nil || report.Stored != 15 || report.Answered != 15 {
 		t.Errorf("ordered anew: %+v, %v", report, err)
 	}
@@ -253,7 +253,7 @@ func (r failing) Reason(ctx context.Context, q texts.ReasonRequest) (texts.Answe
 	return r.caller.Reason(ctx, q)
 }
 
-func failingOptions(name string, class mllm.Class, n int) queue.Options {
+func failingOptions(name string, class mllm.Class, n int) queue.WorkerOptions {
 	opt := workerOptions(name)
 	mu := &sync.Mutex{}
 	opt.Reasoner = func(_ context.Context, spec json.RawMessage, _ texts.Store) (texts.Reasoner, error) {
@@ -270,7 +270,7 @@ func away(t *testing.T, address string) {
 	f := openFleet(t, address)
 	startWorker(t, address, shortLease(failingOptions("w", mllm.Unavailable, 12), time.Second))
 	noted := false
-	_, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.Order{Spec: c.spec(), Progress: func(p queue.Progress) {
+	_, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.JobOptions{Spec: c.spec(), Progress: func(p queue.Progress) {
 		noted = noted || strings.Contains(p.Note, "by order")
 	}})
 	if err != nil || report.Answered != 30 || report.Quarantined != 0 {
@@ -357,7 +357,7 @@ func withdrawn(t *testing.T, address string) {
 	c := &caller{URL: m.URL, Model: "m"}
 	f := openFleet(t, address)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, _, err := f.ReasonUsers(ctx, d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.Order{Spec: c.spec(), Owner: "me", Progress: func(p queue.Progress) {
+	_, _, err := f.ReasonUsers(ctx, d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.JobOptions{Spec: c.spec(), Owner: "me", Progress: func(p queue.Progress) {
 		if p.Chunks["available"] == 3 {
 			cancel()
 		}
@@ -366,7 +366,7 @@ func withdrawn(t *testing.T, address string) {
 		t.Errorf("got %v", err)
 	}
 	pool := f.Store().Pool()
-	if s := status(t, f); !cmp.Equal(s.Left, []queue.Left{{Stage: texts.StageReason, Owner: "me", Waiting: 3, Questions: 40}}) || s.Questions != 40 {
+	if s := status(t, f); !cmp.Equal(s.Backlog, []queue.Backlog{{Stage: texts.StageReason, Owner: "me", Waiting: 3, Questions: 40}}) || s.Questions != 40 {
 		t.Errorf("left is %+v", s)
 	}
 	for _, other := range [][2]string{{texts.StageDescribe, ""}, {"", "you"}, {texts.StageReason, "you"}} {
@@ -397,7 +397,7 @@ func limited(t *testing.T, address string) {
 	startWorker(t, address, workerOptions("w"))
 	opt := texts.ReasonOptions{Options: quick}
 	opt.Limit = 10
-	texts, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, opt, queue.Order{Spec: c.spec()})
+	texts, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, opt, queue.JobOptions{Spec: c.spec()})
 	if err != nil || report.Answered != 10 || report.Pending != 30 || report.Quarantined != 0 || len(report.Failures) != 0 || texts.Len() != 40 {
 		t.Errorf("got %+v, %v", report, err)
 	}
@@ -415,7 +415,7 @@ func sliced(t *testing.T, address string) {
 	opt := workerOptions("w")
 	opt.Concurrency, opt.Slice = 1, 350*time.Millisecond
 	startWorker(t, address, opt)
-	_, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.Order{Spec: c.spec()})
+	_, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.JobOptions{Spec: c.spec()})
 	if err != nil || report.Answered != 16 || report.Stored != 0 || report.Asked != 17 {
 		t.Errorf("got %+v, %v", report, err)
 	}
@@ -448,7 +448,7 @@ func until(t *testing.T, ready func() bool) {
 	}
 }
 
-func status(t *testing.T, f *queue.Fleet) *queue.State {
+func status(t *testing.T, f *queue.Coordinator) *queue.State {
 	t.Helper()
 	s, err := queue.Status(t.Context(), f.Store().Pool())
 	if err != nil {
@@ -457,7 +457,7 @@ func status(t *testing.T, f *queue.Fleet) *queue.State {
 	return s
 }
 
-func execute(t *testing.T, f *queue.Fleet, query string) {
+func execute(t *testing.T, f *queue.Coordinator, query string) {
 	t.Helper()
 	if _, err := f.Store().Pool().Exec(t.Context(), query); err != nil {
 		t.Fatal(err)

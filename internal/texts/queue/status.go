@@ -17,13 +17,13 @@ type State struct {
 	// completed, cancelled, discarded. Those that are over are forgotten after a day, the
 	// discarded after a week.
 	Jobs      map[string]int `json:"jobs"`
-	Left      []Left         `json:"left"`      // what is not over, by stage and owner
+	Backlog   []Backlog      `json:"left"`      // what is not over, by stage and owner
 	Questions int            `json:"questions"` // in all of Left
 	Workers   []WorkerState  `json:"workers"`
 }
 
 // Left is what is left to do of a stage for one who queued it.
-type Left struct {
+type Backlog struct {
 	Stage     string `json:"stage"`
 	Owner     string `json:"owner"`   // see [Job]
 	Waiting   int    `json:"waiting"` // chunks that no worker has begun, or that were handed back
@@ -59,8 +59,8 @@ func (s *State) alive() (n int, note string) {
 
 // Status looks at the queue. A database without one has an empty queue.
 func Status(ctx context.Context, pool *pgxpool.Pool) (*State, error) {
-	s := &State{Jobs: map[string]int{}, Left: []Left{}, Workers: []WorkerState{}}
-	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
+	s := &State{Jobs: map[string]int{}, Backlog: []Backlog{}, Workers: []WorkerState{}}
+	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
 		if there, err := hasQueue(ctx, pool); err != nil || !there {
 			return err
 		}
@@ -77,7 +77,7 @@ func Status(ctx context.Context, pool *pgxpool.Pool) (*State, error) {
 		}); err != nil {
 			return err
 		}
-		if err := s.readLeft(ctx, pool); err != nil {
+		if err := s.readBacklog(ctx, pool); err != nil {
 			return err
 		}
 		rows, err = pool.Query(ctx, `SELECT id, host, pid, started, seen, seen > now() - lease, (SELECT count(*) FROM mllmrec.river_job j WHERE j.id = ANY (jobs) AND j.state = 'running'), answered, failed, note
@@ -97,15 +97,15 @@ func Status(ctx context.Context, pool *pgxpool.Pool) (*State, error) {
 	return s, nil
 }
 
-func (s *State) readLeft(ctx context.Context, pool *pgxpool.Pool) error {
+func (s *State) readBacklog(ctx context.Context, pool *pgxpool.Pool) error {
 	rows, err := pool.Query(ctx, `SELECT args ->> 'stage', coalesce(args ->> 'owner', ''), count(*) FILTER (WHERE state <> 'running'),
 		count(*) FILTER (WHERE state = 'running'), sum((args ->> 'questions')::int)
-		FROM mllmrec.river_job WHERE kind = $1 AND state::text = ANY ($2) GROUP BY 1, 2 ORDER BY 1, 2`, jobKind, live)
+		FROM mllmrec.river_job WHERE kind = $1 AND state::text = ANY ($2) GROUP BY 1, 2 ORDER BY 1, 2`, jobKind, unfinishedStates)
 	if err != nil {
 		return err
 	}
 	s.Questions = 0
-	s.Left, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (l Left, err error) {
+	s.Backlog, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (l Backlog, err error) {
 		err = r.Scan(&l.Stage, &l.Owner, &l.Waiting, &l.Running, &l.Questions)
 		s.Questions += l.Questions
 		return l, err

@@ -40,7 +40,7 @@ const pollSize = 20000
 // Wait returns when all jobs of a batch are over. Cancelling ctx ends the waiting, not
 // the jobs: workers go on, and a later Enqueue of the same questions waits for the same
 // jobs. See [Withdraw] for taking jobs back. progress may be nil.
-func (f *Fleet) Wait(ctx context.Context, b *Batch, progress func(Progress)) (Result, error) {
+func (c *Coordinator) Wait(ctx context.Context, b *Batch, progress func(Progress)) (Result, error) {
 	started := time.Now()
 	open := maps.Clone(b.jobs)
 	res := Result{Report: texts.Report{Classes: map[string]int{}, Failures: []texts.Failure{}}}
@@ -48,12 +48,12 @@ func (f *Fleet) Wait(ctx context.Context, b *Batch, progress func(Progress)) (Re
 	for {
 		p.Chunks = map[string]int{}
 		for ids := range slices.Chunk(slices.Sorted(maps.Keys(open)), pollSize) {
-			if err := f.poll(ctx, ids, open, &res, &p); err != nil {
+			if err := c.poll(ctx, ids, open, &res, &p); err != nil {
 				return res, fmt.Errorf("wait for workers: %w", err)
 			}
 		}
 		if progress != nil {
-			if s, err := Status(ctx, f.pool); err == nil {
+			if s, err := Status(ctx, c.pool); err == nil {
 				p.Workers, p.Note = s.alive()
 			}
 			p.Report, p.Elapsed = res.Report, time.Since(started)
@@ -61,7 +61,7 @@ func (f *Fleet) Wait(ctx context.Context, b *Batch, progress func(Progress)) (Re
 			progress(p)
 		}
 		if len(open) == 0 {
-			return res, f.prune(ctx)
+			return res, c.prune(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -73,7 +73,7 @@ func (f *Fleet) Wait(ctx context.Context, b *Batch, progress func(Progress)) (Re
 
 // poll looks at jobs and books and forgets those that are over. River forgets jobs that
 // were over long ago.
-func (f *Fleet) poll(ctx context.Context, ids []int64, open map[int64]int, res *Result, p *Progress) error {
+func (c *Coordinator) poll(ctx context.Context, ids []int64, open map[int64]int, res *Result, p *Progress) error {
 	type row struct {
 		id      int64
 		state   string
@@ -81,8 +81,8 @@ func (f *Fleet) poll(ctx context.Context, ids []int64, open map[int64]int, res *
 		report  []byte
 	}
 	var jobs []row
-	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
-		rows, err := f.pool.Query(ctx, `SELECT ask.id, coalesce(j.state::text, 'gone'),
+	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+		rows, err := c.pool.Query(ctx, `SELECT ask.id, coalesce(j.state::text, 'gone'),
 			coalesce(CASE WHEN j.state IN ('discarded', 'cancelled') THEN j.errors[array_upper(j.errors, 1)] ->> 'error' END, ''),
 			CASE WHEN j.finalized_at IS NOT NULL THEN (SELECT c.report FROM mllmrec.chunk c WHERE c.job = ask.id) END
 			FROM unnest($1::bigint[]) AS ask (id) LEFT JOIN mllmrec.river_job j ON j.id = ask.id`, ids)
@@ -98,7 +98,7 @@ func (f *Fleet) poll(ctx context.Context, ids []int64, open map[int64]int, res *
 		return err
 	}
 	for _, j := range jobs {
-		if slices.Contains(live, j.state) {
+		if slices.Contains(unfinishedStates, j.state) {
 			p.Chunks[j.state]++
 			continue
 		}
@@ -114,7 +114,7 @@ func (f *Fleet) poll(ctx context.Context, ids []int64, open map[int64]int, res *
 		var runs []texts.Report // the chunk may have been handed back
 		if len(j.report) > 0 && json.Unmarshal(j.report, &runs) == nil {
 			for _, r := range runs {
-				add(&res.Report, r)
+				addReports(&res.Report, r)
 			}
 		}
 	}
@@ -125,7 +125,7 @@ func (f *Fleet) poll(ctx context.Context, ids []int64, open map[int64]int, res *
 const maxFailures = 1000
 
 // add sums reports.
-func add(sum *texts.Report, r texts.Report) {
+func addReports(sum *texts.Report, r texts.Report) {
 	sum.Total += r.Total
 	sum.Stored += r.Stored
 	sum.Answered += r.Answered

@@ -22,7 +22,7 @@ type Withdrawn struct {
 // one goes on without it. A database without a queue has none.
 func Withdraw(ctx context.Context, pool *pgxpool.Pool, stage, owner string) (Withdrawn, error) {
 	var w Withdrawn
-	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
+	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
 		if there, err := hasQueue(ctx, pool); err != nil || !there {
 			return err
 		}

@@ -23,8 +23,8 @@ func (w *worker) Work(ctx context.Context, job *river.Job[chunkArgs]) error {
 	if err == nil {
 		return w.finish(ctx, job, report)
 	}
-	w.book(report)
-	w.keepPart(ctx, job.Args.Chunk, report)
+	w.addReport(report)
+	w.keepPartialReport(ctx, job.Args.Chunk, report)
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errLost):
 		w.log.Warn("lease lost", "job", job.ID)
@@ -46,20 +46,20 @@ func (w *worker) settle(ctx context.Context, args chunkArgs) (texts.Report, erro
 	}
 	asker, err := w.writer(ctx, p)
 	if err != nil {
-		return texts.Report{}, &cannot{err}
+		return texts.Report{}, &unfitWorker{err}
 	}
 	questions, err := p.questions(asker, blobs)
 	if err != nil {
-		return texts.Report{}, &cannot{err}
+		return texts.Report{}, &unfitWorker{err}
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, w.opt.Slice, errSlice)
 	defer cancel()
 	var d texts.Describer
 	var r texts.Reasoner
 	if asker.describer != nil {
-		d = gatedDescriber{asker.describer, gate{w.tokens, ctx.Done()}}
+		d = slotDescriber{asker.describer, requestSlots{w.slots, ctx.Done()}}
 	} else {
-		r = gatedReasoner{asker.reasoner, gate{w.tokens, ctx.Done()}}
+		r = slotReasoner{asker.reasoner, requestSlots{w.slots, ctx.Done()}}
 	}
 	report, err := texts.Ask(ctx, p.Stage, questions, d, r, w.store, texts.Options{
 		Concurrency: min(w.opt.Concurrency, len(questions)), Attempts: p.Attempts, Backoff: w.opt.Backoff, Grace: w.opt.Grace,
@@ -74,14 +74,14 @@ func (w *worker) settle(ctx context.Context, args chunkArgs) (texts.Report, erro
 var errSlice = errors.New("the chunk's slice of time is over")
 
 // cannot is the failure of a worker that cannot serve a job, though another may.
-type cannot struct{ error }
+type unfitWorker struct{ error }
 
-func (c *cannot) Unwrap() error { return c.error }
+func (c *unfitWorker) Unwrap() error { return c.error }
 
 // load reads a chunk and the items and pictures it refers to.
 func (w *worker) load(ctx context.Context, chunk string) (*payload, map[digest][]byte, error) {
 	var data []byte
-	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
+	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
 		return w.store.Pool().QueryRow(ctx, "SELECT payload FROM mllmrec.chunk WHERE id = $1", chunk).Scan(&data)
 	})
 	if err != nil {
@@ -108,7 +108,7 @@ func (w *worker) load(ctx context.Context, chunk string) (*payload, map[digest][
 		}
 	}
 	found := 0
-	err = postgres.Retry(ctx, patience, func(ctx context.Context) error {
+	err = postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
 		rows, err := w.store.Pool().Query(ctx, "SELECT sha256, data FROM mllmrec.blob WHERE sha256 = ANY ($1)", sums)
 		if err != nil {
 			return err
@@ -133,13 +133,13 @@ func (w *worker) load(ctx context.Context, chunk string) (*payload, map[digest][
 
 // finish writes a chunk's report and forgets its questions.
 func (w *worker) finish(ctx context.Context, job *river.Job[chunkArgs], report texts.Report) error {
-	w.book(report)
+	w.addReport(report)
 	raw, err := json.Marshal(report)
 	if err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	err = postgres.Retry(ctx, patience, func(ctx context.Context) error {
+	err = postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
 		var b pgx.Batch
 		b.Queue(appendReport, job.Args.Chunk, raw)
 		b.Queue("DELETE FROM mllmrec.question WHERE job = $1", job.ID)
@@ -148,7 +148,7 @@ func (w *worker) finish(ctx context.Context, job *river.Job[chunkArgs], report t
 	if err != nil {
 		return fmt.Errorf("book chunk: %w", err)
 	}
-	w.tell("")
+	w.setNote("")
 	return nil
 }
 
@@ -156,7 +156,7 @@ const appendReport = "UPDATE mllmrec.chunk SET report = coalesce(report, '[]') |
 
 // keepPart writes the report of a chunk that is not done, so that the coordinator's sums
 // are whole. They are no more than that: a database that is away is not waited for.
-func (w *worker) keepPart(ctx context.Context, chunk string, report texts.Report) {
+func (w *worker) keepPartialReport(ctx context.Context, chunk string, report texts.Report) {
 	raw, err := json.Marshal(report)
 	if err != nil || report.Asked == 0 {
 		return
@@ -174,17 +174,17 @@ func (w *worker) keepPart(ctx context.Context, chunk string, report texts.Report
 // away. All else counts: after maxAttempts a chunk is given up.
 func (w *worker) failed(ctx context.Context, job *river.Job[chunkArgs], err error) error {
 	w.log.Warn("chunk failed", "job", job.ID, "attempt", job.Attempt, "error", err)
-	w.tell(err.Error())
-	var c *cannot
+	w.setNote(err.Error())
+	var c *unfitWorker
 	switch class := mllm.ClassOf(err); {
 	case class == mllm.OverBudget:
 		w.stop(err)
 		return river.JobSnooze(0)
 	case class == mllm.Unavailable, errors.As(err, &c) && class.Transient():
-		w.hold(ctx)
+		w.pause(ctx)
 		return river.JobSnooze(0)
 	case class == mllm.Auth, class == mllm.NotFound, class == mllm.WrongModel, c != nil:
-		w.hold(ctx)
+		w.pause(ctx)
 	}
 	return err
 }
@@ -195,10 +195,10 @@ func (w *worker) NextRetry(job *river.Job[chunkArgs]) time.Time {
 }
 
 // holdFor is how long a worker that cannot reach its model keeps a chunk.
-var holdFor = 5 * time.Second // a test shortens it
+var pauseAfterFailure = 5 * time.Second // a test shortens it
 
-func (w *worker) hold(ctx context.Context) {
-	t := time.NewTimer(holdFor)
+func (w *worker) pause(ctx context.Context) {
+	t := time.NewTimer(pauseAfterFailure)
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -207,42 +207,42 @@ func (w *worker) hold(ctx context.Context) {
 }
 
 // book adds a chunk's report to the worker's.
-func (w *worker) book(r texts.Report) {
+func (w *worker) addReport(r texts.Report) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	add(&w.sum, r)
+	addReports(&w.sum, r)
 	if w.opt.Progress != nil {
 		w.opt.Progress(w.sum)
 	}
 }
 
 // tell notes what keeps the worker from working; success clears it after a while.
-func (w *worker) tell(note string) {
+func (w *worker) setNote(note string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if note != "" || time.Since(w.noted) > holdFor {
+	if note != "" || time.Since(w.noted) > pauseAfterFailure {
 		w.note, w.noted = note, time.Now()
 	}
 }
 
 // gate bounds the requests in flight over all chunks.
-type gate struct {
-	tokens chan struct{}
-	stop   <-chan struct{} // closed when the chunk is not to be worked on any more
+type requestSlots struct {
+	free    chan struct{}
+	stopped <-chan struct{} // closed when the chunk is not to be worked on any more
 }
 
 // pass waits for a token. Who waits has not asked yet, and does not begin to once the
 // chunk is stopped, though questions in flight go on.
-func (g gate) pass(ctx context.Context) error {
+func (g requestSlots) acquire(ctx context.Context) error {
 	select {
-	case <-g.stop:
+	case <-g.stopped:
 	default:
 		select {
-		case g.tokens <- struct{}{}:
+		case g.free <- struct{}{}:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-g.stop:
+		case <-g.stopped:
 		}
 	}
 	// The engine tells a stop from a failure by its own context, which ends with stop, but
@@ -251,30 +251,30 @@ func (g gate) pass(ctx context.Context) error {
 	return context.Canceled
 }
 
-func (g gate) leave() { <-g.tokens }
+func (g requestSlots) release() { <-g.free }
 
-type gatedDescriber struct {
+type slotDescriber struct {
 	texts.Describer
-	gate
+	requestSlots
 }
 
-func (g gatedDescriber) Describe(ctx context.Context, r texts.DescribeRequest) (texts.Answer, error) {
-	if err := g.pass(ctx); err != nil {
+func (g slotDescriber) Describe(ctx context.Context, r texts.DescribeRequest) (texts.Answer, error) {
+	if err := g.acquire(ctx); err != nil {
 		return texts.Answer{}, err
 	}
-	defer g.leave()
+	defer g.release()
 	return g.Describer.Describe(ctx, r)
 }
 
-type gatedReasoner struct {
+type slotReasoner struct {
 	texts.Reasoner
-	gate
+	requestSlots
 }
 
-func (g gatedReasoner) Reason(ctx context.Context, r texts.ReasonRequest) (texts.Answer, error) {
-	if err := g.pass(ctx); err != nil {
+func (g slotReasoner) Reason(ctx context.Context, r texts.ReasonRequest) (texts.Answer, error) {
+	if err := g.acquire(ctx); err != nil {
 		return texts.Answer{}, err
 	}
-	defer g.leave()
+	defer g.release()
 	return g.Reasoner.Reason(ctx, r)
 }

@@ -23,7 +23,7 @@ import (
 )
 
 // Options are a worker's.
-type Options struct {
+type WorkerOptions struct {
 	// Describer and Reasoner make, from a job's Spec, a writer whose ID is the job's
 	// Writer. Each is called once a Spec. Store is the ledger, for writers that keep
 	// steps in it. A stage without factory is not worked on: its jobs fail.
@@ -32,7 +32,7 @@ type Options struct {
 
 	// Servers tells which models the worker has, for coordinators; see [Servers]. nil: it
 	// does not tell.
-	Servers func(context.Context) (mllm.ServerInfo, error)
+	DescribeServers func(context.Context) (mllm.ServerInfo, error)
 
 	Concurrency int           // questions in flight, over all chunks; 0 = 1
 	Backoff     time.Duration // as in [texts.Options]
@@ -50,7 +50,7 @@ type Options struct {
 	Progress   func(texts.Report) // called after each chunk with the sums so far, never concurrently
 }
 
-func (o Options) withDefaults() Options {
+func (o WorkerOptions) withDefaults() WorkerOptions {
 	o.Concurrency = max(o.Concurrency, 1)
 	o.Lease = cmp.Or(o.Lease, 15*time.Second)
 	o.Slice = cmp.Or(o.Slice, 6*time.Hour)
@@ -70,7 +70,7 @@ const hardLimit = 30 * time.Minute
 // RunWorker works on chunks until ctx is cancelled; then it finishes the questions in
 // flight, hands the rest of its chunks back and returns nil. The error of a worker whose
 // own budget is used up is mllm's. The report sums what it did.
-func RunWorker(ctx context.Context, address string, opt Options) (texts.Report, error) {
+func RunWorker(ctx context.Context, address string, opt WorkerOptions) (texts.Report, error) {
 	opt = opt.withDefaults()
 	store, err := postgres.Open(ctx, address)
 	if err != nil {
@@ -89,7 +89,7 @@ func RunWorker(ctx context.Context, address string, opt Options) (texts.Report, 
 	if err != nil {
 		return w.sum, fmt.Errorf("open job queue: %w", err)
 	}
-	if err := w.beat(ctx); err != nil { // before the first lease
+	if err := w.heartbeat(ctx); err != nil { // before the first lease
 		return w.sum, err
 	}
 	// River is stopped by hand below: cancelling ctx must not cut off what is in flight.
@@ -99,8 +99,8 @@ func RunWorker(ctx context.Context, address string, opt Options) (texts.Report, 
 	}
 	var keeper sync.WaitGroup
 	quit := make(chan struct{})
-	keeper.Go(func() { w.keep(apart, quit) })
-	if opt.Servers != nil {
+	keeper.Go(func() { w.runHeartbeats(apart, quit) })
+	if opt.DescribeServers != nil {
 		asking, enough := context.WithCancel(apart)
 		defer enough()
 		keeper.Go(func() { w.publish(asking, quit) })
@@ -119,7 +119,7 @@ func RunWorker(ctx context.Context, address string, opt Options) (texts.Report, 
 	}
 	close(quit)
 	keeper.Wait()
-	w.leave(apart)
+	w.deregister(apart)
 	if err := context.Cause(stopping); err != nil && !errors.Is(err, errEmpty) && ctx.Err() == nil {
 		return w.sum, err
 	}
@@ -132,25 +132,25 @@ var errEmpty = errors.New("the queue is empty")
 // worker is a process's side of the queue.
 type worker struct {
 	river.WorkerDefaults[chunkArgs]
-	id     string
-	host   string
-	store  *postgres.Store
-	opt    Options
-	log    *slog.Logger
-	tokens chan struct{} // one for each question in flight
+	id    string
+	host  string
+	store *postgres.Store
+	opt   WorkerOptions
+	log   *slog.Logger
+	slots chan struct{} // one for each question in flight
 
 	stopping context.Context
 	stop     context.CancelCauseFunc
 
 	mu      sync.Mutex
-	leases  map[hold]*lease
+	leases  map[leaseID]*lease
 	writers map[string]*factory
 	sum     texts.Report
 	note    string
 	noted   time.Time
 }
 
-func newWorker(store *postgres.Store, opt Options) *worker {
+func newWorker(store *postgres.Store, opt WorkerOptions) *worker {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
@@ -159,8 +159,8 @@ func newWorker(store *postgres.Store, opt Options) *worker {
 	rand.Read(tag[:]) // never fails; tells processes apart, nothing is computed from it
 	return &worker{
 		id: fmt.Sprintf("%.60s-%d-%s", host, os.Getpid(), hex.EncodeToString(tag[:])), host: host,
-		store: store, opt: opt, log: opt.Log, tokens: make(chan struct{}, opt.Concurrency),
-		leases: map[hold]*lease{}, writers: map[string]*factory{},
+		store: store, opt: opt, log: opt.Log, slots: make(chan struct{}, opt.Concurrency),
+		leases: map[leaseID]*lease{}, writers: map[string]*factory{},
 		sum: texts.Report{Classes: map[string]int{}, Failures: []texts.Failure{}},
 	}
 }
@@ -187,17 +187,17 @@ func (w *worker) client() (*river.Client[pgx.Tx], error) {
 // factory makes one writer, once it succeeds.
 type factory struct {
 	mu    sync.Mutex
-	w     writer
+	w     textWriter
 	made  bool
 	err   error // of the last try
 	tried time.Time
 }
 
 // againAfter is how long a failure to make a writer is believed.
-const againAfter = 5 * time.Second
+const retryFactoryAfter = 5 * time.Second
 
 // writer returns the describer or reasoner for a chunk.
-func (w *worker) writer(ctx context.Context, p *payload) (writer, error) {
+func (w *worker) writer(ctx context.Context, p *payload) (textWriter, error) {
 	key := p.Stage + "\n" + string(p.Spec)
 	w.mu.Lock()
 	f := w.writers[key]
@@ -208,20 +208,20 @@ func (w *worker) writer(ctx context.Context, p *payload) (writer, error) {
 	w.mu.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.made && time.Since(f.tried) >= againAfter {
+	if !f.made && time.Since(f.tried) >= retryFactoryAfter {
 		f.w, f.err = w.make(ctx, p)
 		f.made, f.tried = f.err == nil, time.Now()
 	}
 	if f.err != nil {
-		return writer{}, f.err
+		return textWriter{}, f.err
 	}
 	if id := f.w.id(); id != p.Writer {
-		return writer{}, fmt.Errorf("this worker's model is not the one asked for: it is %s, wanted is %s", id, p.Writer)
+		return textWriter{}, fmt.Errorf("this worker's model is not the one asked for: it is %s, wanted is %s", id, p.Writer)
 	}
 	return f.w, nil
 }
 
-func (w *worker) make(ctx context.Context, p *payload) (made writer, err error) {
+func (w *worker) make(ctx context.Context, p *payload) (made textWriter, err error) {
 	switch {
 	case p.Stage == texts.StageDescribe && w.opt.Describer != nil:
 		made.describer, err = w.opt.Describer(ctx, p.Spec, w.store)

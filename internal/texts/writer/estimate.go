@@ -23,9 +23,6 @@ type Rates struct {
 	// TokensPerSecond, which is about what servers do.
 	PromptTokensPerSecond float64
 	Concurrency           int // 0 = 1
-	// TokenRatio corrects the estimate of text tokens: tokens as the server counts them
-	// over tokens as we estimate them (see Describer.TokenRatio); 0 = 1.
-	TokenRatio float64
 }
 
 func (r Rates) withDefaults() (Rates, error) {
@@ -35,13 +32,10 @@ func (r Rates) withDefaults() (Rates, error) {
 	if r.Concurrency == 0 {
 		r.Concurrency = 1
 	}
-	if r.TokenRatio == 0 {
-		r.TokenRatio = 1
-	}
 	if r.PromptTokensPerSecond == 0 {
 		r.PromptTokensPerSecond = 20 * r.TokensPerSecond
 	}
-	for _, x := range []float64{r.TokensPerSecond, r.PromptTokensPerSecond, float64(r.Concurrency), r.TokenRatio} {
+	for _, x := range []float64{r.TokensPerSecond, r.PromptTokensPerSecond, float64(r.Concurrency)} {
 		if !(x >= 0) || math.IsInf(x, 0) {
 			return r, usererr.New("rates are positive numbers", "the rates of the estimate: %v", x)
 		}
@@ -181,7 +175,7 @@ func (c *count) history(r texts.ReasonRequest) error {
 
 func (c *count) call(textTokens int, picture bool) {
 	c.Calls++
-	c.PromptTokens += int64(ceil(c.rates.TokenRatio*float64(textTokens))) + wrapper
+	c.PromptTokens += int64(textTokens + wrapper)
 	c.AnswerTokens += c.perAnswer
 	c.AnswerTokensMost += int64(c.opt.MaxTokens)
 	if picture {

@@ -59,10 +59,6 @@ func TestEstimateOfDescriptions(t *testing.T) {
 	if e.Calls != 2 || e.ImageTokens != 2*765 || math.Abs(e.Cost-cost) > 1e-9 || e.CostMost <= e.Cost || e.Hours != 0 || !e.PicturesOK || !e.Priced {
 		t.Errorf("%+v, cost %v", e, cost)
 	}
-	double, err := EstimateDescribe(Options{Model: "gpt-4o"}, slices.Values(items), Rates{TokenRatio: 2})
-	if err != nil || double.PromptTokens-2*wrapper != 2*(e.PromptTokens-2*wrapper) {
-		t.Errorf("%+v, %v", double, err)
-	}
 	unknown, err := EstimateDescribe(Options{Model: "mystery"}, slices.Values(items), Rates{})
 	if err != nil || unknown.Priced || unknown.PicturesOK {
 		t.Errorf("%+v, %v", unknown, err)
@@ -81,27 +77,10 @@ func TestEstimateOfDescriptions(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
 	}
-	for _, r := range []Rates{{TokensPerSecond: -1}, {Concurrency: -1}, {TokenRatio: math.NaN()}} {
+	for _, r := range []Rates{{TokensPerSecond: -1}, {Concurrency: -1}, {PromptTokensPerSecond: math.NaN()}} {
 		if _, err := EstimateDescribe(Options{Model: "m"}, slices.Values(items), r); err == nil {
 			t.Errorf("%+v: no error", r)
 		}
-	}
-}
-
-func TestTokenRatioFollowsTheServer(t *testing.T) {
-	f := newFake(nil)
-	f.tokensPerEstimate = 1.3
-	r := mustReasoner(t, f, Options{})
-	if r.TokenRatio() != 1 {
-		t.Error(r.TokenRatio())
-	}
-	for i := range 5 {
-		if _, err := r.Reason(t.Context(), longHistory(i+1)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if math.Abs(r.TokenRatio()-1.3) > 0.01 {
-		t.Error(r.TokenRatio())
 	}
 }
 

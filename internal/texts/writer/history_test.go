@@ -23,14 +23,14 @@ type steps struct {
 
 func newSteps() *steps { return &steps{kept: map[string]texts.Answer{}} }
 
-func (s *steps) Step(_ context.Context, key string) (texts.Answer, bool, error) {
+func (s *steps) Conclusion(_ context.Context, key string) (texts.Answer, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a, known := s.kept[key]
 	return a, known, nil
 }
 
-func (s *steps) PutStep(_ context.Context, key string, _ texts.ReasonRequest, a texts.Answer) error {
+func (s *steps) PutConclusion(_ context.Context, key string, _ texts.ReasonRequest, a texts.Answer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.kept[key] = a
@@ -313,7 +313,7 @@ func TestABadStepIsTriedAgainAndGoodOnesAreKept(t *testing.T) {
 		return say(fmt.Sprintf("Conclusion %d: wooden things.", n))
 	})
 	kept := newSteps()
-	r := mustReasoner(t, f, Options{Window: 4096, Steps: kept})
+	r := mustReasoner(t, f, Options{Window: 4096, Conclusions: kept})
 	a, err := r.Reason(t.Context(), longHistory(60))
 	if err != nil {
 		t.Fatal(err)
@@ -336,7 +336,7 @@ func TestABadStepIsTriedAgainAndGoodOnesAreKept(t *testing.T) {
 		return say(fmt.Sprintf("Conclusion on %v.", len(shownIn(r.Prompt))))
 	})
 	kept = newSteps()
-	r = mustReasoner(t, f, Options{Window: 4096, Steps: kept})
+	r = mustReasoner(t, f, Options{Window: 4096, Conclusions: kept})
 	req := longHistory(60)
 	part, err := r.Reason(t.Context(), req)
 	if mllm.ClassOf(err) != mllm.Refusal || !strings.Contains(err.Error(), "of 60") || part.AnswerTokens != 10*3 || part.AnswerTokens+kept.tokens() != 10*len(f.requests()) {
@@ -360,7 +360,7 @@ func TestABadStepIsTriedAgainAndGoodOnesAreKept(t *testing.T) {
 	// Another model's conclusions are not taken.
 	other := newFake(nil)
 	other.models[0].Digest = "d2"
-	if _, err := mustReasoner(t, other, Options{Window: 4096, Steps: r.opt.Steps}).Reason(t.Context(), longHistory(60)); err != nil || len(other.requests()) != a.Params["steps"].(int) {
+	if _, err := mustReasoner(t, other, Options{Window: 4096, Conclusions: r.opt.Conclusions}).Reason(t.Context(), longHistory(60)); err != nil || len(other.requests()) != a.Params["steps"].(int) {
 		t.Errorf("%d requests, %v", len(other.requests()), err)
 	}
 }

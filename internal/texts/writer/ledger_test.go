@@ -53,7 +53,7 @@ func TestThroughTheLedger(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer store.Close()
-		o.Window, o.Steps = 4096, texts.Steps{Store: store}
+		o.Window, o.Conclusions = 4096, texts.StoredConclusions{Store: store}
 		texts, report, err := texts.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, mustReasoner(t, client, o), store,
 			texts.ReasonOptions{Options: texts.Options{Domain: d.Domain, Concurrency: 4, Attempts: 8, Backoff: time.Microsecond}})
 		if err != nil {
@@ -99,7 +99,7 @@ func TestThroughTheLedger(t *testing.T) {
 			t.Errorf("%s: the second run: %+v after %d requests", way, report, srv.Total())
 		}
 		// Another continue template or window concerns only those it is for.
-		_, report, _ = run(path, nil, Options{History: way, StepTries: 4, LatestN: map[History]int{Latest: 30}[way]})
+		_, report, _ = run(path, nil, Options{History: way, PartTries: 4, LatestN: map[History]int{Latest: 30}[way]})
 		if report.Stored == 0 || report.Answered == 0 || report.Stored+report.Answered != users {
 			t.Errorf("%s: other settings for long histories: %+v", way, report)
 		}

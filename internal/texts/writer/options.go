@@ -31,7 +31,7 @@ const (
 )
 
 // ParseHistory finds one by its name; "" is Recurrent.
-func ParseHistory(name string) (History, error) {
+func parseHistory(name string) (History, error) {
 	switch h := History(name); h {
 	case "":
 		return Recurrent, nil
@@ -73,9 +73,9 @@ type Options struct {
 	LatestN int
 	// StepTries is how often one step of a recurrent reading is tried before the whole
 	// reading fails; 3.
-	StepTries int
+	PartTries int
 	// Steps keeps the conclusions in between, so that they are not paid for twice; nil = nobody does.
-	Steps StepStore
+	Conclusions ConclusionStore
 }
 
 // withDefaults fills in everything but Window, which waits for the model's own.
@@ -87,14 +87,14 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Prompts == nil {
 		o.Prompts = prompt.Default()
 	}
-	if o.History, err = ParseHistory(string(o.History)); err != nil {
+	if o.History, err = parseHistory(string(o.History)); err != nil {
 		return o, err
 	}
 	if o.MaxTokens == 0 {
 		o.MaxTokens = 5 * o.Limits.Words
 	}
-	if o.StepTries == 0 {
-		o.StepTries = 3
+	if o.PartTries == 0 {
+		o.PartTries = 3
 	}
 	switch {
 	case o.Model == "":
@@ -113,8 +113,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, usererr.New("use a positive number", "the latest %d items", o.LatestN)
 	case o.LatestN > 0 && o.History != Latest:
 		return o, usererr.New("choose the way \"latest\" too", "a number of latest items has no effect when histories are read in parts")
-	case o.StepTries < 1 || o.StepTries > 100:
-		return o, usererr.New("use a number from 1 to 100", "%d tries a step", o.StepTries)
+	case o.PartTries < 1 || o.PartTries > 100:
+		return o, usererr.New("use a number from 1 to 100", "%d tries a step", o.PartTries)
 	}
 	return o, nil
 }

@@ -15,9 +15,9 @@ import (
 
 // StepStore keeps the conclusions in between of recurrent readings, by a SHA-256 of all
 // that determines them. It is safe for concurrent use.
-type StepStore interface {
-	Step(ctx context.Context, key string) (a texts.Answer, known bool, err error)
-	PutStep(ctx context.Context, key string, r texts.ReasonRequest, a texts.Answer) error
+type ConclusionStore interface {
+	Conclusion(ctx context.Context, key string) (a texts.Answer, known bool, err error)
+	PutConclusion(ctx context.Context, key string, r texts.ReasonRequest, a texts.Answer) error
 }
 
 // Reasoner asks a model for preferences (Eq. 3–4). It is safe for concurrent use.
@@ -28,10 +28,10 @@ type Reasoner struct {
 }
 
 var (
-	_ texts.Reasoner      = (*Reasoner)(nil)
-	_ texts.PreciseID     = (*Reasoner)(nil)
-	_ texts.PartialReader = (*Reasoner)(nil)
-	_ StepStore           = texts.Steps{}
+	_ texts.Reasoner          = (*Reasoner)(nil)
+	_ texts.RequestIdentifier = (*Reasoner)(nil)
+	_ texts.HistoryTruncator  = (*Reasoner)(nil)
+	_ ConclusionStore         = texts.StoredConclusions{}
 )
 
 // NewReasoner asks the server about the model and returns a Reasoner.
@@ -48,7 +48,7 @@ func NewReasoner(ctx context.Context, client mllm.Client, opt Options) (*Reasone
 	if s.opt.History == Latest {
 		r.id += fmt.Sprintf(" latest=%d", s.opt.LatestN)
 	} else {
-		r.id += fmt.Sprintf(" continue=%s step_tries=%d", s.opt.Prompts.Hash(prompt.Continue), s.opt.StepTries)
+		r.id += fmt.Sprintf(" continue=%s step_tries=%d", s.opt.Prompts.Hash(prompt.Continue), s.opt.PartTries)
 	}
 	return r, nil
 }
@@ -152,7 +152,7 @@ func (d *reading) read(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = d.step(ctx, p, pos == 0 && end == n, end < n)
+		err = d.askPart(ctx, p, pos == 0 && end == n, end < n)
 		if mllm.ClassOf(err) == mllm.PromptCut && end-pos > 1 && d.f.cut() {
 			continue
 		}
@@ -168,9 +168,9 @@ func (d *reading) read(ctx context.Context) error {
 	mode := "whole"
 	if d.steps > 1 {
 		mode = string(Recurrent)
-		d.answer.PromptHash = RecurrentHash(d.r.opt.Prompts)
+		d.answer.PromptHash = recurrentHash(d.r.opt.Prompts)
 	}
-	d.tell(mode, 0)
+	d.noteHistory(mode, 0)
 	return nil
 }
 
@@ -187,12 +187,12 @@ func (d *reading) latest(ctx context.Context) error {
 		return err
 	}
 	d.steps = 1
-	err = d.step(ctx, p, true, false)
+	err = d.askPart(ctx, p, true, false)
 	mode := string(Latest)
 	if from == 0 {
 		mode = "whole"
 	}
-	d.tell(mode, from)
+	d.noteHistory(mode, from)
 	if mllm.ClassOf(err) == mllm.PromptCut {
 		err = usererr.Wrap(err, "name the window that the model really has, or a smaller one, or show fewer items")
 	}
@@ -200,7 +200,7 @@ func (d *reading) latest(ctx context.Context) error {
 }
 
 // tell puts into the answer how the history was read.
-func (d *reading) tell(mode string, from int) {
+func (d *reading) noteHistory(mode string, from int) {
 	if d.answer.Params == nil {
 		return
 	}
@@ -222,20 +222,20 @@ func (d *reading) prompt(begin, end int, conclusion string) (prompt.Prompt, erro
 // step asks one prompt. The only one of a history is tried once, since the caller tries
 // again; one of several is tried several times, since much may hang on it. A conclusion
 // in between is kept by the step store.
-func (d *reading) step(ctx context.Context, p prompt.Prompt, only, between bool) error {
+func (d *reading) askPart(ctx context.Context, p prompt.Prompt, only, between bool) error {
 	tries := 1
 	if !only {
-		tries = d.r.opt.StepTries
+		tries = d.r.opt.PartTries
 	}
 	key := ""
-	if between && d.r.opt.Steps != nil {
-		key = d.r.stepKey(p)
-		a, known, err := d.r.opt.Steps.Step(ctx, key)
+	if between && d.r.opt.Conclusions != nil {
+		key = d.r.conclusionKey(p)
+		a, known, err := d.r.opt.Conclusions.Conclusion(ctx, key)
 		if err != nil {
 			return fmt.Errorf("look up a conclusion: %w", err)
 		}
 		if known {
-			d.take(p, a, true)
+			d.addPart(p, a, true)
 			return nil
 		}
 	}
@@ -245,19 +245,19 @@ func (d *reading) step(ctx context.Context, p prompt.Prompt, only, between bool)
 		a, err := d.r.ask(ctx, p, first+try)
 		spent = sum(spent, a)
 		if err == nil && key != "" {
-			if err := d.r.opt.Steps.PutStep(ctx, key, d.req, spent); err != nil {
+			if err := d.r.opt.Conclusions.PutConclusion(ctx, key, d.req, spent); err != nil {
 				return fmt.Errorf("keep a conclusion: %w", err)
 			}
 		}
 		if err == nil || try+1 >= tries || !mllm.ClassOf(err).Answer() || ctx.Err() != nil {
-			d.take(p, spent, err == nil && key != "")
+			d.addPart(p, spent, err == nil && key != "")
 			return err
 		}
 	}
 }
 
 // take makes a the answer so far. What a kept one took is not booked here again.
-func (d *reading) take(p prompt.Prompt, a texts.Answer, kept bool) {
+func (d *reading) addPart(p prompt.Prompt, a texts.Answer, kept bool) {
 	if a.Attempt == 1 { // the tokens of one request
 		d.f.observe(p, a.PromptTokens)
 	}
@@ -278,7 +278,7 @@ func sum(a, b texts.Answer) texts.Answer {
 
 // stepKey names all that determines a conclusion in between but the seed: whichever try
 // gave it, it is kept.
-func (r *Reasoner) stepKey(p prompt.Prompt) string {
+func (r *Reasoner) conclusionKey(p prompt.Prompt) string {
 	h := sha256.Sum256(fmt.Appendf(nil, "step\n%s\n%s", r.base, p.Hash()))
 	return hex.EncodeToString(h[:])
 }
@@ -308,7 +308,7 @@ func (r *Reasoner) Prompts(req texts.ReasonRequest) (first prompt.Prompt, steps 
 
 // RecurrentHash is what the prompt hash of an answer from several parts is: it stands for
 // both templates.
-func RecurrentHash(s *prompt.Set) string {
+func recurrentHash(s *prompt.Set) string {
 	h := sha256.Sum256([]byte(s.Hash(prompt.Preference) + s.Hash(prompt.Continue)))
 	return hex.EncodeToString(h[:])
 }

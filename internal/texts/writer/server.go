@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/mllm/check"
@@ -19,7 +18,6 @@ type server struct {
 	client mllm.Client
 	opt    Options
 	info   mllm.ModelInfo
-	tokens tokenCount
 }
 
 // connect asks what the server has, and checks the options against it.
@@ -69,9 +67,8 @@ func (s *server) request(p prompt.Prompt) mllm.Request {
 // ask sends p for the try-th time after the first and judges the answer. What the
 // request took is in the answer even when there is an error.
 func (s *server) ask(ctx context.Context, p prompt.Prompt, try int) (texts.Answer, error) {
-	r := check.Vary(s.request(p), try)
+	r := check.ForRetry(s.request(p), try)
 	resp, err := s.client.Generate(ctx, r)
-	s.tokens.observe(r, resp)
 	return s.judge(p, r, resp, err)
 }
 
@@ -116,44 +113,8 @@ func (s *server) params(p prompt.Prompt, r mllm.Request) map[string]any {
 	return out
 }
 
-// tokenCount compares the text tokens that servers count with those we estimate, over
-// all requests so far. It is a ratio of sums, so it does not depend on their order.
-// It serves forecasts; how a history is read never depends on it.
-type tokenCount struct {
-	mu                  sync.Mutex
-	estimated, reported float64
-}
-
 // wrapper is the room for the chat template around the messages, as in mllm.
 const wrapper = 32
 
-func (c *tokenCount) observe(r mllm.Request, resp mllm.Response) {
-	// Pictures blur the count, and tokens of several requests are booked together.
-	if len(r.Images) > 0 || resp.PromptTokens <= wrapper || resp.Attempts > 1 {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.estimated += float64(mllm.EstimateTokens(r.System) + mllm.EstimateTokens(r.Prompt))
-	c.reported += float64(resp.PromptTokens - wrapper)
-}
-
-// ratio is reported over estimated; 1 before anything was reported.
-func (c *tokenCount) ratio() float64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.estimated == 0 {
-		return 1
-	}
-	return c.reported / c.estimated
-}
-
 // Options returns the options with their defaults filled in.
 func (s *server) Options() Options { return s.opt }
-
-// Model returns what the server tells about the model.
-func (s *server) Model() mllm.ModelInfo { return s.info }
-
-// TokenRatio is how many text tokens the server counted in all requests so far, for each
-// that was estimated; 1 before the first. It is meant for [Rates.TokenRatio].
-func (s *server) TokenRatio() float64 { return s.tokens.ratio() }

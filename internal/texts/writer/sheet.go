@@ -40,22 +40,13 @@ type Row struct {
 // Cell is one answer, or the failure to get one.
 type Cell struct {
 	Text                       string
-	Fault                      string // empty for a good answer
+	Failure                    string // empty for a good answer
 	PromptTokens, AnswerTokens int
 	Seconds                    float64
 }
 
 // Words counts the words of the answer, as the checks do.
 func (c Cell) Words() int { return check.Words(c.Text) }
-
-// NewCell makes a cell of what a describer or reasoner returned.
-func NewCell(a texts.Answer, err error) Cell {
-	c := Cell{Text: a.Text, PromptTokens: a.PromptTokens, AnswerTokens: a.AnswerTokens, Seconds: a.Seconds}
-	if err != nil {
-		c.Fault = err.Error()
-	}
-	return c
-}
 
 // Picture is the row's picture as a data URI; empty without one.
 func (r Row) Picture() template.URL {
@@ -67,7 +58,7 @@ func (r Row) Picture() template.URL {
 
 // Spread returns n positions out of total, evenly spread and ascending: the middles of n
 // stretches of equal length. If n is total or more, it returns all of them.
-func Spread(n, total int) []int {
+func EvenlySpaced(n, total int) []int {
 	n = max(min(n, total), 0)
 	out := make([]int, n)
 	for i := range out {
@@ -108,8 +99,8 @@ func (s Sheet) WriteText(w io.Writer, width int) error {
 				name = clip(texts.Clean(s.Columns[i].Name), label)
 			}
 			text := texts.Clean(cell.Text)
-			if cell.Fault != "" {
-				text = strings.TrimSpace("! " + texts.Clean(cell.Fault) + " " + text)
+			if cell.Failure != "" {
+				text = strings.TrimSpace("! " + texts.Clean(cell.Failure) + " " + text)
 			}
 			for _, line := range wrap(text, width-label-4) {
 				fmt.Fprintf(&b, "  %s  %s\n", name+strings.Repeat(" ", label-utf8.RuneCountInString(name)), line)

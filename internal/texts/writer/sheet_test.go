@@ -1,22 +1,20 @@
 package writer
 
 import (
-	"errors"
 	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
-	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
 func sampleSheet() Sheet {
 	hostile := `<script>alert(1)</script> "quoted" & ` + "\x1b[31mred"
 	return Sheet{Title: "Samples of <describe>", Columns: []Column{{Name: "gemma3:27b", ID: "served/1"}, {Name: hostile}}, Rows: []Row{{
 		Subject: "B001", Image: picture, Shown: []string{hostile},
-		Cells: []Cell{NewCell(texts.Answer{Text: "A red rattle of wood. " + strings.Repeat("It is soft. ", 20), PromptTokens: 300, AnswerTokens: 9, Seconds: 1.26}, nil),
-			NewCell(texts.Answer{Text: hostile}, errors.New("refusal: it begins: i'm sorry"))},
+		Cells: []Cell{{Text: "A red rattle of wood. " + strings.Repeat("It is soft. ", 20), PromptTokens: 300, AnswerTokens: 9, Seconds: 1.26},
+			{Text: hostile, Failure: "refusal: it begins: i'm sorry"}},
 	}, {Subject: "B002", Image: mllm.Image{Data: []byte("x"), MIME: `image/svg+xml`}, Cells: []Cell{{}, {}}}}}
 }
 
@@ -51,12 +49,12 @@ func TestSpread(t *testing.T) {
 		n, total int
 		want     []int
 	}{{3, 9, []int{1, 4, 7}}, {1, 10, []int{5}}, {5, 3, []int{0, 1, 2}}, {0, 3, []int{}}, {2, 0, []int{}}, {-1, 4, []int{}}} {
-		if got := Spread(c.n, c.total); !reflect.DeepEqual(got, c.want) {
+		if got := EvenlySpaced(c.n, c.total); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%d of %d: %v, want %v", c.n, c.total, got, c.want)
 		}
 	}
 	last := -1
-	for _, at := range Spread(20, 7051) {
+	for _, at := range EvenlySpaced(20, 7051) {
 		if at <= last || at >= 7051 {
 			t.Errorf("%d after %d", at, last)
 		}

@@ -100,7 +100,7 @@ func statuses(t *testing.T, s texts.Store) {
 	answer, failed := Full("answer"), Full("failed")
 	failed.Status, failed.Class, failed.Attempt, failed.Seconds, failed.PromptTokens, failed.AnswerTokens = texts.StatusQuarantined, "timeout", 7, 0.5, 3, 0
 	put(t, s, answer, failed)
-	standings := func(keys ...string) map[string]texts.Standing {
+	standings := func(keys ...string) map[string]texts.AnswerStatus {
 		t.Helper()
 		got, err := s.Statuses(t.Context(), keys)
 		if err != nil {
@@ -108,7 +108,7 @@ func statuses(t *testing.T, s texts.Store) {
 		}
 		return got
 	}
-	want := map[string]texts.Standing{
+	want := map[string]texts.AnswerStatus{
 		"answer": {Status: texts.StatusOK, Class: "c", PromptTokens: 1234, AnswerTokens: 99, Seconds: 1.625, Attempt: 2},
 		"failed": {Status: texts.StatusQuarantined, Class: "timeout", PromptTokens: 3, Seconds: 0.5, Attempt: 7},
 	}

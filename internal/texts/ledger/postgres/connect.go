@@ -29,14 +29,14 @@ func Connect(ctx context.Context, address string) (*pgxpool.Pool, error) {
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", place(cfg), err)
+		return nil, fmt.Errorf("connect to %s: %w", databaseName(cfg), err)
 	}
 	starting, cancel := context.WithTimeout(ctx, startupWait)
 	defer cancel()
 	err = retry(starting, startupWait, startingUp, func(ctx context.Context) error { return pool.Ping(ctx) })
 	if err != nil {
 		pool.Close()
-		return nil, explainConnect(place(cfg), err)
+		return nil, explainConnect(databaseName(cfg), err)
 	}
 	return pool, nil
 }
@@ -72,7 +72,7 @@ func parse(address string) (*pgxpool.Config, error) {
 }
 
 // place names a database without credentials.
-func place(cfg *pgxpool.Config) string {
+func databaseName(cfg *pgxpool.Config) string {
 	c := cfg.ConnConfig
 	if strings.HasPrefix(c.Host, "/") {
 		return fmt.Sprintf("PostgreSQL database %q at %s", c.Database, c.Host)

@@ -19,7 +19,7 @@ const Schema = "mllmrec"
 const migrationLock = 0x6d6c6c6d72656331 // "mllmrec1"
 
 // Locked calls f in a transaction that holds the lock on migrations.
-func Locked(ctx context.Context, pool *pgxpool.Pool, f func(ctx context.Context, tx pgx.Tx) error) error {
+func WithMigrationLock(ctx context.Context, pool *pgxpool.Pool, f func(ctx context.Context, tx pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
 			return err
@@ -35,7 +35,7 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, component string, steps []
 	if v, err := version(ctx, pool, component); err == nil && v == len(steps) {
 		return nil
 	}
-	err := Locked(ctx, pool, func(ctx context.Context, tx pgx.Tx) error {
+	err := WithMigrationLock(ctx, pool, func(ctx context.Context, tx pgx.Tx) error {
 		if err := prepare(ctx, tx); err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func version(ctx context.Context, q querier, component string) (v int, err error
 
 // steps are the versions of the ledger's own table. A step that has been released is
 // never changed.
-var steps = []string{`
+var migrations = []string{`
 CREATE TABLE mllmrec.generation (
 	id            bigint GENERATED ALWAYS AS IDENTITY,
 	key           text COLLATE "C" PRIMARY KEY,

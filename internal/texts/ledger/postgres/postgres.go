@@ -37,7 +37,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := New(ctx, pool)
+	s, err := newStore(ctx, pool)
 	if err != nil {
 		pool.Close()
 		return nil, err
@@ -46,8 +46,8 @@ func Open(ctx context.Context, address string) (*Store, error) {
 }
 
 // New makes or upgrades the tables in an open database. Closing the store closes pool.
-func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
-	err := Retry(ctx, readPatience, func(ctx context.Context) error { return Migrate(ctx, pool, "ledger", steps) })
+func newStore(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
+	err := Retry(ctx, readRetryFor, func(ctx context.Context) error { return Migrate(ctx, pool, "ledger", migrations) })
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
@@ -73,7 +73,7 @@ const getSize = 5000
 func (s *Store) Get(ctx context.Context, keys []string) (map[string]texts.Generation, error) {
 	found := make(map[string]texts.Generation, len(keys))
 	for part := range slices.Chunk(keys, getSize) {
-		err := Retry(ctx, readPatience, func(ctx context.Context) error {
+		err := Retry(ctx, readRetryFor, func(ctx context.Context) error {
 			return query(ctx, s.pool, func(g texts.Generation, _ int64) error {
 				found[g.Key] = g
 				return nil
@@ -87,17 +87,17 @@ func (s *Store) Get(ctx context.Context, keys []string) (map[string]texts.Genera
 }
 
 // Statuses implements texts.Store.
-func (s *Store) Statuses(ctx context.Context, keys []string) (map[string]texts.Standing, error) {
-	found := make(map[string]texts.Standing, len(keys))
+func (s *Store) Statuses(ctx context.Context, keys []string) (map[string]texts.AnswerStatus, error) {
+	found := make(map[string]texts.AnswerStatus, len(keys))
 	for part := range slices.Chunk(keys, getSize) {
-		err := Retry(ctx, readPatience, func(ctx context.Context) error {
+		err := Retry(ctx, readRetryFor, func(ctx context.Context) error {
 			rows, err := s.pool.Query(ctx, `SELECT key, status, class, prompt_tokens, answer_tokens, seconds, attempt
 				FROM mllmrec.generation WHERE key = ANY ($1)`, part)
 			if err != nil {
 				return err
 			}
 			var key string
-			var st texts.Standing
+			var st texts.AnswerStatus
 			_, err = pgx.ForEachRow(rows, []any{&key, &st.Status, &st.Class, &st.PromptTokens, &st.AnswerTokens, &st.Seconds, &st.Attempt}, func() error {
 				found[key] = st
 				return nil
@@ -119,7 +119,7 @@ const pageSize = 5000
 // key is not met.
 func (s *Store) Each(ctx context.Context, stage string, fn func(texts.Generation) error) error {
 	var newest int64
-	err := Retry(ctx, readPatience, func(ctx context.Context) error {
+	err := Retry(ctx, readRetryFor, func(ctx context.Context) error {
 		return s.pool.QueryRow(ctx, "SELECT coalesce(max(id), 0) FROM mllmrec.generation").Scan(&newest)
 	})
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *Store) Each(ctx context.Context, stage string, fn func(texts.Generation
 		}
 		text += fmt.Sprintf(" ORDER BY subject, fold, created, id LIMIT %d", pageSize)
 		var next []texts.Generation
-		err := Retry(ctx, readPatience, func(ctx context.Context) error {
+		err := Retry(ctx, readRetryFor, func(ctx context.Context) error {
 			next = next[:0]
 			// Before the table is analysed the planner would sort the rest of it for each page.
 			return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
@@ -167,7 +167,7 @@ func (s *Store) Each(ctx context.Context, stage string, fn func(texts.Generation
 // Find implements texts.Store.
 func (s *Store) Find(ctx context.Context, stage, subject string) ([]texts.Generation, error) {
 	var found []texts.Generation
-	err := Retry(ctx, readPatience, func(ctx context.Context) error {
+	err := Retry(ctx, readRetryFor, func(ctx context.Context) error {
 		found = nil
 		return query(ctx, s.pool, func(g texts.Generation, _ int64) error {
 			found = append(found, g)
@@ -180,7 +180,7 @@ func (s *Store) Find(ctx context.Context, stage, subject string) ([]texts.Genera
 // Counts implements texts.Store.
 func (s *Store) Counts(ctx context.Context) ([]texts.Count, error) {
 	var counts []texts.Count
-	err := Retry(ctx, readPatience, func(ctx context.Context) error {
+	err := Retry(ctx, readRetryFor, func(ctx context.Context) error {
 		rows, err := s.pool.Query(ctx, `SELECT stage, model, status, count(*), sum(prompt_tokens)::bigint, sum(answer_tokens)::bigint, sum(seconds)
 			FROM mllmrec.generation GROUP BY stage, model, status ORDER BY stage, model, status`)
 		if err != nil {

@@ -44,8 +44,8 @@ func (s *Store) Put(ctx context.Context, generations []texts.Generation) error {
 	if err := ctx.Err(); err != nil || len(generations) == 0 {
 		return explain("write", err)
 	}
-	settled := settle(generations)
-	err := Retry(ctx, writePatience, func(ctx context.Context) error {
+	settled := lastPerKey(generations)
+	err := Retry(ctx, writeRetryFor, func(ctx context.Context) error {
 		if len(settled) <= putSize { // one statement is a transaction of its own
 			_, err := s.pool.Exec(ctx, upsert, arrays(settled)...)
 			return err
@@ -74,7 +74,7 @@ func check(g texts.Generation) error {
 
 // settle leaves one generation a key, the one that storing them in turn would leave,
 // and sorts by key: writers that meet take their locks in the same order.
-func settle(generations []texts.Generation) []texts.Generation {
+func lastPerKey(generations []texts.Generation) []texts.Generation {
 	at := make(map[string]int, len(generations))
 	out := make([]texts.Generation, 0, len(generations))
 	for _, g := range generations {

@@ -15,8 +15,8 @@ import (
 // How long an operation goes on trying while the database is away. Answers that wait to
 // be stored have been paid for, so they wait longer than questions about them.
 const (
-	readPatience  = 2 * time.Minute
-	writePatience = 10 * time.Minute
+	readRetryFor  = 2 * time.Minute
+	writeRetryFor = 10 * time.Minute
 )
 
 // tryTimeout bounds one try, so that a connection that hangs does not hang the caller.
@@ -31,7 +31,7 @@ const (
 // database that is restarting, not reachable, or refuses for the moment, until patience
 // or ctx ends.
 func Retry(ctx context.Context, patience time.Duration, f func(ctx context.Context) error) error {
-	return retry(ctx, patience, Transient, f)
+	return retry(ctx, patience, transient, f)
 }
 
 func retry(ctx context.Context, patience time.Duration, again func(error) bool, f func(ctx context.Context) error) error {
@@ -58,7 +58,7 @@ func retry(ctx context.Context, patience time.Duration, again func(error) bool, 
 }
 
 // Transient reports whether a failure may pass without anybody's doing.
-func Transient(err error) bool {
+func transient(err error) bool {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
 		switch e.Code {

@@ -32,7 +32,7 @@ func (t *Tally) add(status string, n int) {
 // Count counts the generations of a selection. It makes no tables: a database without a
 // ledger has none.
 func Count(ctx context.Context, pool *pgxpool.Pool, sel Selection) (t Tally, err error) {
-	err = Retry(ctx, readPatience, func(ctx context.Context) error {
+	err = Retry(ctx, readRetryFor, func(ctx context.Context) error {
 		var there bool
 		if err := pool.QueryRow(ctx, "SELECT to_regclass('mllmrec.generation') IS NOT NULL").Scan(&there); err != nil || !there {
 			return err

@@ -40,7 +40,7 @@ type spec struct {
 // see Options of writer.Describer and writer.Reasoner. Timeout is left to the workers.
 func Of(opt writer.Options) (json.RawMessage, error) {
 	s := spec{opt.Model, opt.Temperature, opt.Seed, opt.MaxTokens, opt.NumCtx, opt.Script.String(),
-		opt.Limits.Words, opt.Limits.ItemRunes, opt.Limits.ImageRunes, opt.Window, string(opt.History), opt.LatestN, opt.StepTries, map[prompt.Kind]string{}}
+		opt.Limits.Words, opt.Limits.ItemRunes, opt.Limits.ImageRunes, opt.Window, string(opt.History), opt.LatestN, opt.PartTries, map[prompt.Kind]string{}}
 	if opt.Prompts != nil {
 		for _, kind := range prompt.Kinds() {
 			s.Templates[kind] = opt.Prompts.Text(kind)
@@ -73,7 +73,7 @@ func Options(raw json.RawMessage) (writer.Options, error) {
 	return writer.Options{
 		Model: s.Model, Prompts: prompts, Limits: prompt.Options{Words: s.Words, ItemRunes: s.ItemRunes, ImageRunes: s.ImageRunes},
 		Temperature: s.Temperature, Seed: s.Seed, MaxTokens: s.MaxTokens, NumCtx: s.NumCtx, Script: script,
-		Window: s.Window, History: writer.History(s.History), LatestN: s.LatestN, StepTries: s.StepTries,
+		Window: s.Window, History: writer.History(s.History), LatestN: s.LatestN, PartTries: s.StepTries,
 	}, nil
 }
 
@@ -102,7 +102,7 @@ func Reasoners(client mllm.Client, timeout time.Duration) func(context.Context, 
 		if err != nil {
 			return nil, err
 		}
-		opt.Timeout, opt.Steps = timeout, texts.Steps{Store: store}
+		opt.Timeout, opt.Conclusions = timeout, texts.StoredConclusions{Store: store}
 		r, err := writer.NewReasoner(ctx, client, opt)
 		if err != nil {
 			return nil, err

@@ -46,7 +46,7 @@ func options(t *testing.T) writer.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return writer.Options{Model: "gemma3:27b", Prompts: prompts, Limits: prompt.Options{Words: 60, ItemRunes: 200, ImageRunes: 100}, Temperature: 0.2, Seed: 5, Script: latin, Window: 2048, StepTries: 2}
+	return writer.Options{Model: "gemma3:27b", Prompts: prompts, Limits: prompt.Options{Words: 60, ItemRunes: 200, ImageRunes: 100}, Temperature: 0.2, Seed: 5, Script: latin, Window: 2048, PartTries: 2}
 }
 
 // A reasoner or describer made from a spec has the ID of the one that the spec is of,
@@ -122,7 +122,7 @@ func TestFleetOfModels(t *testing.T) {
 	}
 	defer file.Close()
 	alone := options(t)
-	alone.Steps = texts.Steps{Store: file}
+	alone.Conclusions = texts.StoredConclusions{Store: file}
 	r, err := writer.NewReasoner(t.Context(), client(t, s), alone)
 	if err != nil {
 		t.Fatal(err)
@@ -145,14 +145,14 @@ func TestFleetOfModels(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		_, err := queue.RunWorker(ctx, address, queue.Options{Reasoner: modelspec.Reasoners(client(t, other), 0), Concurrency: 8, Backoff: time.Millisecond, Log: quiet})
+		_, err := queue.RunWorker(ctx, address, queue.WorkerOptions{Reasoner: modelspec.Reasoners(client(t, other), 0), Concurrency: 8, Backoff: time.Millisecond, Log: quiet})
 		done <- err
 	}()
 	spec, err := modelspec.Of(r.Options())
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, r, opt, queue.Order{Spec: spec})
+	got, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, r, opt, queue.JobOptions{Spec: spec})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestFleetOfModels(t *testing.T) {
 		t.Error(diff)
 	}
 	steps := 0
-	if err := store.Each(t.Context(), texts.StageStep, func(texts.Generation) error { steps++; return nil }); err != nil || steps == 0 || report.Answered != 40 {
+	if err := store.Each(t.Context(), texts.StageConclusion, func(texts.Generation) error { steps++; return nil }); err != nil || steps == 0 || report.Answered != 40 {
 		t.Errorf("%d steps, %v, %+v", steps, err, report)
 	}
 }

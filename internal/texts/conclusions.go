@@ -8,14 +8,14 @@ import (
 
 // StageStep is the stage of the conclusions in between that a reasoner draws from the
 // parts of a history too long for one question.
-const StageStep = "step"
+const StageConclusion = "step"
 
 // Steps keeps such conclusions in a store, beside the answers. It implements the step
 // store of package reason/served.
-type Steps struct{ Store Store }
+type StoredConclusions struct{ Store Store }
 
 // Step returns the answer kept under key.
-func (s Steps) Step(ctx context.Context, key string) (Answer, bool, error) {
+func (s StoredConclusions) Conclusion(ctx context.Context, key string) (Answer, bool, error) {
 	found, err := s.Store.Get(ctx, []string{key})
 	if err != nil {
 		return Answer{}, false, fmt.Errorf("look up a step: %w", err)
@@ -29,10 +29,10 @@ func (s Steps) Step(ctx context.Context, key string) (Answer, bool, error) {
 }
 
 // PutStep keeps an answer under key, at once.
-func (s Steps) PutStep(ctx context.Context, key string, r ReasonRequest, a Answer) error {
-	g := Generation{Key: key, Stage: StageStep, Subject: r.User, Fold: r.Fold, Status: StatusOK, Text: a.Text,
+func (s StoredConclusions) PutConclusion(ctx context.Context, key string, r ReasonRequest, a Answer) error {
+	g := Generation{Key: key, Stage: StageConclusion, Subject: r.User, Fold: r.Fold, Status: StatusOK, Text: a.Text,
 		Attempt: 1, Created: time.Now().UTC()}
-	fill(&g, a)
+	addAttempt(&g, a)
 	if err := s.Store.Put(context.WithoutCancel(ctx), []Generation{g}); err != nil {
 		return fmt.Errorf("store a step: %w", err)
 	}

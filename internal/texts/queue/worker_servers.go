@@ -15,18 +15,18 @@ import (
 
 // Served is what a worker tells of its model servers, so that a coordinator need not
 // reach one itself. Their addresses stay with the worker.
-type Served struct {
-	Worker string           `json:"-"`
-	Told   bool             `json:"-"` // false: the worker lives, but has not heard from its servers yet
-	Kind   string           `json:"kind"`
-	Models []mllm.ModelInfo `json:"models"`
+type WorkerServers struct {
+	Worker   string           `json:"-"`
+	Reported bool             `json:"-"` // false: the worker lives, but has not heard from its servers yet
+	Kind     string           `json:"kind"`
+	Models   []mllm.ModelInfo `json:"models"`
 }
 
 // Servers returns what the workers that are alive tell, by age. A database without a
 // queue has none.
-func Servers(ctx context.Context, pool *pgxpool.Pool) ([]Served, error) {
-	var all []Served
-	err := postgres.Retry(ctx, patience, func(ctx context.Context) error {
+func ReportedServers(ctx context.Context, pool *pgxpool.Pool) ([]WorkerServers, error) {
+	var all []WorkerServers
+	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
 		if there, err := hasQueue(ctx, pool); err != nil || !there {
 			return err
 		}
@@ -34,12 +34,12 @@ func Servers(ctx context.Context, pool *pgxpool.Pool) ([]Served, error) {
 		if err != nil {
 			return err
 		}
-		all, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (s Served, err error) {
+		all, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (s WorkerServers, err error) {
 			var raw []byte
 			if err := r.Scan(&s.Worker, &raw); err != nil || raw == nil {
 				return s, err
 			}
-			s.Told = true
+			s.Reported = true
 			return s, json.Unmarshal(raw, &s)
 		})
 		return err
@@ -53,7 +53,7 @@ func Servers(ctx context.Context, pool *pgxpool.Pool) ([]Served, error) {
 // How often a worker asks its servers what they have: a model may be pulled, or replaced.
 const (
 	publishEvery = 30 * time.Second
-	publishAgain = 2 * time.Second // after a failure
+	publishRetry = 2 * time.Second // after a failure
 )
 
 // publish tells what this worker's servers have.
@@ -62,7 +62,7 @@ func (w *worker) publish(ctx context.Context, quit <-chan struct{}) {
 		next := publishEvery
 		if err := w.publishOnce(ctx); err != nil {
 			w.log.Warn("cannot tell what models there are", "error", err)
-			next = publishAgain
+			next = publishRetry
 		}
 		t := time.NewTimer(next)
 		select {
@@ -77,11 +77,11 @@ func (w *worker) publish(ctx context.Context, quit <-chan struct{}) {
 func (w *worker) publishOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, publishEvery)
 	defer cancel()
-	info, err := w.opt.Servers(ctx)
+	info, err := w.opt.DescribeServers(ctx)
 	if err != nil && mllm.ClassOf(err) != mllm.NotFound { // some servers answer questions but list no models
 		return err
 	}
-	raw, err := json.Marshal(Served{Kind: info.Kind, Models: info.Models})
+	raw, err := json.Marshal(WorkerServers{Kind: info.Kind, Models: info.Models})
 	if err != nil {
 		return err
 	}

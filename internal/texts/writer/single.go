@@ -12,26 +12,26 @@ import (
 
 // Apart is one question to be sent by other ways than through the client, such as a
 // file for a batch service, with what is to be stored of its answer.
-type Apart struct {
+type SingleRequest struct {
 	Request mllm.Request
 	Answer  texts.Answer // model, parameters, hashes; no text yet
 }
 
 // Apart returns the question about r as the client would send it.
-func (d *Describer) Apart(r texts.DescribeRequest) (Apart, error) {
+func (d *Describer) SingleRequest(r texts.DescribeRequest) (SingleRequest, error) {
 	p, err := d.Prompt(r)
 	if err != nil {
-		return Apart{}, err
+		return SingleRequest{}, err
 	}
-	return d.apart(p, r.Attempt, nil), nil
+	return d.singleRequest(p, r.Attempt, nil), nil
 }
 
 // Apart returns the question about r; ok is false if there is no single one, because the
 // history is read in parts.
-func (r *Reasoner) Apart(req texts.ReasonRequest) (a Apart, ok bool, err error) {
+func (r *Reasoner) SingleRequest(req texts.ReasonRequest) (a SingleRequest, ok bool, err error) {
 	p, steps, err := r.Prompts(req)
 	if err != nil || steps != 1 {
-		return Apart{}, false, err
+		return SingleRequest{}, false, err
 	}
 	from, n := r.FirstShown(req), len(req.Items)
 	mode := "whole"
@@ -42,14 +42,14 @@ func (r *Reasoner) Apart(req texts.ReasonRequest) (a Apart, ok bool, err error) 
 	if from > 0 {
 		how["window"] = r.opt.Window
 	}
-	return r.apart(p, req.Attempt, how), true, nil
+	return r.singleRequest(p, req.Attempt, how), true, nil
 }
 
-func (s *server) apart(p prompt.Prompt, attempt int, how map[string]any) Apart {
-	r := check.Vary(s.request(p), max(attempt, 1)-1)
+func (s *server) singleRequest(p prompt.Prompt, attempt int, how map[string]any) SingleRequest {
+	r := check.ForRetry(s.request(p), max(attempt, 1)-1)
 	params := s.params(p, r)
 	maps.Copy(params, how)
-	a := Apart{Request: r, Answer: texts.Answer{Model: s.opt.Model, ModelDigest: s.info.Digest, Params: params, PromptHash: p.TemplateHash}}
+	a := SingleRequest{Request: r, Answer: texts.Answer{Model: s.opt.Model, ModelDigest: s.info.Digest, Params: params, PromptHash: p.TemplateHash}}
 	if len(p.Images) > 0 {
 		a.Answer.ImageHash = p.Images[0].SHA256
 	}
@@ -58,7 +58,7 @@ func (s *server) apart(p prompt.Prompt, attempt int, how map[string]any) Apart {
 
 // Receive judges the response to a question that was sent apart, by the rules of an
 // answer of so many words in the given script. An error is an *mllm.Error.
-func (a Apart) Receive(resp mllm.Response, err error, rules check.Rules) (texts.Answer, error) {
+func (a SingleRequest) Receive(resp mllm.Response, err error, rules check.Rules) (texts.Answer, error) {
 	out := a.Answer
 	resp.Text = check.Clean(resp.Text)
 	out.Text, out.Finish = resp.Text, resp.FinishReason

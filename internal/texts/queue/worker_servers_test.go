@@ -21,8 +21,8 @@ func serves(t *testing.T, address string) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	ask := func() []queue.Served {
-		all, err := queue.Servers(t.Context(), pool)
+	ask := func() []queue.WorkerServers {
+		all, err := queue.ReportedServers(t.Context(), pool)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,7 +33,7 @@ func serves(t *testing.T, address string) {
 	}
 	opt := workerOptions("w")
 	var asked atomic.Int64
-	opt.Servers = func(context.Context) (mllm.ServerInfo, error) {
+	opt.DescribeServers = func(context.Context) (mllm.ServerInfo, error) {
 		if asked.Add(1) == 1 {
 			return mllm.ServerInfo{}, errors.New("not up yet")
 		}
@@ -41,9 +41,9 @@ func serves(t *testing.T, address string) {
 	}
 	stop := startWorker(t, address, opt)
 	until(t, func() bool { all := ask(); return len(all) == 1 })
-	until(t, func() bool { return ask()[0].Told })
-	want := []queue.Served{{Told: true, Kind: "ollama", Models: []mllm.ModelInfo{{Name: "m", Digest: "d", ContextLength: 7, Vision: true, Capabilities: []string{"vision"}}}}}
-	if diff := cmp.Diff(want, ask(), cmpopts.IgnoreFields(queue.Served{}, "Worker")); diff != "" {
+	until(t, func() bool { return ask()[0].Reported })
+	want := []queue.WorkerServers{{Reported: true, Kind: "ollama", Models: []mllm.ModelInfo{{Name: "m", Digest: "d", ContextLength: 7, Vision: true, Capabilities: []string{"vision"}}}}}
+	if diff := cmp.Diff(want, ask(), cmpopts.IgnoreFields(queue.WorkerServers{}, "Worker")); diff != "" {
 		t.Error(diff)
 	}
 	var raw string
@@ -51,7 +51,7 @@ func serves(t *testing.T, address string) {
 		t.Errorf("the address of the server is told: %s, %v", raw, err)
 	}
 	startWorker(t, address, workerOptions("mute"))
-	until(t, func() bool { all := ask(); return len(all) == 2 && !all[1].Told })
+	until(t, func() bool { all := ask(); return len(all) == 2 && !all[1].Reported })
 	if _, err := stop(); err != nil {
 		t.Error(err)
 	}

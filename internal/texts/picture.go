@@ -9,12 +9,12 @@ import (
 
 // StagePicture is the stage of notes that say which bytes a stamp stands for. They are
 // no answers, and cost nothing to lose.
-const StagePicture = "picture"
+const stagePicture = "picture"
 
 // loadOrRecall returns an item's picture: only its hash, if the stamp is known and the
 // description of those bytes is stored; else the picture itself. The note, if any, is to
 // be stored once there is a description.
-func loadOrRecall(ctx context.Context, images ImageSource, d Describer, domain string, item dataset.Item, store Store) (mllm.Image, *Generation, error) {
+func loadOrLookUp(ctx context.Context, images ImageSource, d Describer, domain string, item dataset.Item, store Store) (mllm.Image, *Generation, error) {
 	stamper, ok := images.(Stamper)
 	if !ok {
 		img, err := images.Load(ctx, item.Image)
@@ -25,21 +25,21 @@ func loadOrRecall(ctx context.Context, images ImageSource, d Describer, domain s
 		img, err := images.Load(ctx, item.Image)
 		return img, nil, err
 	}
-	k := newKey(StagePicture)
+	k := newKey(stagePicture)
 	k.text(stamp)
 	note := k.sum()
-	if img, known := recall(ctx, note, d, domain, item, store); known {
+	if img, known := lookUpDescribed(ctx, note, d, domain, item, store); known {
 		return img, nil, nil
 	}
 	img, err := images.Load(ctx, item.Image)
 	if err != nil {
 		return img, nil, err
 	}
-	return img, &Generation{Key: note, Stage: StagePicture, Subject: item.ID, Fold: FullFold, ImageHash: img.SHA256, Status: StatusOK}, nil
+	return img, &Generation{Key: note, Stage: stagePicture, Subject: item.ID, Fold: FullFold, ImageHash: img.SHA256, Status: StatusOK}, nil
 }
 
 // recall does without where the store fails; the run meets that failure soon enough.
-func recall(ctx context.Context, note string, d Describer, domain string, item dataset.Item, store Store) (mllm.Image, bool) {
+func lookUpDescribed(ctx context.Context, note string, d Describer, domain string, item dataset.Item, store Store) (mllm.Image, bool) {
 	notes, err := store.Get(ctx, []string{note})
 	if err != nil || notes[note].ImageHash == "" {
 		return mllm.Image{}, false

@@ -290,9 +290,9 @@ func TestIDCoversWhatDeterminesAnAnswer(t *testing.T) {
 	add("window", Options{Window: 8192}, "d1")
 	add("latest", Options{History: Latest}, "d1")
 	add("latest 5", Options{History: Latest, LatestN: 5}, "d1")
-	add("tries", Options{StepTries: 5}, "d1")
+	add("tries", Options{PartTries: 5}, "d1")
 	// What has no influence on answers is not in it.
-	same := mustReasoner(t, newFake(nil), Options{Prompts: custom, Timeout: 1, Window: DefaultWindow, Steps: newSteps()})
+	same := mustReasoner(t, newFake(nil), Options{Prompts: custom, Timeout: 1, Window: DefaultWindow, Conclusions: newSteps()})
 	if ids[same.ID()] != "plain" {
 		t.Error(same.ID())
 	}
@@ -341,9 +341,14 @@ func TestServersOfBothKindsEndToEnd(t *testing.T) {
 	}
 }
 
-func TestBatchesAskAndAnswerTheSame(t *testing.T) {
+func TestSingleRequestsAskAndAnswerTheSame(t *testing.T) {
 	f := newFake(nil)
 	d, r := mustDescriber(t, f, Options{}), mustReasoner(t, f, Options{Window: 4096, History: Latest})
+	rules := d.Options().rules()
+	receive := func(one SingleRequest, a texts.Answer) (texts.Answer, error) {
+		return one.Receive(mllm.Response{Text: a.Text, FinishReason: a.Finish, ModelDigest: a.ModelDigest, PromptTokens: a.PromptTokens,
+			AnswerTokens: a.AnswerTokens, Seconds: a.Seconds}, nil, rules)
+	}
 	for attempt := range 3 {
 		picture, history := describeRequest(), longHistory(40)
 		picture.Attempt, history.Attempt = attempt, attempt
@@ -357,35 +362,33 @@ func TestBatchesAskAndAnswerTheSame(t *testing.T) {
 		}
 		log := f.requests()
 		sent := log[len(log)-2:]
-		ask, err := d.BatchRequest(picture)
-		if err != nil || !reflect.DeepEqual(ask, sent[0]) {
-			t.Errorf("attempt %d: %+v, %v", attempt, ask, err)
+		describe, err := d.SingleRequest(picture)
+		if err != nil || !reflect.DeepEqual(describe.Request, sent[0]) {
+			t.Errorf("attempt %d: %+v, %v", attempt, describe.Request, err)
 		}
-		also, ok, err := r.BatchRequest(history)
-		if err != nil || !ok || !reflect.DeepEqual(also, sent[1]) {
+		reason, ok, err := r.SingleRequest(history)
+		if err != nil || !ok || !reflect.DeepEqual(reason.Request, sent[1]) {
 			t.Errorf("attempt %d: %v, %v", attempt, ok, err)
 		}
-		respond := func(a texts.Answer) mllm.Response {
-			return mllm.Response{Text: a.Text, FinishReason: a.Finish, ModelDigest: a.ModelDigest, PromptTokens: a.PromptTokens, AnswerTokens: a.AnswerTokens, Seconds: a.Seconds}
-		}
-		if a, err := d.BatchAnswer(picture, respond(direct), nil); err != nil || !reflect.DeepEqual(a, direct) {
+		if a, err := receive(describe, direct); err != nil || !reflect.DeepEqual(a, direct) {
 			t.Errorf("attempt %d: %+v, %v, want %+v", attempt, a, err, direct)
 		}
-		if a, err := r.BatchAnswer(history, respond(preference), nil); err != nil || !reflect.DeepEqual(a, preference) {
+		if a, err := receive(reason, preference); err != nil || !reflect.DeepEqual(a, preference) {
 			t.Errorf("attempt %d: %+v, %v, want %+v", attempt, a, err, preference)
 		}
 	}
-	if _, err := d.BatchAnswer(describeRequest(), mllm.Response{Text: "I'm sorry, but I can't help with that."}, nil); mllm.ClassOf(err) != mllm.Refusal {
+	describe, err := d.SingleRequest(describeRequest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := describe.Receive(mllm.Response{Text: "I'm sorry, but I can't help with that."}, nil, rules); mllm.ClassOf(err) != mllm.Refusal {
 		t.Error(err)
 	}
-	if _, err := r.BatchAnswer(longHistory(2), mllm.Response{}, &mllm.Error{Class: mllm.Server, Err: errors.New("500")}); mllm.ClassOf(err) != mllm.Server {
+	if _, err := describe.Receive(mllm.Response{}, &mllm.Error{Class: mllm.Server, Err: errors.New("500")}, rules); mllm.ClassOf(err) != mllm.Server {
 		t.Error(err)
 	}
 	parts := mustReasoner(t, f, Options{Window: 4096})
-	if _, ok, err := parts.BatchRequest(longHistory(60)); ok || err != nil {
+	if _, ok, err := parts.SingleRequest(longHistory(60)); ok || err != nil {
 		t.Errorf("a history in parts: %v, %v", ok, err)
-	}
-	if _, err := parts.BatchAnswer(longHistory(60), mllm.Response{Text: "Likes wood."}, nil); err == nil {
-		t.Error("an answer to a history in parts was taken")
 	}
 }
