@@ -1,7 +1,7 @@
 // Package encoder turns item texts and preference texts into vectors, by one frozen
 // function for both, so that items (Eq. 5) and users (Eq. 13) land in one space.
-// Sub-packages hold the encoders;
-// package encoder/cache keeps the vectors of any of them on disk.
+// Sub-packages hold the encoders; package encoder/cache keeps the vectors of any of them
+// on disk.
 package encoder
 
 import (

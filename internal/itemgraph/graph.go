@@ -2,14 +2,14 @@
 // vectors over it. Any model can use the graph: building it takes item vectors and train
 // histories, nothing of MLLMRec itself. Step by step, x_i being the item vectors of Eq. 5:
 //
-//	Eq. 6   s_ij = cosine of x_i and x_j                              [TopCosine]
-//	Eq. 7   keep the top-K of each row, then those with s_ij ≥ θ        threshold-controlled denoising
+//	Eq. 6   s_ij = cosine of x_i and x_j                                 [TopCosine]
+//	Eq. 7   keep the top-K of each row, then those with s_ij ≥ θ         threshold-controlled denoising
 //	Eq. 8   c_ij = |U_i ∩ U_j| / |U_i ∪ U_j| over the items' train users [TopJaccard]
-//	Eq. 9   keep the top-K' of each row                                 topology-aware enhancement
+//	Eq. 9   keep the top-K' of each row                                  topology-aware enhancement
 //	Eq. 10  W = S + C
-//	Eq. 11  X_l = L̂ X_{l-1}, where L̂ = D^{-1/2} W D^{-1/2}              [Normalize]
+//	Eq. 11  X_l = L̂ X_{l-1}, where L̂ = D^{-1/2} W D^{-1/2}               [Normalize]
 //	        and D has the row sums of W
-//	Eq. 12  E = Σ_{l=0..L} X_l, X_0 = X                                 [Propagate]
+//	Eq. 12  E = Σ_{l=0..L} X_l, X_0 = X                                  [Propagate]
 //
 // The published code and the paper's text are not the same graph. [Reference] is the
 // code: an item is its own nearest neighbour and keeps that self edge, surviving
