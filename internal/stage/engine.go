@@ -82,6 +82,9 @@ func (e *Engine) settle(ctx context.Context, kind workspace.Kind) (string, error
 	if err != nil {
 		return "", err
 	}
+	if spec.Unsettled != nil && (e.Force || spec.Reuse == "") {
+		return "", spec.Unsettled
+	}
 	hash := workspace.InputHash(kind, spec.Options, inputs)
 	if address := e.fresh(st, spec, hash); address != "" {
 		e.Note(st.Name(), "%s is fresh, skipped", address)

@@ -41,9 +41,11 @@ type Need struct {
 type Spec struct {
 	Name    string            // the readable part of its address, such as "lsa-d384"
 	Options map[string]string // all that decides it besides its inputs
-	// Reuse is the address of an artefact to use where the stage cannot settle its
-	// options: a model server that does not answer leaves open which weights it has.
-	Reuse string
+	// Unsettled is why the stage cannot settle its options: a model server that does not
+	// answer leaves open which weights it has. Reuse is the address of an artefact that
+	// fits as far as is known.
+	Unsettled error
+	Reuse     string
 }
 
 // InPlace is implemented by stages whose work is kept while it goes on, in the folder

@@ -1,8 +1,7 @@
-package pipeline
+package asking
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
@@ -54,31 +53,4 @@ func absent(now []mllm.EndpointStats) string {
 		}
 	}
 	return strings.Join(parts, ", ")
-}
-
-// sinceBefore returns what the pool did for this author. A pool may serve several stages.
-func (a *author) sinceBefore() mllm.PoolStats {
-	if a.pool == nil {
-		return mllm.PoolStats{}
-	}
-	s := a.pool.Stats()
-	for class, n := range a.before.Failures {
-		if s.Failures[class] -= n; s.Failures[class] == 0 {
-			delete(s.Failures, class)
-		}
-	}
-	s.Cost -= a.before.Cost
-	return s
-}
-
-// failures joins the attempts that the pool tried again by itself with what the engine
-// saw: the classes that both count are the pool's.
-func (a *author) failures(seen map[string]int) map[string]int {
-	all := maps.Clone(seen)
-	for class, n := range a.sinceBefore().Failures {
-		if class != mllm.Cancelled {
-			all[string(class)] = n
-		}
-	}
-	return all
 }
