@@ -72,7 +72,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // report prints err as people or machines want it and picks the exit code.
 func (a *app) report(err error) int {
 	code := exitFailure
-	hint, mine := usererr.Hint(err)
+	message := usererr.Spell(err, flagName)
+	hint, mine := usererr.SpellHint(err, flagName)
 	var left *pipeline.LeftToWorkers
 	switch {
 	case errors.As(err, &left):
@@ -90,10 +91,10 @@ func (a *app) report(err error) int {
 	if a.json {
 		enc := json.NewEncoder(a.stderr)
 		enc.SetEscapeHTML(false)
-		enc.Encode(map[string]any{"error": err.Error(), "hint": hint, "exit_code": code}) //nolint:errcheck // nobody is left to tell
+		enc.Encode(map[string]any{"error": message, "hint": hint, "exit_code": code}) //nolint:errcheck // nobody is left to tell
 		return code
 	}
-	fmt.Fprintln(a.stderr, "mllmrec: "+printable(strings.TrimSpace(err.Error())))
+	fmt.Fprintln(a.stderr, "mllmrec: "+printable(strings.TrimSpace(message)))
 	if hint != "" {
 		fmt.Fprintln(a.stderr, "  "+hint)
 	}
@@ -129,9 +130,8 @@ Exit codes: 0 done; 1 failure; 2 a mistake you can mend; 3 audit found a leak;
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "one JSON object on standard output, errors as JSON on standard error")
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
 	root.PersistentFlags().StringVar(&a.config, "config", "", "config file (default: mllmrec.yaml in the workspace, else in the current folder)")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usererr.Wrap(err, fmt.Sprintf("See '%s --help'.", cmd.CommandPath()))
-	})
+	root.SetFlagErrorFunc(flagError)
+	root.SetUsageFunc(usage)
 	root.AddCommand(
 		a.importCmd(), a.runCmd(), a.describeCmd(), a.reasonCmd(), a.encodeCmd(), a.graphCmd(),
 		a.trainCmd(), a.evaluateCmd(), a.recommendCmd(), a.auditCmd(), a.statusCmd(),

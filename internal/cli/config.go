@@ -49,7 +49,7 @@ func (a *app) applyConfig(cmd *cobra.Command) error {
 				return usererr.New(fmt.Sprintf("See '%s --help' for its flags.", cmd.CommandPath()),
 					"config %s: %s has no flag %q", path, section, name)
 			}
-			if err := setFromConfig(cmd.Flags(), flag, value); err != nil {
+			if err := setFromConfig(cmd.Flags(), presentFlag(cmd.Flags(), flag), value); err != nil {
 				return usererr.New("", "config %s: %s.%s: %v", path, section, name, err)
 			}
 		}

@@ -204,6 +204,9 @@ func (s *Set) CopyGiven(to *Set) {
 	}
 }
 
+// Allowed returns the choices as a sentence has them: a, b or c.
+func (o *Option) Allowed() string { return alternatives(o.Choices) }
+
 func (s *Set) must(name string) *Option {
 	o, ok := s.names[name]
 	if !ok {
