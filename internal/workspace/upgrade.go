@@ -142,12 +142,42 @@ func (m *Manifest) upgradeVectors(old manifest1) {
 func (st stage1) artefact(kind Kind, stage string, files map[string]string) Artefact {
 	a := Artefact{Kind: kind, Stage: stage, Options: maps.Clone(st.Options), Files: map[string]File{}, Finished: st.Finished, Seconds: st.Seconds,
 		Leaky: st.Leaky, Provenance: st.Provenance, Info: maps.Clone(st.Info)}
+	if author, ok := a.Info["author"].(map[string]any); ok {
+		delete(a.Info, "author")
+		a.Info["asked"] = asked(author)
+	}
 	for name, p := range files {
 		if sum, ok := st.Outputs[p]; ok {
 			a.Files[name] = File{Path: p, SHA256: sum, Bytes: st.Stamps[p].Bytes, Modified: st.Stamps[p].Modified}
 		}
 	}
 	return a
+}
+
+// asked sorts the options of who wrote, which format 1 kept on one level.
+func asked(author map[string]any) map[string]any {
+	writer, answers, servers, long := map[string]any{}, map[string]any{}, map[string]any{}, map[string]any{}
+	all := map[string]any{"writer": writer, "long": long}
+	for key, value := range author {
+		switch key {
+		case "mllm":
+			writer[key] = value
+		case "model":
+			writer["models"] = []any{value}
+		case "prompts":
+			writer["prompt_files"] = []any{value}
+		case "pictures":
+			all[key] = value
+		case "window", "long_history", "latest_n":
+			long[key] = value
+		case "words", "max_tokens", "script", "temperature", "seed", "num_ctx", "attempts":
+			answers[key] = value
+		default:
+			servers[key] = value
+		}
+	}
+	writer["answers"], writer["servers"] = answers, servers
+	return all
 }
 
 // pending counts the texts that the next run asks for again, as format 1 did.

@@ -61,7 +61,7 @@ func notPostgres(hint string) error {
 
 // What a stage's Info holds beside the counts of its report.
 const (
-	infoAsked    = "author"   // the options of who wrote, to ask again in the same way
+	infoAsked    = "asked"    // the options of who wrote, to ask again in the same way
 	infoSettings = "settings" // ID of the writer as far as it is known without a server
 	infoShared   = "shared"   // true: the answers are in a shared ledger
 )

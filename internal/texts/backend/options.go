@@ -4,7 +4,6 @@
 package backend
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -74,34 +73,6 @@ type LongHistories struct {
 	Window  int      `option:"window" json:"window,omitempty" if:"mllm!=offline" min:"0" doc:"tokens that a prompt and its answer must fit into (default 16384, or what the model can read)"`
 	History string   `option:"long-history" json:"long_history,omitempty" if:"mllm!=offline" choices:"recurrent,latest" doc:"reading of histories over the window: in parts, in time order (recurrent, the default), or the latest items that fit (latest)"`
 	LatestN int      `option:"latest" json:"latest_n,omitempty" if:"long-history=latest" min:"0" doc:"largest number of items shown"`
-}
-
-// UnmarshalJSON also reads what workspaces of format 1 kept: one level, one model.
-func (o *Options) UnmarshalJSON(raw []byte) error {
-	type plain Options
-	var flat struct {
-		Model   string `json:"model"`
-		Prompts string `json:"prompts"`
-	}
-	if err := json.Unmarshal(raw, (*plain)(o)); err != nil {
-		return err
-	}
-	if err := json.Unmarshal(raw, &flat); err != nil {
-		return err
-	}
-	if flat.Model == "" && flat.Prompts == "" && (len(o.Models) > 0 || o.Answers != (Answers{}) || o.Servers.BaseURLs != nil) {
-		return nil
-	}
-	if flat.Model != "" {
-		o.Models = []string{flat.Model}
-	}
-	if flat.Prompts != "" {
-		o.Prompts = []string{flat.Prompts}
-	}
-	if err := json.Unmarshal(raw, &o.Answers); err != nil {
-		return err
-	}
-	return json.Unmarshal(raw, &o.Servers)
 }
 
 // Check refuses what cannot work, before any server is asked. The options without effect
