@@ -333,19 +333,12 @@ func (r *run) withGrace(ctx context.Context) (context.Context, func()) {
 // wait pauses before the next try, as long as the server asked for; false if the run
 // stopped meanwhile.
 func (r *run) wait(ctx context.Context, try int, err error) bool {
-	pause := min(r.opt.Backoff<<min(try-1, 20), maxBackoff)
+	pause := mllm.Doubled(r.opt.Backoff, maxBackoff, try-1)
 	var e *mllm.Error
 	if errors.As(err, &e) && e.HasRetryAfter {
 		pause = max(pause, e.RetryAfter)
 	}
-	t := time.NewTimer(pause)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return mllm.Sleep(ctx, pause) == nil
 }
 
 func className(c mllm.Class) string {
