@@ -46,7 +46,7 @@ end of a pipe that stays open.`,
 		if flags.changed("prefix") {
 			opt.ItemPrefix = &prefix
 		}
-		enc, err := pipeline.OpenStandalone(cmd.Context(), opt)
+		enc, err := encoder.OpenStandalone(cmd.Context(), opt)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mllmrec/mllmrec/internal/encoder"
 	"github.com/mllmrec/mllmrec/internal/encoder/hub"
 	"github.com/mllmrec/mllmrec/internal/pipeline"
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -69,7 +70,7 @@ func registerEncoder(cmd *cobra.Command, prefix, standard string) *encoderFlags 
 // error.
 func (f *encoderFlags) options() (pipeline.EncodeOptions, error) {
 	opt := f.opt
-	if !slices.Contains(pipeline.Encoders(), opt.Encoder) {
+	if !slices.Contains(encoder.Names(), opt.Encoder) {
 		return opt, opt.Check()
 	}
 	for _, u := range encoderFlagUse {

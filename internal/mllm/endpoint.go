@@ -133,10 +133,7 @@ func (e *endpoint) pause(err error, now time.Time, p *Pool) {
 	if e.pausedUntil.After(now) {
 		return
 	}
-	d := p.opt.Backoff
-	for range min(e.limited, 16) {
-		d = min(2*d, p.opt.MaxBackoff)
-	}
+	d := Doubled(p.opt.Backoff, p.opt.MaxBackoff, e.limited)
 	e.limited++
 	e.pauseFor(d, now, p)
 }

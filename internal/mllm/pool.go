@@ -2,6 +2,7 @@ package mllm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -141,49 +142,49 @@ func (p *Pool) Capacity() int {
 	return n
 }
 
-// Generate implements Client. Transient failures are tried again, on another endpoint
-// if one is free; what blames the request or the answer is returned.
+// Generate implements Client. It sends a request again after a failure that may pass, to
+// another endpoint if one is free; a failure that the request or the answer is to blame
+// for is returned.
 func (p *Pool) Generate(ctx context.Context, r Request) (Response, error) {
-	t, err := p.newQueuedRequest(r)
+	q, err := p.newQueuedRequest(r)
 	if err != nil {
 		return Response{}, err
 	}
-	var total Response // of the attempts before
-	for number, fifths := 1, 0; ; number++ {
-		resp, err := p.attempt(ctx, t, r, number)
-		resp.Attempts = max(resp.Attempts, 1) + total.Attempts
+	var resp Response
+	retry := Retry{Attempts: p.opt.Attempts, Backoff: p.opt.Backoff, MaxBackoff: p.opt.MaxBackoff, Jitter: p.varyPause}
+	err = retry.Do(ctx, func(number int) (Next, error) {
+		sent := resp.Attempts
+		var err error
+		resp, err = p.attempt(ctx, q, r, number)
 		class := ClassOf(err)
-		if class == Unavailable || class == OverBudget || class == Cancelled || t.noEndpoint {
-			resp.Attempts = total.Attempts
-			if t.last != nil && class != Cancelled && class != OverBudget {
-				err = t.last // what happened says more than that nothing else is left
+		if class == Unavailable || class == OverBudget || class == Cancelled || q.noEndpoint {
+			resp.Attempts = sent
+			if q.last != nil && class != Cancelled && class != OverBudget {
+				err = q.last // the failure before says more than that no endpoint is left
 			}
-			return resp, err
+			return GiveUp, err
 		}
-		if err == nil {
-			return resp, nil
-		}
-		total = resp
-		t.last = err
-		switch {
-		case class == RateLimit:
-			fifths++
-		case class == NotFound || class == Auth:
-			// Its endpoint is out; another may have the model, or know the key.
-		case class.Transient():
-			fifths += 5
-		default:
-			return resp, err
-		}
-		if fifths >= 5*p.opt.Attempts {
-			return resp, err
-		}
-		if class.Transient() && class != RateLimit { // a rate limit pauses its endpoint instead
-			if err := p.sleep(ctx, p.backoff(number)); err != nil {
-				return resp, &Error{Class: Cancelled, Model: r.Model, Err: err}
-			}
-		}
+		resp.Attempts = max(resp.Attempts, 1) + sent
+		q.last = err
+		return nextAttempt(class), err
+	})
+	if classified := new(Error); err != nil && !errors.As(err, &classified) { // ctx ended during a pause
+		err = &Error{Class: Cancelled, Model: r.Model, Err: err}
 	}
+	return resp, err
+}
+
+// nextAttempt says what follows a failed attempt of the given class.
+func nextAttempt(class Class) Next {
+	switch {
+	case class == RateLimit:
+		return AfterRateLimit // the pool pauses the endpoint, not the request
+	case class == NotFound || class == Auth:
+		return Elsewhere // another endpoint may have the model, or know the key
+	case class.Transient():
+		return AfterBackoff
+	}
+	return GiveUp
 }
 
 // attempt waits for an endpoint and asks it once.
@@ -232,29 +233,12 @@ func (p *Pool) ask(ctx context.Context, e *endpoint, r Request) (Response, error
 	return resp, err
 }
 
-// backoff returns the wait after the given attempt: doubled for each, half of it random.
-func (p *Pool) backoff(attempt int) time.Duration {
-	d := p.opt.Backoff
-	for range attempt - 1 {
-		if d *= 2; d >= p.opt.MaxBackoff {
-			d = p.opt.MaxBackoff
-			break
-		}
-	}
+// varyPause makes up to half of a pause random, so that requests that failed together do
+// not come back together.
+func (p *Pool) varyPause(d time.Duration) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return d/2 + time.Duration(p.jitter.Int64N(int64(d/2)+1))
-}
-
-func (p *Pool) sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func (p *Pool) estimator(model string) *Estimator {

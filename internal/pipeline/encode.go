@@ -11,7 +11,6 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/encoder"
 	"github.com/mllmrec/mllmrec/internal/encoder/cache"
-	"github.com/mllmrec/mllmrec/internal/encoder/lsa"
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
@@ -51,7 +50,7 @@ func (p *Pipeline) Encode(ctx context.Context, opt EncodeOptions) error {
 	if err != nil {
 		return err
 	}
-	opt, enc, err := opt.settle()
+	opt, enc, err := opt.Settle()
 	if err != nil {
 		return err
 	}
@@ -59,7 +58,7 @@ func (p *Pipeline) Encode(ctx context.Context, opt EncodeOptions) error {
 	if enc != nil {
 		id = enc.ID()
 	}
-	options := opt.record(id)
+	options := opt.Record(id)
 	if p.fresh(workspace.StageEncode, options) {
 		return p.skipped(workspace.StageEncode)
 	}
@@ -140,14 +139,11 @@ func (p *Pipeline) OpenEncoder(ctx context.Context) (encoder.Encoder, error) {
 }
 
 func (p *Pipeline) reopen(ctx context.Context, info EncoderInfo) (encoder.Encoder, error) {
-	if info.Encoder == LSA {
-		return lsa.Load(p.WS.Path(lsaFile))
-	}
 	info.Options.Encoder = info.Encoder
 	if err := info.Options.Check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", workspace.EncoderFile, err)
 	}
-	return info.Options.open(ctx, info.Options.UserPrefix)
+	return encoder.Open(ctx, info.Options, info.Options.UserPrefix, p.WS.Path(lsaFile))
 }
 
 // Features loads the vectors: items, users, and the users' blind ones by fold.

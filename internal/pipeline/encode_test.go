@@ -185,26 +185,3 @@ func TestModelsOwnPrompts(t *testing.T) {
 		t.Errorf("a sentence is encoded by %s, preferences were by %s", enc.ID(), info.UserID)
 	}
 }
-
-func TestEncodeOptionsWithoutEffectAreRefused(t *testing.T) {
-	prefix := ""
-	for want, opt := range map[string]EncodeOptions{
-		"dimensions":         {Encoder: MiniLM, Dim: 384},
-		"encoder seed":       {Encoder: "tei", BaseURL: "http://x", Seed: 1},
-		"a model":            {Encoder: LSA, Model: "m"},
-		"a base URL":         {Encoder: MiniLM, BaseURL: "http://x"},
-		"needs a base URL":   {Encoder: "openai", Model: "m"},
-		"a prefix":           {Encoder: LSA, UserPrefix: &prefix},
-		"an API key":         {Encoder: MiniLM, APIKeyEnv: "KEY"},
-		"batch size":         {Encoder: LSA, Batch: 3},
-		"in flight":          {Encoder: MiniLM, Concurrency: 3},
-		"long texts":         {Encoder: LSA, Long: "mean"},
-		`"mean": no such`:    {Encoder: "ollama", Model: "m", Long: "mean"},
-		`encoder "word2vec"`: {Encoder: "word2vec"},
-		"negative":           {Encoder: LSA, Dim: -1},
-	} {
-		if err := opt.Check(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%+v: error %v, want one with %q", opt, err, want)
-		}
-	}
-}

@@ -44,13 +44,13 @@ func (e *encoding) run(ctx context.Context, enc encoder.Encoder, items []string,
 		return err
 	}
 	e.info.ID, e.info.Dim, e.info.Items = enc.ID(), enc.Dim(), manifest(vectors, items, itemFields)
-	if text(e.opt.UserPrefix) != text(e.opt.ItemPrefix) {
+	if !e.opt.SamePrefix() {
 		first := vectors
 		vectors = nil
 		if err := e.release(first); err != nil {
 			return err
 		}
-		if enc, err = e.opt.open(ctx, e.opt.UserPrefix); err != nil {
+		if enc, err = encoder.Open(ctx, e.opt, e.opt.UserPrefix, ""); err != nil {
 			return err
 		}
 		if vectors, err = e.keep(enc); err != nil {
@@ -75,7 +75,7 @@ func (e *encoding) run(ctx context.Context, enc encoder.Encoder, items []string,
 // itemEncoder opens the encoder of item texts, or fits it on them.
 func (e *encoding) itemEncoder(ctx context.Context, items []string) (encoder.Encoder, error) {
 	if e.opt.Encoder != LSA {
-		return e.opt.open(ctx, e.opt.ItemPrefix)
+		return encoder.Open(ctx, e.opt, e.opt.ItemPrefix, "")
 	}
 	e.p.emit(Event{Stage: workspace.StageEncode, Message: fmt.Sprintf("fitting LSA on %d item texts", len(items))})
 	m, err := lsa.Fit(ctx, items, lsa.Options{Dim: e.opt.Dim, Seed: e.opt.Seed})

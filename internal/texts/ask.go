@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// Ask settles questions that were made elsewhere (see [UnansweredDescriptions]), on a
-// machine that holds no data set: it asks those that have no stored answer and stores
-// the answers under the questions' keys, with the care of [DescribeItems] and
-// [ReasonUsers]. The describer is needed in [StageDescribe], the reasoner in
-// [StageReason].
+// Ask asks questions that another process prepared (see [UnansweredDescriptions]), on a
+// machine that need not hold the data set. It skips questions that have a stored answer and
+// stores new answers under the questions' keys, with the retries and failures of
+// [DescribeItems] and [ReasonUsers]. [StageDescribe] needs the describer, [StageReason]
+// the reasoner.
 func Ask(ctx context.Context, stage string, questions []Question, d Describer, reasoner Reasoner, store Store, opt Options) (Report, error) {
 	for _, q := range questions {
 		if q.About.Stage != stage || (stage == StageDescribe && (q.Describe == nil || d == nil)) || (stage == StageReason && (q.Reason == nil || reasoner == nil)) {

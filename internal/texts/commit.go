@@ -9,9 +9,9 @@ import (
 // commitSize bounds the answers stored in one transaction.
 const commitSize = 2000
 
-// commit stores outcomes as they come, those waiting at the same time together, and
-// settles their questions once they are stored. It goes on after the run was stopped
-// until nothing is in flight, so that every answer paid for is kept.
+// commit stores outcomes as they arrive, those that wait at the same time in one
+// transaction, and settles their questions once they are stored. After the run was stopped
+// it goes on until no question is in flight, so that no paid answer is lost.
 func (r *run) commit(outcomes <-chan outcome) {
 	var batch []outcome
 	var timer *time.Timer
@@ -47,7 +47,7 @@ func (r *run) commit(outcomes <-chan outcome) {
 	}
 }
 
-// drain adds the outcomes that wait already.
+// drain adds the outcomes that are waiting now.
 func drain(batch []outcome, outcomes <-chan outcome) []outcome {
 	for len(batch) < commitSize {
 		select {

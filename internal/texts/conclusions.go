@@ -6,19 +6,20 @@ import (
 	"time"
 )
 
-// StageStep is the stage of the conclusions in between that a reasoner draws from the
-// parts of a history too long for one question.
+// StageConclusion is the stage of intermediate conclusions: those that a reasoner draws
+// from the first parts of a history that is too long for one request. Stored ledgers have
+// the value "step".
 const StageConclusion = "step"
 
-// Steps keeps such conclusions in a store, beside the answers. It implements the step
-// store of package reason/served.
+// StoredConclusions keeps intermediate conclusions in a store, beside the answers. It
+// implements writer.ConclusionStore.
 type StoredConclusions struct{ Store Store }
 
-// Step returns the answer kept under key.
+// Conclusion returns the conclusion stored under key, and whether there is one.
 func (s StoredConclusions) Conclusion(ctx context.Context, key string) (Answer, bool, error) {
 	found, err := s.Store.Get(ctx, []string{key})
 	if err != nil {
-		return Answer{}, false, fmt.Errorf("look up a step: %w", err)
+		return Answer{}, false, fmt.Errorf("look up a conclusion: %w", err)
 	}
 	g, known := found[key]
 	if !known || g.Status != StatusOK {
@@ -28,13 +29,13 @@ func (s StoredConclusions) Conclusion(ctx context.Context, key string) (Answer, 
 		AnswerTokens: g.AnswerTokens, Seconds: g.Seconds, Attempt: g.Attempt, Finish: g.Finish}, true, nil
 }
 
-// PutStep keeps an answer under key, at once.
+// PutConclusion stores a conclusion under key at once.
 func (s StoredConclusions) PutConclusion(ctx context.Context, key string, r ReasonRequest, a Answer) error {
 	g := Generation{Key: key, Stage: StageConclusion, Subject: r.User, Fold: r.Fold, Status: StatusOK, Text: a.Text,
 		Attempt: 1, Created: time.Now().UTC()}
 	addAttempt(&g, a)
 	if err := s.Store.Put(context.WithoutCancel(ctx), []Generation{g}); err != nil {
-		return fmt.Errorf("store a step: %w", err)
+		return fmt.Errorf("store a conclusion: %w", err)
 	}
 	return nil
 }

@@ -12,36 +12,36 @@ import (
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
-// ImageSource fetches the picture behind an item's reference; *image.Loader of package
-// mllm/image is one.
+// ImageSource loads the picture that an item refers to; *image.Loader of package
+// mllm/image implements it.
 type ImageSource interface {
 	Load(ctx context.Context, ref string) (mllm.Image, error)
 }
 
-// Stamper is implemented by sources that can tell, without reading a picture, whether it
-// is the one of last time: equal stamps mean equal bytes from Load. With it, a picture
-// whose description is stored is not read again, and a run of many pictures resumes in
-// seconds. *image.Loader is one.
+// Stamper is implemented by image sources that can tell without reading a picture whether
+// it changed: equal stamps mean equal bytes from Load. A picture with a known stamp and a
+// stored description is not read again, so a run of many pictures resumes in seconds.
+// *image.Loader implements it.
 type Stamper interface {
 	Stamp(ref string) (stamp string, ok bool)
 }
 
-// ByMetadata is what [workspace.ItemText.By] holds for texts without a description.
+// ByMetadata is the value of [workspace.ItemText.By] for texts made of metadata alone.
 const ByMetadata = "metadata"
 
 // DescribeOptions are the options of [DescribeItems].
 type DescribeOptions struct {
 	Options
-	Fallback Describer // stands in where Describer fails; nil: such an item keeps its metadata only
+	Fallback Describer // is asked where Describer fails; nil: such an item keeps its metadata only
 }
 
-// DescribeItems writes the text of every item (Eq. 1–2): its metadata and, where it has
-// a picture, the describer's description of it. Answers come from the store where it has
-// them and go there otherwise. Nothing that is wrong with one item stops the stage: an
-// item whose picture can't be read, or of which the describer has no answer, keeps a
-// text, is marked [workspace.StatusFallback], listed in the report and tried again by
-// the next run. On an error (cancelled, store broken, server unusable) the texts are nil
-// and what was answered is in the store.
+// DescribeItems writes the text of every item (Eq. 1–2): its metadata and, if it has a
+// picture, the describer's description of it. It takes stored answers from the store and
+// stores new ones there. No single item stops the stage: an item whose picture cannot be
+// read, or that the describer gives no answer about, still gets a text, is marked
+// [workspace.StatusFallback], is listed in the report, and is tried again by the next run.
+// On an error (cancelled, store or server unusable) the texts are nil, and the answers so
+// far are in the store.
 func DescribeItems(ctx context.Context, items []dataset.Item, images ImageSource, d Describer, store Store, opt DescribeOptions) (*Texts[workspace.ItemText], Report, error) {
 	w := &descriptionWriter{items: items, images: images, describer: d, opt: opt}
 	places, report, err := runQuestions(ctx, StageDescribe, len(items), store, opt.Options, w.question)
@@ -58,7 +58,7 @@ type descriptionWriter struct {
 	opt       DescribeOptions
 }
 
-// question is a preparer.
+// question implements preparer for item i.
 func (w *descriptionWriter) question(ctx context.Context, r *run, i int) (*question, error) {
 	item := w.items[i]
 	if item.Image == "" {
@@ -91,7 +91,7 @@ func (w *descriptionWriter) question(ctx context.Context, r *run, i int) (*quest
 	}, nil
 }
 
-// text is the text of item i: with the answer about its picture, or with the fallback's.
+// text makes the text of item i, from the answer about its picture or from the fallback's.
 func (w *descriptionWriter) text(ctx context.Context, i int, key string, g *Generation) workspace.ItemText {
 	item := w.items[i]
 	t := workspace.ItemText{Item: item.ID, By: ByMetadata, Key: key, Status: workspace.StatusOK}
@@ -108,7 +108,8 @@ func (w *descriptionWriter) text(ctx context.Context, i int, key string, g *Gene
 	return t
 }
 
-// standIn asks the fallback about a picture that could be read: one that has a key.
+// fallbackAnswer asks the fallback about an item whose picture could be read: only such
+// items have a key.
 func (w *descriptionWriter) fallbackAnswer(ctx context.Context, item dataset.Item, key string) (Answer, bool) {
 	if w.opt.Fallback == nil || key == "" {
 		return Answer{}, false
@@ -121,7 +122,7 @@ func (w *descriptionWriter) fallbackAnswer(ctx context.Context, item dataset.Ite
 	return a, err == nil
 }
 
-// by names the writer of a text.
+// writerName names who wrote a text: the model, with the digest of its weights if known.
 func writerName(model, digest string) string {
 	if digest == "" {
 		return model

@@ -7,9 +7,9 @@ import (
 	"github.com/mllmrec/mllmrec/dataset"
 )
 
-// Folds deals a user's n items, in time order, into folds as evenly as they go and
-// returns the fold of each. It depends on (seed, user, n, folds) only. A user with
-// fewer items than folds leaves some folds empty; which ones differs from user to user.
+// Folds distributes a user's n items, in time order, over folds whose sizes differ by at
+// most one, and returns the fold of each item. It depends on (seed, user, n, folds) only.
+// With fewer items than folds some folds stay empty; which ones differs by user.
 func Folds(user string, n, folds int, seed uint64) []uint8 {
 	out := make([]uint8, n)
 	if folds < 2 {
@@ -25,8 +25,8 @@ func Folds(user string, n, folds int, seed uint64) []uint8 {
 	return out
 }
 
-// Texts counts the texts that [ReasonUsers] writes from h: the full ones, and a blind one
-// for each fold that has items.
+// CountTexts counts the texts that [ReasonUsers] writes from h: one full text a user, and
+// one blind text for each fold that has items.
 func (o ReasonOptions) CountTexts(h *dataset.Histories) int {
 	n := h.Users()
 	for u := range h.Users() {

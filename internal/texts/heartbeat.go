@@ -2,11 +2,11 @@ package texts
 
 import "time"
 
-// beatEvery is how often a run tells of itself while nothing is settled: whoever watches
-// must be able to tell one that waits for a dead server from one that hangs.
+// heartbeatEvery is how often a run reports its progress while no question is settled, so
+// that the user can tell a run that waits for a server from one that hangs.
 const heartbeatEvery = 2 * time.Second
 
-// heartbeat tells of the run now and then until stop is called.
+// heartbeat reports the run's progress at intervals until stop is called.
 func (r *run) heartbeat() (stop func()) {
 	if r.opt.Progress == nil {
 		return func() {}

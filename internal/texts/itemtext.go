@@ -8,9 +8,9 @@ import (
 	"github.com/mllmrec/mllmrec/dataset"
 )
 
-// ItemText is Eq. 2: the metadata (title, brand, first category path, description)
-// followed by the description of the picture, a blank between them (which the
-// published code forgets). The result is one line without control characters.
+// ItemText makes the text of an item (Eq. 2): the metadata (title, brand, first category
+// path, description), a space (which the published code leaves out), and the description
+// of the picture. The result is one line without control characters.
 func ItemText(item dataset.Item, imageText string) string {
 	return Clean(item.Text() + " " + imageText)
 }
@@ -43,7 +43,8 @@ func Clean(s string) string {
 	return b.String()
 }
 
-// hidden reports whether r shows nothing. The joiners stay: scripts and emoji need them.
+// hidden reports whether r is invisible and may be dropped. The two joiners are kept:
+// some scripts and emoji need them.
 func hidden(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != '\u200c' && r != '\u200d'
 }

@@ -7,7 +7,7 @@ import (
 	"hash"
 )
 
-// keyVersion is part of every key; it changes when the meaning of a key does.
+// keyVersion is part of every key. It must change when keys are made of other things.
 const keyVersion = "mllmrec-generation/1"
 
 // keyWriter hashes fields such that different sequences of fields never coincide:
@@ -34,8 +34,8 @@ func (k keyWriter) number(n int64) {
 
 func (k keyWriter) sum() string { return hex.EncodeToString(k.h.Sum(nil)) }
 
-// DescribeKey identifies a description: who describes (see [Describer]), the domain,
-// the item with its text, and the picture's bytes. Attempt is no part of it.
+// DescribeKey identifies a description by the describer's ID (see [Describer]), the domain,
+// the item with its text, and the picture's bytes. Attempt is not part of it.
 func DescribeKey(describer string, r DescribeRequest) string {
 	k := newKey(StageDescribe)
 	k.text(describer)
@@ -46,16 +46,16 @@ func DescribeKey(describer string, r DescribeRequest) string {
 	return k.sum()
 }
 
-// provenance is what a preference was made from, beside the words shown.
+// provenance says which interactions a preference was made from.
 type provenance struct {
 	split, scope string
 	sources      []int32
 }
 
-// ReasonKey identifies a preference: who reasons (see [Reasoner]), the domain, the
+// ReasonKey identifies a preference by the reasoner's ID (see [Reasoner]), the domain, the
 // user, the fold left out, the items shown with their texts in order, and the
-// interactions, split and scope they come from, so that the provenance stored with an
-// answer is true of every run that uses it.
+// interactions, split and scope that these come from. So the provenance stored with an
+// answer holds for every run that uses the answer.
 func ReasonKey(reasoner string, r ReasonRequest, split, scope string, sources []int32) string {
 	digests := make([][32]byte, len(r.Items))
 	for i, it := range r.Items {
@@ -83,7 +83,7 @@ func reasonKey(reasoner string, r ReasonRequest, digests [][32]byte, p provenanc
 	return k.sum()
 }
 
-// itemDigest covers all of an item that a reasoner sees.
+// itemDigest is the SHA-256 of everything of an item that a reasoner is shown.
 func itemDigest(it HistoryItem) (d [32]byte) {
 	k := newKey("item")
 	for _, s := range []string{it.Item.ID, it.Item.Title, it.Item.Brand, it.Item.Description, it.ImageText} {

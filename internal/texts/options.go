@@ -11,15 +11,15 @@ import (
 type Options struct {
 	Domain      string // what the shop sells: "baby products"
 	Concurrency int    // questions in flight; 0 = 1
-	// CommitEvery lets answers gather for that long before they are stored together: for
-	// offline answers, which cost nothing to make again. 0 stores each at once, as paid
-	// answers must be.
+	// CommitEvery collects answers for that long and stores them together. It is for
+	// offline answers, which cost nothing to make again; paid answers must be stored at
+	// once, which 0 does.
 	CommitEvery time.Duration
 	Attempts    int           // tries of one question in this run, for failures that may pass; 0 = 3
 	Backoff     time.Duration // before the second try, doubled for each further one, up to 30 s; 0 = 500 ms
 	// Grace is how long questions in flight may go on after the run is cancelled; 0 =
-	// 30 s. Negative: they see the cancellation at once, for clients that finish what is
-	// in flight by themselves, as mllm.Pool does.
+	// 30 s. Negative: they are cancelled at once, for clients that have a grace period of
+	// their own, as mllm.Pool does.
 	Grace    time.Duration
 	Limit    int            // ask about at most so many subjects; the others stay pending. 0 = all, below 0 = none
 	Progress func(Progress) // called now and then, never concurrently
@@ -41,11 +41,11 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// ClassOther is the class of failures that carry none.
+// ClassOther is the class of failures that are not an mllm.Error.
 const ClassOther = "other"
 
-// fatal reports whether a failure is the run's, not the question's: asking the next
-// one would fail the same way, or must not happen.
+// endsRun reports whether a failure ends the run: every further question would fail in the
+// same way, or must not be asked.
 func endsRun(c mllm.Class) bool {
 	switch c {
 	case mllm.Auth, mllm.NotFound, mllm.WrongModel, mllm.Unavailable, mllm.OverBudget:
@@ -54,5 +54,5 @@ func endsRun(c mllm.Class) bool {
 	return false
 }
 
-// again reports whether a failed question is worth asking again in this run.
+// worthRetrying reports whether a failed question is asked again in this run.
 func worthRetrying(c mllm.Class) bool { return c.Transient() || c.Answer() }

@@ -7,13 +7,13 @@ import (
 	"github.com/mllmrec/mllmrec/internal/mllm"
 )
 
-// StagePicture is the stage of notes that say which bytes a stamp stands for. They are
-// no answers, and cost nothing to lose.
+// stagePicture is the stage of stored notes that say which picture a stamp stands for (see
+// [Stamper]). They are not answers, and losing them costs only reading pictures again.
 const stagePicture = "picture"
 
-// loadOrRecall returns an item's picture: only its hash, if the stamp is known and the
-// description of those bytes is stored; else the picture itself. The note, if any, is to
-// be stored once there is a description.
+// loadOrLookUp returns an item's picture. If the picture's stamp is known and a description
+// of it is stored, the picture is not loaded and only its hash is returned. The returned
+// note, if any, is to be stored together with the description.
 func loadOrLookUp(ctx context.Context, images ImageSource, d Describer, domain string, item dataset.Item, store Store) (mllm.Image, *Generation, error) {
 	stamper, ok := images.(Stamper)
 	if !ok {
@@ -38,7 +38,8 @@ func loadOrLookUp(ctx context.Context, images ImageSource, d Describer, domain s
 	return img, &Generation{Key: note, Stage: stagePicture, Subject: item.ID, Fold: FullFold, ImageHash: img.SHA256, Status: StatusOK}, nil
 }
 
-// recall does without where the store fails; the run meets that failure soon enough.
+// lookUpDescribed finds the picture that a note stands for, if a description of it is
+// stored. It ignores failures of the store: the run will meet them and end.
 func lookUpDescribed(ctx context.Context, note string, d Describer, domain string, item dataset.Item, store Store) (mllm.Image, bool) {
 	notes, err := store.Get(ctx, []string{note})
 	if err != nil || notes[note].ImageHash == "" {

@@ -9,28 +9,30 @@ import (
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
-// NeutralPreference is the text of a preference from no items: a user without train
-// items, or a blind text of a user whose only item it is blind to. Nobody is asked. Its
-// words are function words only, so that it says nothing to a bag of words either.
+// NeutralPreference is the preference text of a user who has no items to reason from: a
+// user without train items, or a user whose only item is in the fold that a blind text
+// leaves out. No model is asked. The text has function words only, so that it carries no
+// meaning for LSA either.
 const NeutralPreference = "There is nothing about them yet."
 
-// ByNeutral marks such texts in [workspace.UserText.By].
+// ByNeutral is the value of [workspace.UserText.By] for [NeutralPreference].
 const ByNeutral = "neutral"
 
 // ReasonOptions are the options of [ReasonUsers].
 type ReasonOptions struct {
 	Options
-	// Folds is K, the number of parts that each user's items are dealt into; for each a
-	// further text is written that is blind to it. 0: none, as in the paper.
+	// Folds is K of the cross-fitting: each user's items are distributed over K folds, and
+	// for each fold a blind text is written, which leaves that fold's items out. 0: no
+	// blind texts, as in the paper.
 	Folds int
-	// FoldsFor limits blind texts to users with at least so many items.
+	// FoldMinItems is the least number of items for which a user gets blind texts.
 	FoldMinItems int
 	Seed         uint64   // of the folds
-	Fallback     Reasoner // stands in where Reasoner fails; nil: an empty text does
+	Fallback     Reasoner // is asked where Reasoner fails; nil: the text stays empty
 }
 
-// Catalogue joins the items with the descriptions of their pictures, in catalogue order:
-// what [ReasonUsers] shows of a history.
+// Catalogue joins the items with the descriptions of their pictures, in catalogue order.
+// [ReasonUsers] shows histories from it.
 func Catalogue(items []dataset.Item, texts []workspace.ItemText) ([]HistoryItem, error) {
 	if len(items) != len(texts) {
 		return nil, fmt.Errorf("%d item texts for %d items", len(texts), len(items))
@@ -45,16 +47,16 @@ func Catalogue(items []dataset.Item, texts []workspace.ItemText) ([]HistoryItem,
 	return out, nil
 }
 
-// ReasonUsers writes every user's preference (Eq. 3–4) from the histories handed over
-// and from nothing else: one full text each, and with Folds up to K blind ones. users
-// are the users' ids in row order, catalogue the items in row order.
+// ReasonUsers writes every user's preference (Eq. 3–4) from h alone: one full text a user,
+// and with Folds up to K blind texts. users are the users' ids in row order, catalogue the
+// items in row order.
 //
-// The texts come in the order of the file that keeps them: the full ones by user, then
-// those blind to fold 0 by user, and so on. They are asked for in that order too, so that
-// a run cut short has the full ones first. A blind text is left out where it would equal the full one: for a fold that is empty
-// because the user has fewer items than folds, and for users below FoldsFor. Use
-// [Preferences] to read the result. A text from no items at all is [NeutralPreference].
-// Answers, failures and errors are as in [DescribeItems].
+// The order is that of the file of preference texts: the full texts by user, then those
+// that leave out fold 0 by user, and so on. Questions are asked in that order too, so that
+// a run that is cut short has the full texts first. A blind text is not written where it
+// would equal the full one: for an empty fold, and for users with fewer items than
+// FoldMinItems. Use [Preferences] to read the result. A text from no items at all is
+// [NeutralPreference]. Answers, failures and errors are handled as in [DescribeItems].
 func ReasonUsers(ctx context.Context, h *dataset.Histories, users []string, catalogue []HistoryItem, reasoner Reasoner, store Store, opt ReasonOptions) (*Texts[workspace.UserText], Report, error) {
 	w, err := newPreferenceWriter(h, users, catalogue, reasoner, opt)
 	if err != nil {
@@ -108,8 +110,8 @@ func (w *preferenceWriter) digestItems() {
 	}
 }
 
-// plan lists the texts: the full ones first, then fold by fold those of the users who
-// have items in it.
+// plan lists the texts to write: the full ones, then fold by fold those of the users who
+// have items in that fold.
 func (w *preferenceWriter) plan() {
 	blind := make([][]task, w.opt.Folds)
 	used := make([]bool, w.opt.Folds)
@@ -135,7 +137,7 @@ func (w *preferenceWriter) plan() {
 	}
 }
 
-// shown returns the positions in the user's history that a task may see.
+// shown returns the positions of the user's history that a task may show to the reasoner.
 func (w *preferenceWriter) shown(t task) []int {
 	n := len(w.h.Items(int(t.user)))
 	at := make([]int, 0, n)
@@ -151,35 +153,35 @@ func (w *preferenceWriter) shown(t task) []int {
 	return at
 }
 
-// request is what a task shows, and whether any of it has words.
-func (w *preferenceWriter) request(t task) (req ReasonRequest, digests [][32]byte, p provenance, worded bool) {
+// request makes the request of a task; hasWords is false if no item shown has any text.
+func (w *preferenceWriter) request(t task) (req ReasonRequest, digests [][32]byte, p provenance, hasWords bool) {
 	rows, ids := w.h.Items(int(t.user)), w.h.Sources(int(t.user))
 	req = ReasonRequest{User: w.users[t.user], Fold: int(t.fold), Domain: w.opt.Domain, Attempt: 1}
 	p = provenance{split: w.h.SplitHash(), scope: string(w.h.Scope()), sources: []int32{}}
 	for _, i := range w.shown(t) {
 		it := w.catalogue[rows[i]]
-		worded = worded || w.hasWords[rows[i]]
+		hasWords = hasWords || w.hasWords[rows[i]]
 		req.Items = append(req.Items, it)
 		digests = append(digests, w.digests[rows[i]])
 		p.sources = append(p.sources, ids[i])
 	}
-	return req, digests, p, worded
+	return req, digests, p, hasWords
 }
 
-// question is a preparer.
+// question implements preparer for task i.
 func (w *preferenceWriter) question(_ context.Context, r *run, i int) (*question, error) {
-	req, digests, p, worded := w.request(w.tasks[i])
-	if !worded {
+	req, digests, p, hasWords := w.request(w.tasks[i])
+	if !hasWords {
 		r.settle(i, notAsked, func(rep *Report) { rep.Neutral++ })
 		return nil, nil
 	}
 	id := w.id
-	if precise, ok := w.reasoner.(RequestIdentifier); ok {
-		id = precise.RequestID(req)
+	if byRequest, ok := w.reasoner.(RequestIdentifier); ok {
+		id = byRequest.RequestID(req)
 	}
 	key := reasonKey(id, req, digests, p)
-	if partial, ok := w.reasoner.(HistoryTruncator); ok {
-		p.sources = p.sources[min(max(partial.FirstShown(req), 0), len(p.sources)):]
+	if truncator, ok := w.reasoner.(HistoryTruncator); ok {
+		p.sources = p.sources[min(max(truncator.FirstShown(req), 0), len(p.sources)):]
 	}
 	return &question{
 		reason: &req,
@@ -191,16 +193,16 @@ func (w *preferenceWriter) question(_ context.Context, r *run, i int) (*question
 	}, nil
 }
 
-// text is the text of task i: the answer, the fallback's, or the neutral one.
+// text makes the text of task i: the answer, the fallback's answer, or the neutral text.
 func (w *preferenceWriter) text(ctx context.Context, i int, key string, g *Generation) workspace.UserText {
 	t := workspace.UserText{User: w.users[w.tasks[i].user], Fold: w.tasks[i].fold, Key: key, SplitHash: w.h.SplitHash(), Scope: string(w.h.Scope()), Status: workspace.StatusOK}
 	if g != nil {
 		t.Text, t.By, t.Sources = Clean(g.Text), writerName(g.Model, g.ModelDigest), g.Sources
 		return t
 	}
-	req, _, p, worded := w.request(w.tasks[i])
+	req, _, p, hasWords := w.request(w.tasks[i])
 	t.Sources = p.sources
-	if !worded {
+	if !hasWords {
 		t.Text, t.By = NeutralPreference, ByNeutral
 		return t
 	}
@@ -213,9 +215,9 @@ func (w *preferenceWriter) text(ctx context.Context, i int, key string, g *Gener
 	return t
 }
 
-// Preferences arranges texts for encoding: the full ones in the order of users, and for
-// each fold the blind ones, the full text standing in where there is no blind one
-// because it would be the same.
+// Preferences arranges texts for encoding: the full texts in the order of users, and for
+// each fold the blind texts in the order of users. A user without a blind text for a fold
+// has the full text there, which would be the same.
 func Preferences(texts []workspace.UserText, users []string) (full []string, blind [][]string, err error) {
 	row := make(map[string]int, len(users))
 	for u, id := range users {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Failure is a subject without the answer wanted.
+// Failure is an item or user about whom there is no answer, and why.
 type Failure struct {
 	Subject string `json:"subject"`
 	Fold    int    `json:"fold"`
@@ -14,18 +14,18 @@ type Failure struct {
 	Attempt int    `json:"attempt"`
 }
 
-// maxListed bounds the failures that a report lists; it counts all.
+// maxListed bounds the failures that a report lists. Its counts include all failures.
 const maxListed = 1000
 
-// Report says what a run did. Every subject is counted once in Stored, Answered,
-// Neutral, Plain, Quarantined, ImageFailed, Pending.
+// Report says what a run did. Every subject (an item, or one text of a user) is counted
+// in exactly one of Stored, Answered, Neutral, Plain, Quarantined, ImageFailed, Pending.
 type Report struct {
-	Total        int            `json:"total"`        // subjects: items, or texts of users
+	Total        int            `json:"total"`        // subjects
 	Stored       int            `json:"stored"`       // answers that were in the store already
 	Answered     int            `json:"answered"`     // new answers
 	Neutral      int            `json:"neutral"`      // texts from no items, written without asking
 	Plain        int            `json:"plain"`        // items without a picture: their text is enough
-	Quarantined  int            `json:"quarantined"`  // failed; the fallback stands in, the next run tries again
+	Quarantined  int            `json:"quarantined"`  // failed: the fallback wrote the text, the next run tries again
 	ImageFailed  int            `json:"image_failed"` // picture could not be read; the item keeps its text
 	Pending      int            `json:"pending"`      // not asked (limit, or the run was stopped)
 	Asked        int            `json:"asked"`        // requests sent, retries included
@@ -36,7 +36,7 @@ type Report struct {
 	Failures     []Failure      `json:"failures"` // the first thousand
 }
 
-// Done is the number of subjects settled.
+// Done is the number of subjects that are not pending.
 func (r *Report) Done() int { return r.Total - r.Pending }
 
 func (r *Report) fail(f Failure) {
@@ -45,11 +45,11 @@ func (r *Report) fail(f Failure) {
 	}
 }
 
-// Progress is a moment of a run.
+// Progress is the state of a run at one moment.
 type Progress struct {
 	Stage        string
 	Done, Total  int
-	Stored       int // of Done, those that were not asked for
+	Stored       int // of Done, those whose answer was in the store already
 	Answered     int
 	Quarantined  int
 	PromptTokens int64

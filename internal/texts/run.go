@@ -14,17 +14,17 @@ import (
 	"github.com/mllmrec/mllmrec/internal/mllm"
 )
 
-// question is one subject's: what to ask, and under which key.
+// question is what is asked about one subject, and the key that its answer is stored under.
 type question struct {
 	at       int        // the subject's place in the run
 	about    Generation // key, stage, subject, fold and provenance
 	ask      func(ctx context.Context, attempt int) (Answer, error)
-	unusable int // unusable answers so far: only these make the next attempt differ
+	unusable int // unusable answers so far; only these change the next attempt (see DescribeRequest.Attempt)
 
-	describe *DescribeRequest // what is asked: one of the two
+	describe *DescribeRequest // the request: one of the two is set
 	reason   *ReasonRequest
 
-	pictureNote *Generation // to be stored with the answer
+	pictureNote *Generation // note about the picture, to be stored with the answer; may be nil
 }
 
 // outcome is a question after its last try in this run.
@@ -35,9 +35,10 @@ type outcome struct {
 	stopped bool // cancelled before it was answered
 }
 
-// run asks questions. Three parts work side by side: a feeder makes questions block by
-// block and settles those whose answers are stored, workers ask the others, and a
-// committer stores answers and only then settles them.
+// run asks the questions of one stage. Three parts work concurrently: a feeder prepares
+// questions block by block and settles those that have a stored answer, workers ask the
+// others, and a committer stores the answers and then settles their questions. A question
+// is settled when the report and the index say what became of it.
 type run struct {
 	stage   string
 	store   Store
@@ -45,7 +46,7 @@ type run struct {
 	started time.Time
 	index   *answerIndex
 
-	mu       sync.Mutex // guards report, told
+	mu       sync.Mutex // guards report and reported
 	report   Report
 	reported time.Time
 
@@ -60,11 +61,11 @@ func newRun(stage string, n int, store Store, opt Options, stop context.CancelCa
 		report: Report{Total: n, Pending: n, Classes: map[string]int{}, Failures: []Failure{}}}
 }
 
-// preparer returns the i-th subject's question, or nil if it settled that itself. It is
-// called concurrently for different subjects.
+// preparer makes the question about subject i. It returns nil if it settled the subject
+// itself, because there is nothing to ask. It is called concurrently for different subjects.
 type preparer func(ctx context.Context, r *run, i int) (*question, error)
 
-// runQuestions settles n subjects.
+// runQuestions asks about n subjects and returns where their answers are.
 func runQuestions(ctx context.Context, stage string, n int, store Store, opt Options, prepare preparer) (*answerIndex, Report, error) {
 	parent := ctx
 	ctx, stop := context.WithCancelCause(ctx)
@@ -87,10 +88,10 @@ func runQuestions(ctx context.Context, stage string, n int, store Store, opt Opt
 		}
 		workers.Wait()
 	}()
-	still := r.heartbeat()
+	stopHeartbeat := r.heartbeat()
 	r.commit(outcomes)
 	feeder.Wait()
-	still()
+	stopHeartbeat()
 
 	r.report.Seconds = time.Since(r.started).Seconds()
 	r.reportProgress(true)
@@ -100,7 +101,7 @@ func runQuestions(ctx context.Context, stage string, n int, store Store, opt Opt
 	return r.index, r.report, parent.Err()
 }
 
-// feed sends the questions that have no stored answer to the workers.
+// feed sends the questions without a stored answer to the workers.
 func (r *run) feed(ctx context.Context, n int, prepare preparer, asks chan<- *question) error {
 	sent := 0
 	for lo := 0; lo < n; lo += blockSize {
@@ -123,8 +124,8 @@ func (r *run) feed(ctx context.Context, n int, prepare preparer, asks chan<- *qu
 	return nil
 }
 
-// open makes the questions of subjects lo to hi, settles those that are answered, and
-// returns the others.
+// unansweredBlock prepares the questions about subjects lo to hi, settles those that have a
+// stored answer, and returns the others.
 func (r *run) unansweredBlock(ctx context.Context, lo, hi int, prepare preparer) ([]*question, error) {
 	block, err := r.prepareBlock(ctx, lo, hi, prepare)
 	if err != nil {
@@ -148,7 +149,7 @@ func (r *run) unansweredBlock(ctx context.Context, lo, hi int, prepare preparer)
 			r.settle(q.at, storedAnswer, func(rep *Report) { rep.Stored++ })
 			continue
 		}
-		if known { // what failed attempts took stays on the bill
+		if known { // what failed attempts took is added to what the next ones take
 			q.about.Attempt, q.about.Seconds = g.Attempt, g.Seconds
 			if mllm.Class(g.Class).Answer() {
 				q.unusable = g.Attempt
@@ -160,12 +161,12 @@ func (r *run) unansweredBlock(ctx context.Context, lo, hi int, prepare preparer)
 	return open, nil
 }
 
-// prepareBlock makes the questions of subjects lo to hi, several at a time: pictures
-// may have to be fetched for them.
+// prepareBlock prepares the questions about subjects lo to hi, several concurrently, since
+// their pictures may have to be downloaded.
 func (r *run) prepareBlock(ctx context.Context, lo, hi int, prepare preparer) ([]*question, error) {
 	all := make([]*question, hi-lo)
 	next := make(chan int)
-	group, ctx := errgroup.WithContext(ctx) // the first error ends it: the others would only repeat it
+	group, ctx := errgroup.WithContext(ctx) // the first error ends all: the others would repeat it
 	for range max(r.opt.Concurrency, 4) {
 		group.Go(func() error {
 			for i := range next {
@@ -204,7 +205,7 @@ func (r *run) prepareBlock(ctx context.Context, lo, hi int, prepare preparer) ([
 	return block, nil
 }
 
-// settle notes how a subject was settled and books it.
+// settle notes where the text of a subject comes from and counts it in the report.
 func (r *run) settle(at int, how textSource, book func(*Report)) {
 	r.index.source[at] = how
 	r.updateReport(func(rep *Report) {
@@ -213,7 +214,7 @@ func (r *run) settle(at int, how textSource, book func(*Report)) {
 	})
 }
 
-// book changes the report and tells of it.
+// updateReport changes the report and reports the progress.
 func (r *run) updateReport(change func(*Report)) {
 	r.mu.Lock()
 	change(&r.report)
@@ -221,7 +222,7 @@ func (r *run) updateReport(change func(*Report)) {
 	r.reportProgress(false)
 }
 
-// tellEvery is the least time between two calls of Progress.
+// progressEvery is the least time between two calls of Progress.
 const progressEvery = 100 * time.Millisecond
 
 func (r *run) reportProgress(last bool) {
@@ -236,7 +237,7 @@ func (r *run) reportProgress(last bool) {
 	}
 }
 
-// work asks until there is nothing more to ask.
+// work asks questions until there are no more.
 func (r *run) work(ctx context.Context, asks <-chan *question, outcomes chan<- outcome) {
 	for q := range asks {
 		if ctx.Err() != nil {
@@ -246,8 +247,8 @@ func (r *run) work(ctx context.Context, asks <-chan *question, outcomes chan<- o
 	}
 }
 
-// try asks one question until it is answered, has failed for good in this run, or the
-// run stops.
+// try asks one question until it is answered, has failed finally in this run, or the run
+// stops.
 func (r *run) try(ctx context.Context, q *question) outcome {
 	callCtx, release := r.withGrace(ctx)
 	defer release()
@@ -288,7 +289,7 @@ func (r *run) try(ctx context.Context, q *question) outcome {
 	}
 }
 
-// ask calls the describer or reasoner; one that panics has failed this question.
+// ask calls the describer or reasoner. A panic there counts as a failure of this question.
 func (r *run) ask(ctx context.Context, q *question, attempt int) (a Answer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -306,7 +307,8 @@ func (r *run) ask(ctx context.Context, q *question, attempt int) (a Answer, err 
 	return a, err
 }
 
-// inFlight returns the context of a question in flight: it outlives ctx by the grace.
+// withGrace returns a context for a question in flight, which ends only a grace period
+// after ctx.
 func (r *run) withGrace(ctx context.Context) (context.Context, func()) {
 	if r.opt.Grace < 0 {
 		return ctx, func() {}
@@ -330,22 +332,15 @@ func (r *run) withGrace(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// wait pauses before the next try, as long as the server asked for; false if the run
-// stopped meanwhile.
+// wait pauses before the next try, at least as long as the server asked for. It returns
+// false if the run stopped meanwhile.
 func (r *run) wait(ctx context.Context, try int, err error) bool {
-	pause := min(r.opt.Backoff<<min(try-1, 20), maxBackoff)
+	pause := mllm.Doubled(r.opt.Backoff, maxBackoff, try-1)
 	var e *mllm.Error
 	if errors.As(err, &e) && e.HasRetryAfter {
 		pause = max(pause, e.RetryAfter)
 	}
-	t := time.NewTimer(pause)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return mllm.Sleep(ctx, pause) == nil
 }
 
 func className(c mllm.Class) string {
@@ -355,7 +350,8 @@ func className(c mllm.Class) string {
 	return string(c)
 }
 
-// fill copies into g what an attempt tells of itself; what it took is added up.
+// addAttempt copies model, prompt and parameters of an attempt into g, and adds its tokens,
+// seconds and requests to those of the attempts before.
 func addAttempt(g *Generation, a Answer) {
 	if a.Model != "" {
 		g.Model, g.ModelDigest = a.Model, a.ModelDigest

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// What a stored generation is worth.
+// The statuses of a stored generation.
 const (
 	StatusOK          = "ok"          // an answer; it is never asked for again
 	StatusQuarantined = "quarantined" // every attempt so far failed; the next run tries again
 )
 
-// Generation is one entry of the ledger: an answer, or the last failure to get one,
-// with everything that determined it. Tokens, seconds and attempts count all tries so
-// far, the failed ones included.
+// Generation is one entry of the ledger: an answer, or the last failure to get one, with
+// everything that determined it. Tokens, seconds and attempts are sums over all tries so
+// far, failed ones included.
 type Generation struct {
 	Key          string    `json:"key"`     // SHA-256, hex, of all that determines the answer; see [DescribeKey], [ReasonKey]
-	Stage        string    `json:"stage"`   // StageDescribe or StageReason
+	Stage        string    `json:"stage"`   // StageDescribe, StageReason, StageConclusion, or that of the notes about pictures
 	Subject      string    `json:"subject"` // item id or user id
 	Fold         int       `json:"fold"`    // FullFold, or the fold left out; FullFold for pictures
 	Model        string    `json:"model"`
@@ -39,8 +39,8 @@ type Generation struct {
 	Created      time.Time `json:"created"`
 }
 
-// Standing is how a question stands: the part of a [Generation] that says whether it
-// must be asked, and what it took so far.
+// AnswerStatus is the part of a [Generation] that says whether its question must be asked
+// (again), and what the tries so far took.
 type AnswerStatus struct {
 	Status       string // StatusOK or StatusQuarantined
 	Class        string // of the last failure; empty if ok
@@ -50,7 +50,7 @@ type AnswerStatus struct {
 	Attempt      int
 }
 
-// Count is how many generations of one kind there are and what they took.
+// Count is the number of generations of one stage, model and status, and what they took.
 type Count struct {
 	Stage, Model, Status string
 	Generations          int
@@ -60,22 +60,23 @@ type Count struct {
 }
 
 // Store keeps generations. It is safe for concurrent use, also by several processes.
-// Package texts/ledger implements it and package reason/ledgertest says exactly what
-// is expected.
+// Package texts/ledger and its sub-package postgres implement it; the tests in package
+// texts/ledger/ledgertest define what every implementation must do.
 type Store interface {
-	// Get returns the generations stored under keys; absent keys are absent.
+	// Get returns the generations stored under keys, by key. Keys without one are left out.
 	Get(ctx context.Context, keys []string) (map[string]Generation, error)
-	// Statuses is Get for those who do not need the texts, and faster.
+	// Statuses returns the statuses of the generations stored under keys. It is faster than
+	// Get, which reads the texts too.
 	Statuses(ctx context.Context, keys []string) (map[string]AnswerStatus, error)
-	// Put stores generations, all or none. One that is StatusOK is never replaced; a
-	// quarantined one is by any later generation of its key.
+	// Put stores all generations or, on an error, none. A stored generation that is StatusOK
+	// is never replaced; a quarantined one is replaced by any later generation of its key.
 	Put(ctx context.Context, generations []Generation) error
 	// Each calls fn with every generation of a stage, in the order of subject, fold and
 	// creation, until fn fails.
 	Each(ctx context.Context, stage string, fn func(Generation) error) error
 	// Find returns the generations about one subject, by fold and creation.
 	Find(ctx context.Context, stage, subject string) ([]Generation, error)
-	// Counts returns the sums, ordered by stage, model and status.
+	// Counts returns the counts of everything stored, ordered by stage, model and status.
 	Counts(ctx context.Context) ([]Count, error)
 	Close() error
 }

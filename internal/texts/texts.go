@@ -8,20 +8,19 @@ import (
 	"sync"
 )
 
-// Texts are what a run of [DescribeItems] or [ReasonUsers] comes to. They are put
-// together from the answers in the store while they are read, and are nowhere held
-// together: a run over a million answers needs no more memory than one over a hundred,
-// but for 33 bytes a text that say where its answer is. Store and pictures must stay
-// open until they are read.
+// Texts are the result of [DescribeItems] or [ReasonUsers]. Each text is made from its
+// stored answer when it is read, so that memory does not hold them all: it holds 33 bytes a
+// text, which say where its answer is. The store and the source of pictures must stay open
+// until the texts are read.
 type Texts[T any] struct {
 	stage string
 	store Store
 	index *answerIndex
-	// text puts one text together: from the answer, or without one.
+	// text makes one text; g is its answer, nil where there is none.
 	text func(ctx context.Context, i int, key string, g *Generation) T
 }
 
-// Len returns how many there are.
+// Len returns the number of texts.
 func (t *Texts[T]) Len() int { return len(t.index.source) }
 
 // All yields the texts in order: of items in the order of the catalogue, of users as
@@ -38,7 +37,7 @@ func (t *Texts[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	}
 }
 
-// Collect reads all texts; for few.
+// Collect reads all texts into memory.
 func (t *Texts[T]) Collect(ctx context.Context) ([]T, error) {
 	all := make([]T, 0, t.Len())
 	for x, err := range t.All(ctx) {
@@ -50,19 +49,19 @@ func (t *Texts[T]) Collect(ctx context.Context) ([]T, error) {
 	return all, nil
 }
 
-// settled says how a run left a subject.
+// textSource says what the text of a subject is made from.
 type textSource uint8
 
 const (
-	noAnswer     textSource = iota // no answer: a fallback stands in
-	storedAnswer                   // the store has the answer
-	notAsked                       // the text needs no answer
+	noAnswer     textSource = iota // the question failed or was not asked: the fallback is asked
+	storedAnswer                   // the answer is in the store
+	notAsked                       // there was nothing to ask
 )
 
-// places remember of every subject of a run where its answer is. Different subjects may
-// be marked at the same time.
+// answerIndex holds for every subject of a run the key of its answer and what its text is
+// made from. Entries of different subjects may be written concurrently.
 type answerIndex struct {
-	keys   [][32]byte // zero where nothing was to be asked
+	keys   [][32]byte // zero where there was nothing to ask
 	source []textSource
 }
 
@@ -70,7 +69,7 @@ func newAnswerIndex(n int) *answerIndex {
 	return &answerIndex{keys: make([][32]byte, n), source: make([]textSource, n)}
 }
 
-// setKey notes under which key, a SHA-256 in hex, the answer about subject i is stored.
+// setKey notes the key, a SHA-256 in hex, that the answer about subject i is stored under.
 func (p *answerIndex) setKey(i int, key string) error {
 	if n, err := hex.Decode(p.keys[i][:], []byte(key)); err != nil || n != len(p.keys[i]) {
 		return fmt.Errorf("key %q is no SHA-256", key)
@@ -85,15 +84,15 @@ func (p *answerIndex) key(i int) string {
 	return hex.EncodeToString(p.keys[i][:])
 }
 
-// found are the answers about the subjects from lo on.
+// found holds the answers about subjects lo to hi, by key.
 type found struct {
 	lo, hi  int
 	answers map[string]Generation
 	err     error
 }
 
-// each calls fn with every subject in order, its key, and its answer where it has one,
-// until fn returns false. While fn works, the next answers are read.
+// each calls fn with every subject in order, its key, and its answer or nil, until fn
+// returns false. While fn works, the next answers are read.
 func (p *answerIndex) each(ctx context.Context, store Store, fn func(i int, key string, g *Generation) bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	blocks := make(chan found, 1)

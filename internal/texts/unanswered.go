@@ -9,15 +9,15 @@ import (
 	"github.com/mllmrec/mllmrec/internal/mllm"
 )
 
-// Question is something that has no stored answer yet, for those who ask by other ways
-// than a run: estimates, and files for batch services.
+// Question is a question without a stored answer, for callers that do not ask it in a run:
+// estimates, files for batch services, and the queue.
 type Question struct {
 	About    Generation // key, stage, subject, fold, provenance, and what failed attempts took
 	Describe *DescribeRequest
 	Reason   *ReasonRequest
 }
 
-// Settle returns the generation to store for an answer, or for the failure to get one.
+// Settle returns the generation to store for the answer a, or for the failure err.
 func (q Question) Settle(a Answer, err error) Generation {
 	g := q.About
 	g.Attempt++
@@ -32,7 +32,7 @@ func (q Question) Settle(a Answer, err error) Generation {
 }
 
 // UnansweredDescriptions calls fn with each question that [DescribeItems] would ask now,
-// in the order of the items, and returns the items whose picture can't be read. An error
+// in the order of the items, and returns the items whose picture cannot be read. An error
 // of fn ends it.
 func UnansweredDescriptions(ctx context.Context, items []dataset.Item, images ImageSource, d Describer, store Store, opt DescribeOptions, fn func(Question) error) ([]Failure, error) {
 	w := &descriptionWriter{items: items, images: images, describer: d, opt: opt}

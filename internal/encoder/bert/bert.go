@@ -25,7 +25,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mllmrec/mllmrec/internal/encoder"
 	"github.com/mllmrec/mllmrec/internal/encoder/wordpiece"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -47,8 +46,6 @@ type Options struct {
 	Prefix    *string // put before each text instead of a prompt: "query: " for E5
 	MaxTokens int     // read fewer tokens than the model can, special tokens included; 0: the model's own
 }
-
-var _ encoder.Encoder = (*Model)(nil)
 
 // Model is a sentence encoder. It is safe for concurrent use.
 type Model struct {

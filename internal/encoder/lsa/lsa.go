@@ -19,7 +19,6 @@ import (
 	"hash"
 	"math"
 
-	"github.com/mllmrec/mllmrec/internal/encoder"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -47,8 +46,6 @@ type Model struct {
 	index   []int32        // bucket → position in buckets, -1 where absent
 	id      string
 }
-
-var _ encoder.Encoder = (*Model)(nil)
 
 func (o Options) checked(texts int) (Options, error) {
 	minDF := 2

@@ -20,7 +20,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
-	"github.com/mllmrec/mllmrec/internal/encoder"
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/mllm/wire"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
@@ -55,8 +54,6 @@ const (
 	defaultRetries     = 5
 	maxBackoff         = time.Minute
 )
-
-var _ encoder.Encoder = (*Client)(nil)
 
 // Client is an encoder.Encoder. It is safe for concurrent use.
 type Client struct {
@@ -223,28 +220,24 @@ func (c *Client) check(vectors []vector, want int) error {
 	return nil
 }
 
-// retry calls try until it succeeds, fails for good or the tries are used up.
+// retry calls try until it succeeds, fails for good or the attempts are used up.
 func (c *Client) retry(ctx context.Context, try func() error) error {
-	backoff := c.cfg.Backoff
-	for n := 0; ; n++ {
-		if err := c.waitTurn(ctx); err != nil {
-			return err
+	retry := mllm.Retry{Attempts: 1 + max(c.cfg.Retries, 0), Backoff: c.cfg.Backoff, MaxBackoff: maxBackoff}
+	return retry.Do(ctx, func(int) (mllm.Next, error) {
+		err := c.waitTurn(ctx)
+		if err == nil {
+			err = try()
 		}
-		err := try()
-		if err == nil || ctx.Err() != nil || n >= c.cfg.Retries || !mllm.ClassOf(err).Transient() {
-			return err
+		if err == nil || ctx.Err() != nil || !mllm.ClassOf(err).Transient() {
+			return mllm.GiveUp, err
 		}
-		wait := backoff
 		var failure *mllm.Error
 		if errors.As(err, &failure) && failure.HasRetryAfter {
-			wait = failure.RetryAfter
-			c.pause(wait)
+			c.pause(failure.RetryAfter)
+			return mllm.AfterPause, err
 		}
-		if err := sleep(ctx, wait); err != nil {
-			return err
-		}
-		backoff = min(2*backoff, maxBackoff)
-	}
+		return mllm.AfterBackoff, err
+	})
 }
 
 // pause keeps all requests back for a while.
@@ -256,26 +249,13 @@ func (c *Client) pause(d time.Duration) {
 	}
 }
 
+// waitTurn waits until the server's pause is over and the rate limit lets a request pass.
 func (c *Client) waitTurn(ctx context.Context) error {
 	c.mu.Lock()
 	until := c.pausedUntil
 	c.mu.Unlock()
-	if err := sleep(ctx, time.Until(until)); err != nil {
+	if err := mllm.Sleep(ctx, time.Until(until)); err != nil {
 		return err
 	}
 	return c.limiter.Wait(ctx)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
 )
 
 // download is what came of one URL.
@@ -95,15 +97,11 @@ func (l *Loader) fetch(ctx context.Context, u *url.URL, etag, lastModified strin
 		if err == nil || !errors.As(err, &e) || !e.Temporary || attempt >= l.opt.Attempts || ctx.Err() != nil {
 			return d, err
 		}
-		// Spread what failed together.
+		// Requests that failed together should not come back together.
 		wait := l.backoff << (attempt - 1)
 		wait += time.Duration(jitter.Int64N(int64(wait) + 1))
-		timer := time.NewTimer(min(max(wait, e.RetryAfter), l.opt.Timeout))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return download{}, &Error{Kind: Cancelled, Err: ctx.Err()}
+		if err := mllm.Sleep(ctx, min(max(wait, e.RetryAfter), l.opt.Timeout)); err != nil {
+			return download{}, &Error{Kind: Cancelled, Err: err}
 		}
 	}
 }

@@ -195,7 +195,7 @@ func choose(ctx context.Context, sheet *writer.Sheet, n int, items []dataset.Ite
 	if len(seen) == 0 {
 		return nil, usererr.New(fmt.Sprintf("Give a folder of pictures in %s.", usererr.Option("image-dir")), "no item has a picture")
 	}
-	for _, at := range writer.Spread(n, len(seen)) {
+	for _, at := range writer.EvenlySpaced(n, len(seen)) {
 		chosen = append(chosen, seen[at])
 		row := writer.Row{Subject: seen[at].ID, Shown: []string{texts.ItemText(seen[at], "")}}
 		img, err := source.Load(ctx, seen[at].Image)

@@ -280,7 +280,7 @@ func choose(sheet *writer.Sheet, n int, ds *dataset.Dataset, h *dataset.Historie
 			users = append(users, u)
 		}
 	}
-	for _, at := range writer.Spread(n, len(users)) {
+	for _, at := range writer.EvenlySpaced(n, len(users)) {
 		chosen = append(chosen, users[at])
 		row := writer.Row{Subject: ds.UserIDs[users[at]]}
 		for _, i := range h.Items(users[at]) {

@@ -243,8 +243,8 @@ func (p *payload) questions(w textWriter, blobs map[digest][]byte) ([]texts.Ques
 
 // idFor is the ID that the key of one preference is made with.
 func (w textWriter) idFor(r texts.ReasonRequest) string {
-	if precise, ok := w.reasoner.(texts.RequestIdentifier); ok {
-		return precise.RequestID(r)
+	if byRequest, ok := w.reasoner.(texts.RequestIdentifier); ok {
+		return byRequest.RequestID(r)
 	}
 	return w.reasoner.ID()
 }

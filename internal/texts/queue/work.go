@@ -198,12 +198,7 @@ func (w *worker) NextRetry(job *river.Job[chunkArgs]) time.Time {
 var pauseAfterFailure = 5 * time.Second // a test shortens it
 
 func (w *worker) pause(ctx context.Context) {
-	t := time.NewTimer(pauseAfterFailure)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
+	_ = mllm.Sleep(ctx, pauseAfterFailure) // the caller hands the chunk back either way
 }
 
 // book adds a chunk's report to the worker's.

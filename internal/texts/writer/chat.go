@@ -10,24 +10,24 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts/prompt"
 )
 
-// ChatOptions say what a [ChatWriter] writes. The zero value of each field means its default.
+// ChatOptions are the options of a [ChatWriter]. The zero value of each field means its
+// default.
 type ChatOptions struct {
 	Prompts *prompt.Set // nil = prompt.Default()
 	Limits  prompt.Options
-	// TextOnly leaves pictures out of descriptions. A model trained so learns to guess
-	// pictures from titles; it is for checking files, and for pictures kept elsewhere.
+	// TextOnly leaves the pictures out. A model trained on such a file learns to guess
+	// pictures from titles, so use it only to check files, or where pictures are added later.
 	TextOnly bool
-	// MaxTokens leaves out pairs with longer prompts, by the estimate; 0 = DefaultWindow.
+	// MaxTokens is the longest prompt exported, in estimated tokens; 0 = DefaultWindow.
 	MaxTokens int
 }
 
-// ErrTooLong is the error for a pair left out because of its length.
+// ErrTooLong says that a pair was not exported because its prompt is too long.
 var ErrTooLong = errors.New("the prompt is too long")
 
-// ChatWriter writes prompts with their answers as chat JSONL, for fine-tuning a smaller
-// model on what a larger one answered: one line with the messages of the system, the
-// user and the assistant for each pair. Only what the writer is handed gets into the
-// file: hand it answers of train histories alone.
+// ChatWriter writes pairs of a prompt and its answer as chat JSONL, for fine-tuning a
+// smaller model on the answers of a larger one. Each line holds the messages of the system,
+// the user and the assistant. Callers must pass answers from train histories only.
 type ChatWriter struct {
 	w       io.Writer
 	opt     ChatOptions
@@ -65,8 +65,8 @@ func (c *ChatWriter) Description(r texts.DescribeRequest, answer string) error {
 	return c.write(p, answer, "description of item", r.Item.ID)
 }
 
-// Preference writes one user's prompt with the whole history, however it was read for
-// the answer, and the preference. A history over the limit is ErrTooLong.
+// Preference writes one user's prompt with the whole history, even if the answer was drawn
+// from parts of it, and the preference. A history over the limit is ErrTooLong.
 func (c *ChatWriter) Preference(r texts.ReasonRequest, answer string) error {
 	p, err := c.opt.Prompts.Preference(r, len(r.Items), c.opt.Limits)
 	if err != nil {

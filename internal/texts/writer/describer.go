@@ -20,14 +20,14 @@ type Describer struct {
 var _ texts.Describer = (*Describer)(nil)
 
 // NewDescriber asks the server about the model and returns a Describer. A model that is
-// known to see no pictures is a user's mistake.
+// known to read no pictures is an error of the user.
 func NewDescriber(ctx context.Context, client mllm.Client, opt Options) (*Describer, error) {
 	s, err := connect(ctx, client, opt)
 	if err != nil {
 		return nil, err
 	}
 	if len(s.info.Capabilities) > 0 && !s.info.Vision {
-		return nil, usererr.New("choose a model with vision, such as gemma3:27b", "model %s sees no pictures; it can: %v", s.opt.Model, s.info.Capabilities)
+		return nil, usererr.New("Choose a model with vision, such as gemma3:27b.", "model %s sees no pictures; it can: %v", s.opt.Model, s.info.Capabilities)
 	}
 	return &Describer{s, s.opt.id(s.info.Digest, s.opt.Prompts.Hash(prompt.Describe))}, nil
 }
@@ -35,10 +35,10 @@ func NewDescriber(ctx context.Context, client mllm.Client, opt Options) (*Descri
 // ID names the model and its digest, the parameters, and the hash of the template.
 func (d *Describer) ID() string { return d.id }
 
-// Describe asks once. Attempt above 1 changes the seed and, since a seed means nothing
-// to greedy decoding, raises the temperature to 0.3 at least. An answer that is none is
-// an *mllm.Error whose class says what is wrong with it; the Answer beside it tells what
-// it took.
+// Describe sends one request. An Attempt above 1 changes the seed and, since greedy
+// decoding ignores the seed, raises the temperature to at least 0.3. An answer that fails
+// the checks is an *mllm.Error whose class says why; the Answer returned with it has the
+// tokens and seconds that it took.
 func (d *Describer) Describe(ctx context.Context, r texts.DescribeRequest) (texts.Answer, error) {
 	p, err := d.Prompt(r)
 	if err != nil {
@@ -54,7 +54,7 @@ func (d *Describer) Describe(ctx context.Context, r texts.DescribeRequest) (text
 	return a, nil
 }
 
-// Prompt returns what is sent for r.
+// Prompt returns the prompt that Describe sends for r.
 func (d *Describer) Prompt(r texts.DescribeRequest) (prompt.Prompt, error) {
 	return d.opt.Prompts.Describe(r, d.opt.Limits)
 }

@@ -11,16 +11,16 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// Rates turn work into cost and time. The zero value of each field but TokensPerSecond
-// means its default.
+// Rates say what tokens cost and how fast they are processed. The zero value of each field
+// but TokensPerSecond means its default.
 type Rates struct {
 	Prices *mllm.PriceTable // nil = mllm.DefaultPrices()
-	Local  bool             // the model runs on machines of one's own and costs nothing, listed or not
-	// TokensPerSecond is how fast one request's answer is written while Concurrency
-	// requests are in flight; 0 = unknown, and so is the time.
+	Local  bool             // the model runs on the user's own machines and costs nothing, whatever the table says
+	// TokensPerSecond is how fast the answer to one request is generated while Concurrency
+	// requests are in flight; 0 = unknown: no time is estimated.
 	TokensPerSecond float64
-	// PromptTokensPerSecond is how fast one request's prompt is read; 0 = twenty times
-	// TokensPerSecond, which is about what servers do.
+	// PromptTokensPerSecond is how fast the prompt of one request is read; 0 = twenty times
+	// TokensPerSecond, which is typical of servers.
 	PromptTokensPerSecond float64
 	Concurrency           int // 0 = 1
 }
@@ -37,13 +37,13 @@ func (r Rates) withDefaults() (Rates, error) {
 	}
 	for _, x := range []float64{r.TokensPerSecond, r.PromptTokensPerSecond, float64(r.Concurrency)} {
 		if !(x >= 0) || math.IsInf(x, 0) {
-			return r, usererr.New("rates are positive numbers", "the rates of the estimate: %v", x)
+			return r, usererr.New("Use positive numbers.", "the rates of the estimate: %v", x)
 		}
 	}
 	return r, nil
 }
 
-// Estimate is what a stage will take if every request is answered at the first try.
+// Estimate is what a stage takes if every request is answered at the first try.
 type Estimate struct {
 	Model        string `json:"model"`
 	Requests     int    `json:"requests"` // items or preferences
@@ -51,28 +51,28 @@ type Estimate struct {
 	PromptTokens int64  `json:"prompt_tokens"`
 	ImageTokens  int64  `json:"image_tokens"` // beside PromptTokens
 	AnswerTokens int64  `json:"answer_tokens"`
-	// AnswerTokensMost is what the answers have if each goes to its limit.
+	// AnswerTokensMost is the number of tokens if every answer reaches its limit.
 	AnswerTokensMost int64 `json:"answer_tokens_most"`
 
 	Recurrent    int `json:"recurrent"`     // histories read in parts
 	Shortened    int `json:"shortened"`     // histories of which only the latest items are shown
-	ItemsDropped int `json:"items_dropped"` // by that
+	ItemsDropped int `json:"items_dropped"` // items left out of those
 
 	Currency    string  `json:"currency"`
 	Cost        float64 `json:"cost"`
 	CostMost    float64 `json:"cost_most"`
-	Priced      bool    `json:"priced"`       // false: the model has no price, Cost means nothing
+	Priced      bool    `json:"priced"`       // false: the model has no price, and Cost is meaningless
 	PicturesOK  bool    `json:"pictures_ok"`  // false: the tokens of a picture are a guess
 	Hours       float64 `json:"hours"`        // 0 if no rate was given
 	Concurrency int     `json:"concurrency"`  // that Hours assumes
 	PricesAsOf  string  `json:"prices_as_of"` // prices change: check them
 }
 
-// Answers come close to the word limit they are given; a word is a token and a third.
+// tokensPerWord assumes that an answer is as long as its limit of words allows.
 const tokensPerWord = 4.0 / 3
 
-// EstimateDescribe returns what the descriptions asked for will take. Neither pictures
-// nor a server are needed: each request counts as one picture.
+// EstimateDescribe estimates what the descriptions requested take. It needs neither the
+// pictures nor a server: each request counts as one picture.
 func EstimateDescribe(opt Options, requests iter.Seq[texts.DescribeRequest], rates Rates) (Estimate, error) {
 	c, err := newCount(opt, rates)
 	if err != nil {
@@ -89,7 +89,7 @@ func EstimateDescribe(opt Options, requests iter.Seq[texts.DescribeRequest], rat
 	return c.total(), nil
 }
 
-// EstimateReason returns what the preferences asked for will take; no server is needed.
+// EstimateReason estimates what the preferences requested take. It needs no server.
 func EstimateReason(opt Options, requests iter.Seq[texts.ReasonRequest], rates Rates) (Estimate, error) {
 	c, err := newCount(opt, rates)
 	if err != nil {
@@ -100,7 +100,7 @@ func EstimateReason(opt Options, requests iter.Seq[texts.ReasonRequest], rates R
 	}
 	for r := range requests {
 		if len(r.Items) == 0 {
-			continue // nobody is asked
+			continue // no model is asked
 		}
 		if err := c.history(r); err != nil {
 			return Estimate{}, fmt.Errorf("estimate the preference of user %q: %w", r.User, err)

@@ -12,11 +12,11 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// fitter says which items of one history go into one prompt. It counts in estimated
-// tokens (see mllm.EstimateTokens, which errs high) times ratio, which begins at 1 and
-// only grows: by what the server reports of this history's earlier parts, and by half
-// whenever the server says that a prompt was too long. Other histories have no influence,
-// so a history is read in the same parts in every run.
+// fitter decides which items of one history go into one prompt. It counts estimated tokens
+// (see mllm.EstimateTokens, which errs high) times ratio. ratio begins at 1 and only grows:
+// to what the server counted for earlier parts of this history, and by half whenever the
+// server finds a prompt too long. Other histories do not influence it, so that a history is
+// cut into the same parts in every run.
 type fitter struct {
 	opt   Options
 	r     texts.ReasonRequest
@@ -26,7 +26,7 @@ type fitter struct {
 	ratio float64
 }
 
-// conclusionTokens is the room planned for a conclusion, for each word asked for.
+// conclusionTokens is the number of tokens reserved for each word that a conclusion may have.
 const conclusionTokens = 3
 
 func newFitter(opt Options, r texts.ReasonRequest, m *measures) (*fitter, error) {
@@ -41,17 +41,18 @@ func newFitter(opt Options, r texts.ReasonRequest, m *measures) (*fitter, error)
 	return f, nil
 }
 
-// measures remembers estimated tokens under one set of options: of prompts without data
-// by domain, and of items, which are in many histories. It is safe for concurrent use.
+// measures caches estimated tokens under one set of options: of prompts without data, by
+// domain, and of items, which occur in many histories. It is safe for concurrent use.
 type measures struct {
 	domains sync.Map // string to overhead
 	items   sync.Map // itemText to int
 }
 
-// itemText is all of an item that a prompt shows.
+// itemText is everything of an item that a prompt shows.
 type itemText struct{ title, brand, categories, description, picture string }
 
-// item is the estimate of an item's line; its number, 0 here, stands for the line's end.
+// item estimates the tokens of an item's line. The number 0 in it stands for the line end;
+// newFitter adds the tokens of the real number.
 func (m *measures) item(opt Options, it texts.HistoryItem) int {
 	key := itemText{it.Item.Title, it.Item.Brand, strings.Join(it.Item.Categories, "\x00"), it.Item.Description, it.ImageText}
 	if known, ok := m.items.Load(key); ok {
@@ -62,7 +63,7 @@ func (m *measures) item(opt Options, it texts.HistoryItem) int {
 	return cost
 }
 
-// overhead is what prompts cost in estimated tokens without their data.
+// overhead is the number of estimated tokens of prompts without their data.
 type overhead struct {
 	first int // a preference prompt, without items
 	next  int // a continue prompt, without items and conclusion
@@ -72,7 +73,7 @@ func (m *measures) overhead(opt Options, domain string) (overhead, error) {
 	if known, ok := m.domains.Load(domain); ok {
 		return known.(overhead), nil
 	}
-	// Two items, not one: templates may word them differently, and longer.
+	// Two items, not one: a template may have longer words for several.
 	empty := texts.ReasonRequest{Domain: domain, Items: make([]texts.HistoryItem, 3)}
 	p, err := opt.Prompts.Preference(empty, 2, opt.Limits)
 	if err != nil {
@@ -88,8 +89,8 @@ func (m *measures) overhead(opt Options, domain string) (overhead, error) {
 	return o, nil
 }
 
-// surelyWhole reports whether a history fits one prompt even if each of its bytes, or
-// each character that is shown, were a token. It saves the counting for most histories.
+// surelyWhole reports whether a history would fit one prompt even if every byte or shown
+// character of it were a token. For most histories this saves counting tokens.
 func surelyWhole(opt Options, r texts.ReasonRequest, o overhead) bool {
 	const lineTokens = 20 // number, "Picture:", line ends
 	f := fitter{opt: opt, ratio: 1}
@@ -111,14 +112,15 @@ func messageTokens(p prompt.Prompt) int {
 	return mllm.EstimateTokens(p.System) + mllm.EstimateTokens(p.User)
 }
 
-// room is how many estimated tokens of items fit beside overhead. The clients keep an
-// eighth of the prompt free for errors of the estimate, and so does this.
+// room is the number of estimated tokens of items that fit into the window together with
+// overhead. An eighth of the prompt stays free for errors of the estimate, as in the
+// clients of package mllm.
 func (f *fitter) room(overhead int) int {
 	free := float64(f.opt.Window-f.opt.MaxTokens-wrapper) / (1.125 * f.ratio)
 	return int(free) - overhead
 }
 
-// from is the first item that is shown at all.
+// from is the position of the first item that is shown.
 func (f *fitter) from() (int, error) {
 	n := len(f.costs)
 	if f.opt.History != Latest {
@@ -135,9 +137,9 @@ func (f *fitter) from() (int, error) {
 	return at, nil
 }
 
-// parts cuts the items from position begin on into as few parts as fit, of about the
-// same length, and returns their sizes. conclusion is the text that the first of them
-// continues; it means nothing when begin is 0.
+// parts cuts the items from position begin on into as few parts as possible, of about equal
+// length, and returns their sizes. conclusion is the one drawn from the items before begin;
+// it is ignored when begin is 0.
 func (f *fitter) parts(begin int, conclusion string) ([]int, error) {
 	rest := f.room(f.next + conclusionTokens*f.opt.Limits.Words)
 	room := f.room(f.first)
@@ -149,7 +151,7 @@ func (f *fitter) parts(begin int, conclusion string) ([]int, error) {
 	if sizes == nil {
 		return nil, f.tooSmall()
 	}
-	// The least load that needs no more parts, by bisection.
+	// By bisection, find the least load a part that needs no more parts.
 	lo, hi := 0, max(room, rest)
 	for hi-lo > 1 {
 		mid := lo + (hi-lo)/2
@@ -162,8 +164,8 @@ func (f *fitter) parts(begin int, conclusion string) ([]int, error) {
 	return sizes, nil
 }
 
-// pack fills parts one after the other, the first up to room and the others up to rest.
-// It returns nil if an item alone is too much.
+// pack fills parts one after the other, the first up to room and the others up to rest, and
+// returns their sizes. It returns nil if a single item does not fit.
 func pack(costs []int, room, rest int) []int {
 	var sizes []int
 	size, load := 0, 0
@@ -181,24 +183,25 @@ func pack(costs []int, room, rest int) []int {
 }
 
 func (f *fitter) tooSmall() error {
-	return usererr.New("allow a larger window, shorter answers, or fewer characters of each item", "a window of %d tokens with %d for the answer is too small for one item of user %q",
+	return usererr.New("Allow a larger window, shorter answers, or fewer characters of each item.", "a window of %d tokens with %d for the answer is too small for one item of user %q",
 		f.opt.Window, f.opt.MaxTokens, f.r.User)
 }
 
-// observe corrects the ratio by what the server counted for a prompt.
+// observe raises the ratio to what the server counted for a prompt.
 func (f *fitter) observe(p prompt.Prompt, reported int) {
 	if text := messageTokens(p); text > 0 {
 		f.ratio = max(f.ratio, float64(reported-wrapper)/float64(text))
 	}
 }
 
-// cut corrects the ratio after a prompt that was too long; false means that it can do no more.
+// cut raises the ratio after the server found a prompt too long. It returns false when
+// raising it further is of no use.
 func (f *fitter) cut() bool {
 	f.ratio *= 1.5
 	return f.ratio < 20
 }
 
-// check fails if the window can't even hold the longest item there may be.
+// checkWindow fails if the window may be too small for a single item.
 func (o Options) checkWindow() error {
 	f, err := newFitter(o, texts.ReasonRequest{}, new(measures))
 	if err != nil {
@@ -206,7 +209,7 @@ func (o Options) checkWindow() error {
 	}
 	longest := o.Limits.ItemRunes + o.Limits.ImageRunes + 20 // a token a character, at most
 	if need := longest + f.next + conclusionTokens*o.Limits.Words; f.room(0) < need {
-		return usererr.New(fmt.Sprintf("use a window of at least %d, or fewer characters of each item", ceil(1.125*float64(need))+o.MaxTokens+wrapper),
+		return usererr.New(fmt.Sprintf("Use a window of at least %d, or fewer characters of each item.", ceil(1.125*float64(need))+o.MaxTokens+wrapper),
 			"a window of %d tokens, %d of them for the answer, may be too small for the text of one item", o.Window, o.MaxTokens)
 	}
 	return nil

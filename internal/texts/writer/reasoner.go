@@ -13,7 +13,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// StepStore keeps the conclusions in between of recurrent readings, by a SHA-256 of all
+// ConclusionStore keeps the conclusions drawn from parts of histories, by a SHA-256 of all
 // that determines them. It is safe for concurrent use.
 type ConclusionStore interface {
 	Conclusion(ctx context.Context, key string) (a texts.Answer, known bool, err error)
@@ -53,13 +53,13 @@ func NewReasoner(ctx context.Context, client mllm.Client, opt Options) (*Reasone
 	return r, nil
 }
 
-// ID names the model and its digest, the parameters, the hashes of the templates, and
-// how long histories are read.
+// ID names the model and its digest, the parameters, the hashes of the templates, and what
+// is done with long histories.
 func (r *Reasoner) ID() string { return r.id }
 
-// RequestID names what determines the answer to one request, apart from the request:
-// what ID names, without what has no influence on a history that fits the window. A key
-// made from it survives a change of the window or of the continue template.
+// RequestID names what determines the answer to one request, apart from the request. For a
+// history that fits the window that is less than ID names: its answer stays valid when the
+// window or the template for further parts changes.
 func (r *Reasoner) RequestID(req texts.ReasonRequest) string {
 	over, err := r.known.overhead(r.opt, req.Domain)
 	if err != nil || len(req.Items) == 0 {
@@ -82,9 +82,8 @@ func (r *Reasoner) RequestID(req texts.ReasonRequest) string {
 	return whole
 }
 
-// FirstShown returns the position of the first item of the history that the model gets
-// to see; the ones before it are no sources of the answer. It is above 0 with [Latest]
-// only. An answer's parameter first_shown is the same number.
+// FirstShown returns the position of the first item of the history that the model is shown.
+// It is above 0 with [Latest] only. The parameter first_shown of an answer is this number.
 func (r *Reasoner) FirstShown(req texts.ReasonRequest) int {
 	if r.opt.History != Latest {
 		return 0
@@ -105,13 +104,14 @@ func (r *Reasoner) FirstShown(req texts.ReasonRequest) int {
 }
 
 // Reason asks for the preference of one user: in one request if the history fits the
-// window, else as Options.History says. Attempt above 1 changes seed and temperature as
-// in [Describer.Describe]; so do the further tries of a step. An answer that is none is
-// an *mllm.Error with its class.
+// window, else as Options.History says. An Attempt above 1 changes seed and temperature as
+// in [Describer.Describe], and so does every further try of one part. An answer that fails
+// the checks is an *mllm.Error with its class.
 //
-// Answer.Params tells how the history was read: history (whole, recurrent or latest),
-// shown, dropped, first_shown, steps. Tokens, seconds and attempts are of all steps and
-// tries but those that Options.Steps keeps: theirs are kept with them.
+// Answer.Params says how the history was read: history (whole, recurrent or latest), shown,
+// dropped, first_shown, steps (the number of parts). Tokens, seconds and attempts are sums
+// over all parts and tries, without those of conclusions in Options.Conclusions, which are
+// stored with them.
 func (r *Reasoner) Reason(ctx context.Context, req texts.ReasonRequest) (texts.Answer, error) {
 	if len(req.Items) == 0 {
 		return texts.Answer{}, fmt.Errorf("preference of user %q: no items", req.User)
@@ -127,13 +127,13 @@ func (r *Reasoner) Reason(ctx context.Context, req texts.ReasonRequest) (texts.A
 	return one.answer, nil
 }
 
-// reading is the reading of one history.
+// reading is the state of reasoning about one history.
 type reading struct {
 	r      *Reasoner
 	req    texts.ReasonRequest
 	f      *fitter
-	answer texts.Answer // the last one; tokens, seconds and attempts of all that nobody else keeps
-	steps  int
+	answer texts.Answer // the latest; its tokens, seconds and attempts are sums, without those of stored conclusions
+	steps  int // parts asked about so far
 }
 
 func (d *reading) read(ctx context.Context) error {
@@ -174,9 +174,9 @@ func (d *reading) read(ctx context.Context) error {
 	return nil
 }
 
-// latest asks once, about the latest items. A prompt that the server finds too long is
-// not asked again with fewer: the items shown are the sources that the answer is stored
-// with, and those were settled before.
+// latest sends one request, about the latest items. If the server finds the prompt too
+// long, it is not sent again with fewer items: the items shown are stored as the sources of
+// the answer, and they were determined before the request.
 func (d *reading) latest(ctx context.Context) error {
 	from, err := d.f.from()
 	if err != nil {
@@ -194,12 +194,12 @@ func (d *reading) latest(ctx context.Context) error {
 	}
 	d.noteHistory(mode, from)
 	if mllm.ClassOf(err) == mllm.PromptCut {
-		err = usererr.Wrap(err, "name the window that the model really has, or a smaller one, or show fewer items")
+		err = usererr.Wrap(err, "Name the context window that the model really has or a smaller one, or show fewer items.")
 	}
 	return err
 }
 
-// tell puts into the answer how the history was read.
+// noteHistory records in the answer's parameters how the history was read.
 func (d *reading) noteHistory(mode string, from int) {
 	if d.answer.Params == nil {
 		return
@@ -219,9 +219,9 @@ func (d *reading) prompt(begin, end int, conclusion string) (prompt.Prompt, erro
 	return d.r.opt.Prompts.Continue(d.req, conclusion, begin, end, d.r.opt.Limits)
 }
 
-// step asks one prompt. The only one of a history is tried once, since the caller tries
-// again; one of several is tried several times, since much may hang on it. A conclusion
-// in between is kept by the step store.
+// askPart sends the prompt about one part of a history. If it is the only part, it is sent
+// once, since the caller retries; one of several parts is retried here, since failing would
+// lose the answers about the others. Conclusions of all parts but the last are stored.
 func (d *reading) askPart(ctx context.Context, p prompt.Prompt, only, between bool) error {
 	tries := 1
 	if !only {
@@ -256,7 +256,8 @@ func (d *reading) askPart(ctx context.Context, p prompt.Prompt, only, between bo
 	}
 }
 
-// take makes a the answer so far. What a kept one took is not booked here again.
+// addPart makes a the answer so far. The tokens and seconds of a stored conclusion are not
+// counted again.
 func (d *reading) addPart(p prompt.Prompt, a texts.Answer, kept bool) {
 	if a.Attempt == 1 { // the tokens of one request
 		d.f.observe(p, a.PromptTokens)
@@ -267,7 +268,7 @@ func (d *reading) addPart(p prompt.Prompt, a texts.Answer, kept bool) {
 	d.answer = sum(d.answer, a)
 }
 
-// sum is b with what a took added.
+// sum returns b with the tokens, seconds and attempts of a added.
 func sum(a, b texts.Answer) texts.Answer {
 	b.PromptTokens += a.PromptTokens
 	b.AnswerTokens += a.AnswerTokens
@@ -276,15 +277,15 @@ func sum(a, b texts.Answer) texts.Answer {
 	return b
 }
 
-// stepKey names all that determines a conclusion in between but the seed: whichever try
-// gave it, it is kept.
+// conclusionKey names all that determines a conclusion but the seed: the first accepted
+// answer is stored, whichever try gave it.
 func (r *Reasoner) conclusionKey(p prompt.Prompt) string {
 	h := sha256.Sum256(fmt.Appendf(nil, "step\n%s\n%s", r.base, p.Hash()))
 	return hex.EncodeToString(h[:])
 }
 
-// Prompts returns what is sent for the request, as far as it is known beforehand: the
-// one prompt, or the first of a recurrent reading, and the number of prompts planned.
+// Prompts returns what Reason sends for the request, as far as it is known beforehand: the
+// only prompt or that of the first part, and the number of parts planned.
 func (r *Reasoner) Prompts(req texts.ReasonRequest) (first prompt.Prompt, steps int, err error) {
 	f, err := newFitter(r.opt, req, &r.known)
 	if err != nil {
@@ -306,8 +307,7 @@ func (r *Reasoner) Prompts(req texts.ReasonRequest) (first prompt.Prompt, steps 
 	return first, len(sizes), err
 }
 
-// RecurrentHash is what the prompt hash of an answer from several parts is: it stands for
-// both templates.
+// recurrentHash is the prompt hash of an answer from several parts. It covers both templates.
 func recurrentHash(s *prompt.Set) string {
 	h := sha256.Sum256([]byte(s.Hash(prompt.Preference) + s.Hash(prompt.Continue)))
 	return hex.EncodeToString(h[:])

@@ -13,14 +13,14 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// server is one model behind a client, and how it is asked.
+// server is one model that is reached through a client, with the options of its requests.
 type server struct {
 	client mllm.Client
 	opt    Options
 	info   mllm.ModelInfo
 }
 
-// connect asks what the server has, and checks the options against it.
+// connect asks the server which models it has, and checks the options against the answer.
 func connect(ctx context.Context, client mllm.Client, opt Options) (*server, error) {
 	opt, err := opt.withDefaults()
 	if err != nil {
@@ -36,9 +36,9 @@ func connect(ctx context.Context, client mllm.Client, opt Options) (*server, err
 	s.info = info
 	switch {
 	case known.Kind == "ollama" && !found:
-		return nil, usererr.New("run: ollama pull "+opt.Model, "%s does not have the model %q; it has: %s", client.Endpoint(), opt.Model, names(known.Models))
+		return nil, usererr.New("Pull the model with Ollama (ollama pull "+opt.Model+"), or name one that the server has.", "%s does not have the model %q; it has: %s", client.Endpoint(), opt.Model, names(known.Models))
 	case known.Kind == "openai" && opt.NumCtx != 0:
-		return nil, usererr.New("set the size of prompts in its place; the window is set where the server is started",
+		return nil, usererr.New("Set the size of prompts instead; the context window is set where the server is started.",
 			"an OpenAI-compatible server takes no context window (num_ctx)")
 	}
 	s.opt, err = opt.window(info.ContextLength)
@@ -64,15 +64,15 @@ func (s *server) request(p prompt.Prompt) mllm.Request {
 	return r
 }
 
-// ask sends p for the try-th time after the first and judges the answer. What the
-// request took is in the answer even when there is an error.
+// ask sends p, after try tries that gave unusable answers, and checks the answer. Tokens
+// and seconds are in the answer even when there is an error.
 func (s *server) ask(ctx context.Context, p prompt.Prompt, try int) (texts.Answer, error) {
 	r := check.ForRetry(s.request(p), try)
 	resp, err := s.client.Generate(ctx, r)
 	return s.judge(p, r, resp, err)
 }
 
-// judge makes an answer of a response to p, sent as r, or finds what is wrong with it.
+// judge makes the answer of a response to p, which was sent as r, and checks it.
 func (s *server) judge(p prompt.Prompt, r mllm.Request, resp mllm.Response, err error) (texts.Answer, error) {
 	resp.Text = check.Clean(resp.Text)
 	a := texts.Answer{Text: resp.Text, Model: s.opt.Model, ModelDigest: resp.ModelDigest, Params: s.params(p, r), PromptHash: p.TemplateHash,
@@ -88,7 +88,7 @@ func (s *server) judge(p prompt.Prompt, r mllm.Request, resp mllm.Response, err 
 	}
 	judged := r
 	if p.Conclusion != "" {
-		// An answer may well keep the words of the conclusion before it.
+		// An answer may repeat the words of the conclusion before it.
 		judged.Prompt = strings.Replace(r.Prompt, p.Conclusion, "", 1)
 	}
 	if class, why := check.Answer(judged, resp, s.opt.rules()); class != "" {
@@ -97,8 +97,8 @@ func (s *server) judge(p prompt.Prompt, r mllm.Request, resp mllm.Response, err 
 	return a, nil
 }
 
-// params are what is stored of a request. Nothing here may differ between two runs that
-// ask the same.
+// params are the parameters of a request that are stored with its answer. Two runs that
+// ask the same question must have the same parameters.
 func (s *server) params(p prompt.Prompt, r mllm.Request) map[string]any {
 	out := map[string]any{
 		"temperature": r.Temperature, "seed": r.Seed, "max_tokens": r.MaxTokens, "words": s.opt.Limits.Words,
@@ -113,7 +113,8 @@ func (s *server) params(p prompt.Prompt, r mllm.Request) map[string]any {
 	return out
 }
 
-// wrapper is the room for the chat template around the messages, as in mllm.
+// wrapper is the number of tokens reserved for the chat template around the messages, as
+// in package mllm.
 const wrapper = 32
 
 // Options returns the options with their defaults filled in.

@@ -15,8 +15,8 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
-// Sheet shows answers of several models, or to several prompts, side by side, for a
-// person to choose by before the whole catalogue is paid for.
+// Sheet shows answers of several models, or to several prompts, side by side, so that a
+// person can choose between them before the whole catalogue is paid for.
 type Sheet struct {
 	Title   string
 	Columns []Column
@@ -40,12 +40,12 @@ type Row struct {
 // Cell is one answer, or the failure to get one.
 type Cell struct {
 	Text                       string
-	Failure                    string // empty for a good answer
+	Failure                    string // why there is no answer; empty if there is one
 	PromptTokens, AnswerTokens int
 	Seconds                    float64
 }
 
-// Words counts the words of the answer, as the checks do.
+// Words counts the words of the answer as the checks of answers do.
 func (c Cell) Words() int { return check.Words(c.Text) }
 
 // Picture is the row's picture as a data URI; empty without one.
@@ -56,8 +56,8 @@ func (r Row) Picture() template.URL {
 	return template.URL(openai.DataURI(r.Image)) // of a type known above, and base64
 }
 
-// Spread returns n positions out of total, evenly spread and ascending: the middles of n
-// stretches of equal length. If n is total or more, it returns all of them.
+// EvenlySpaced returns n of the positions 0 to total-1, evenly spaced and ascending: the
+// middles of n ranges of equal length. If n is total or more, it returns all positions.
 func EvenlySpaced(n, total int) []int {
 	n = max(min(n, total), 0)
 	out := make([]int, n)

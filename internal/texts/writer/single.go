@@ -10,14 +10,14 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts/prompt"
 )
 
-// Apart is one question to be sent by other ways than through the client, such as a
-// file for a batch service, with what is to be stored of its answer.
+// SingleRequest is a question that is one request, prepared to be sent without the client,
+// such as in a file for a batch service.
 type SingleRequest struct {
 	Request mllm.Request
-	Answer  texts.Answer // model, parameters, hashes; no text yet
+	Answer  texts.Answer // model, parameters and hashes to store; Receive adds the text
 }
 
-// Apart returns the question about r as the client would send it.
+// SingleRequest returns the request that Describe sends for r.
 func (d *Describer) SingleRequest(r texts.DescribeRequest) (SingleRequest, error) {
 	p, err := d.Prompt(r)
 	if err != nil {
@@ -26,8 +26,8 @@ func (d *Describer) SingleRequest(r texts.DescribeRequest) (SingleRequest, error
 	return d.singleRequest(p, r.Attempt, nil), nil
 }
 
-// Apart returns the question about r; ok is false if there is no single one, because the
-// history is read in parts.
+// SingleRequest returns the request that Reason sends for req. ok is false if Reason would
+// send more than one, because the history is read in parts.
 func (r *Reasoner) SingleRequest(req texts.ReasonRequest) (a SingleRequest, ok bool, err error) {
 	p, steps, err := r.Prompts(req)
 	if err != nil || steps != 1 {
@@ -56,8 +56,8 @@ func (s *server) singleRequest(p prompt.Prompt, attempt int, how map[string]any)
 	return a
 }
 
-// Receive judges the response to a question that was sent apart, by the rules of an
-// answer of so many words in the given script. An error is an *mllm.Error.
+// Receive makes the answer of the response to a, or of the error that came in its place,
+// and checks it by rules. An error is an *mllm.Error.
 func (a SingleRequest) Receive(resp mllm.Response, err error, rules check.Rules) (texts.Answer, error) {
 	out := a.Answer
 	resp.Text = check.Clean(resp.Text)
