@@ -144,7 +144,7 @@ func (st stage1) artefact(kind Kind, stage string, files map[string]string) Arte
 		Leaky: st.Leaky, Provenance: st.Provenance, Info: maps.Clone(st.Info)}
 	if author, ok := a.Info["author"].(map[string]any); ok {
 		delete(a.Info, "author")
-		a.Info["asked"] = asked(author)
+		a.Info["asked"] = SortAsked(author)
 	}
 	for name, p := range files {
 		if sum, ok := st.Outputs[p]; ok {
@@ -154,8 +154,9 @@ func (st stage1) artefact(kind Kind, stage string, files map[string]string) Arte
 	return a
 }
 
-// asked sorts the options of who wrote, which format 1 kept on one level.
-func asked(author map[string]any) map[string]any {
+// SortAsked sorts the options of who wrote, which format 1 kept on one level, into the
+// groups that they have now.
+func SortAsked(author map[string]any) map[string]any {
 	writer, answers, servers, long := map[string]any{}, map[string]any{}, map[string]any{}, map[string]any{}
 	all := map[string]any{"writer": writer, "long": long}
 	for key, value := range author {

@@ -62,6 +62,7 @@ func (d *Stage) Settle(ctx context.Context, s *stage.Session, in stage.Inputs) (
 	if err := refuseWordless(s.WS); err != nil {
 		return spec, err
 	}
+	d.Backend = d.Backend.Fresh()
 	spec = stage.Spec{Name: "items-" + workspace.Slug(d.Backend.Label()), Options: map[string]string{"mllm": d.Backend.MLLM}}
 	d.Pictures.record(spec.Options)
 	if d.settings, err = settings(ctx, d.Writer); err != nil {

@@ -303,7 +303,7 @@ func askUser(ctx context.Context, r texts.Reasoner, req texts.ReasonRequest, h *
 	if err != nil || stored[key].Status == texts.StatusOK {
 		return key, err
 	}
-	if partial, ok := r.(texts.PartialReader); ok {
+	if partial, ok := r.(texts.HistoryTruncator); ok {
 		sources = sources[min(max(partial.FirstShown(req), 0), len(sources)):]
 	}
 	q := texts.Question{About: texts.Generation{Key: key, Stage: texts.StageReason, Subject: req.User, Fold: req.Fold,

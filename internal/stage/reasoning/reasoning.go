@@ -53,7 +53,7 @@ func (o *Preference) recall(options map[string]string) error {
 
 // asked returns the options of the questions.
 func (o Preference) asked(opt texts.Options) texts.ReasonOptions {
-	return texts.ReasonOptions{Options: opt, Folds: o.Folds, FoldsFor: o.FoldsFor, Seed: texts.FoldSeed}
+	return texts.ReasonOptions{Options: opt, Folds: o.Folds, FoldMinItems: o.FoldsFor, Seed: texts.FoldSeed}
 }
 
 // Options of the stage. What is encoded as JSON is recorded, to ask again in the same way.
@@ -102,6 +102,7 @@ func (*Stage) Needs() []stage.Need {
 
 // Settle implements stage.Stage. It asks the server which weights its model has.
 func (r *Stage) Settle(ctx context.Context, s *stage.Session, in stage.Inputs) (spec stage.Spec, err error) {
+	r.Backend = r.Backend.Fresh()
 	if r.items, r.corpus, err = Catalogue(s.WS, in.Address(workspace.KindItemTexts)); err != nil {
 		return spec, err
 	}

@@ -1,4 +1,4 @@
-package pipeline
+package batching
 
 import (
 	"bufio"
@@ -11,13 +11,18 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/mllm/batch"
 	"github.com/mllmrec/mllmrec/internal/mllm/check"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/stage/asking"
+	"github.com/mllmrec/mllmrec/internal/stage/describing"
+	"github.com/mllmrec/mllmrec/internal/stage/reasoning"
 	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/texts/backend"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
-// BatchImport is what came of an import.
-type BatchImport struct {
+// Imported is what came of an import.
+type Imported struct {
 	Lines      int            `json:"lines"`
 	Stored     int            `json:"stored"`      // good answers
 	Known      int            `json:"known"`       // answered before: nothing to do
@@ -33,24 +38,24 @@ type BatchImport struct {
 // sentRequest is an entry with how it was made.
 type sentRequest struct {
 	entry
-	from *exported
+	from *head
 }
 
-// ImportBatch stores the answers in result files of a batch service, in any order and
-// any number of parts, and then writes the texts of the stages they are for. Answers are
+// Import stores the answers in result files of a batch service, in any order and any
+// number of parts, and then writes the texts of the stages they are for. Answers are
 // checked as those of a run are; failures are stored too, and asked about again by the
 // next export or run.
-func (p *Pipeline) ImportBatch(ctx context.Context, files []string, storeAddress string, skipBad bool) (_ *BatchImport, err error) {
-	sent, heads, err := p.readExports()
+func Import(ctx context.Context, s *stage.Session, files []string, storeAddress string, skipBad bool) (_ *Imported, err error) {
+	sent, heads, err := readExports(s.WS)
 	if err != nil {
 		return nil, err
 	}
-	store, err := p.openLedger(ctx, storeAddress)
+	store, err := asking.OpenLedger(ctx, s.WS, storeAddress)
 	if err != nil {
 		return nil, err
 	}
-	out := &BatchImport{Failed: map[string]int{}, BadLines: []string{}, UnknownIDs: []string{}}
-	touched := map[*exported]bool{}
+	out := &Imported{Failed: map[string]int{}, BadLines: []string{}, UnknownIDs: []string{}}
+	touched := map[*head]bool{}
 	im := &batch.Importer{Known: func(id string) bool { _, ok := sent[id]; return ok }}
 	if skipBad {
 		im.OnBadLine = func(e *batch.LineError) error {
@@ -59,9 +64,9 @@ func (p *Pipeline) ImportBatch(ctx context.Context, files []string, storeAddress
 		}
 	}
 	im.Each = func(r batch.Result) error {
-		s := sent[r.CustomID]
-		touched[s.from] = true
-		return s.keep(ctx, r, store, out)
+		one := sent[r.CustomID]
+		touched[one.from] = true
+		return one.keep(ctx, r, store, out)
 	}
 	for _, file := range files {
 		if err = errors.Join(ctx.Err(), im.File(file)); err != nil {
@@ -76,19 +81,19 @@ func (p *Pipeline) ImportBatch(ctx context.Context, files []string, storeAddress
 	if err := errors.Join(err, store.Close()); err != nil {
 		return out, err
 	}
-	for _, head := range heads {
-		if touched[head] {
-			if err := p.assemble(ctx, head, storeAddress); err != nil {
+	for _, h := range heads {
+		if touched[h] {
+			if err := assemble(ctx, s, h, storeAddress); err != nil {
 				return out, err
 			}
-			out.Stages = append(out.Stages, head.Stage)
+			out.Stages = append(out.Stages, h.Stage)
 		}
 	}
 	return out, nil
 }
 
 // keep judges and stores one result.
-func (s sentRequest) keep(ctx context.Context, r batch.Result, store texts.Store, out *BatchImport) error {
+func (s sentRequest) keep(ctx context.Context, r batch.Result, store texts.Store, out *Imported) error {
 	stored, err := store.Get(ctx, []string{r.CustomID})
 	if err != nil {
 		return err
@@ -102,14 +107,14 @@ func (s sentRequest) keep(ctx context.Context, r batch.Result, store texts.Store
 	if known { // what failed attempts took stays on the bill
 		q.About.Attempt, q.About.Seconds, q.About.PromptTokens, q.About.AnswerTokens = g.Attempt, g.Seconds, g.PromptTokens, g.AnswerTokens
 	}
-	opt, err := s.from.Author.served(nil)
+	opt, err := s.from.Writer.Writer(backend.LongHistories{}, nil)
 	if err != nil {
 		return err
 	}
 	if opt.Limits, err = opt.Limits.WithDefaults(); err != nil {
 		return err
 	}
-	answer, failure := s.apart().Receive(r.Response, r.Err, check.ForLimit(opt.Limits.Words, opt.Script))
+	answer, failure := s.single().Receive(r.Response, r.Err, check.ForLimit(opt.Limits.Words, opt.Script))
 	settled := q.Settle(answer, failure)
 	if settled.Status == texts.StatusOK {
 		out.Stored++
@@ -120,7 +125,7 @@ func (s sentRequest) keep(ctx context.Context, r batch.Result, store texts.Store
 }
 
 // unanswered counts what the exports at hand still wait for.
-func unanswered(ctx context.Context, sent map[string]sentRequest, touched map[*exported]bool, store texts.Store) (int, error) {
+func unanswered(ctx context.Context, sent map[string]sentRequest, touched map[*head]bool, store texts.Store) (int, error) {
 	var keys []string
 	for key, s := range sent {
 		if touched[s.from] {
@@ -138,41 +143,44 @@ func unanswered(ctx context.Context, sent map[string]sentRequest, touched map[*e
 }
 
 // assemble writes the texts of a stage from the ledger; nobody is asked.
-func (p *Pipeline) assemble(ctx context.Context, head *exported, store string) error {
-	opt := head.Author
-	opt.Limit, opt.Store = -1, store
-	a, err := silentAuthor(opt)
+func assemble(ctx context.Context, s *stage.Session, h *head, store string) error {
+	opt := h.Writer
+	opt.Shared.Store = store
+	b, err := backend.WithoutServer(opt)
 	if err != nil {
 		return err
 	}
-	if head.Stage == workspace.StageDescribe {
-		return p.describe(ctx, a)
+	const nobody = -1
+	var st stage.Stage = &describing.Stage{Options: describing.Options{Writer: opt, Pictures: h.Pictures, Limit: nobody}, Backend: b}
+	if h.Stage == workspace.StageReason {
+		st = &reasoning.Stage{Options: reasoning.Options{Writer: opt, Long: h.Long, Preference: h.Preference, Limit: nobody}, Backend: b}
 	}
-	return p.reason(ctx, a, head.Preference)
+	_, err = stage.NewEngine(s, st).Make(ctx, st.Makes())
+	return err
 }
 
 // readExports reads what was exported from the workspace, all exports together.
-func (p *Pipeline) readExports() (map[string]sentRequest, []*exported, error) {
-	names, err := filepath.Glob(p.WS.Path(batchFolder, "*.jsonl"))
+func readExports(ws *workspace.Workspace) (map[string]sentRequest, []*head, error) {
+	names, err := filepath.Glob(ws.Path(recordFolder, "*.jsonl"))
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(names) == 0 {
-		return nil, nil, usererr.New(fmt.Sprintf("Export first: mllmrec batch export %s --stage describe --model NAME --out DIR", p.WS.Dir()), "nothing was exported from workspace %s", p.WS.Dir())
+		return nil, nil, usererr.New("Export the questions of a stage first.", "nothing was exported from workspace %s", ws.Dir())
 	}
 	sent := map[string]sentRequest{}
-	var heads []*exported
+	var heads []*head
 	for _, name := range names { // sorted: describe before reason, older before newer
-		head, err := readExport(name, sent)
+		h, err := readExport(name, sent)
 		if err != nil {
 			return nil, nil, err
 		}
-		heads = append(heads, head)
+		heads = append(heads, h)
 	}
 	return sent, heads, nil
 }
 
-func readExport(name string, sent map[string]sentRequest) (*exported, error) {
+func readExport(name string, sent map[string]sentRequest) (*head, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("read what was exported: %w", err)
@@ -180,19 +188,44 @@ func readExport(name string, sent map[string]sentRequest) (*exported, error) {
 	defer f.Close() //nolint:errcheck // only read
 	lines := bufio.NewScanner(f)
 	lines.Buffer(make([]byte, 1<<20), 1<<28)
-	head := &exported{}
+	h := &head{}
 	for n := 1; lines.Scan(); n++ {
 		if n == 1 {
-			if err := json.Unmarshal(lines.Bytes(), head); err != nil {
-				return nil, batchError(name, n, err)
+			if err := h.read(lines.Bytes()); err != nil {
+				return nil, recordError(name, n, err)
 			}
 			continue
 		}
-		s := sentRequest{from: head}
+		s := sentRequest{from: h}
 		if err := json.Unmarshal(lines.Bytes(), &s.entry); err != nil {
-			return nil, batchError(name, n, err)
+			return nil, recordError(name, n, err)
 		}
 		sent[s.About.Key] = s
 	}
-	return head, lines.Err()
+	return h, lines.Err()
+}
+
+// read takes the first line of a record, also as programs before format 2 of the workspace
+// wrote it.
+func (h *head) read(raw []byte) error {
+	var old struct {
+		Author     map[string]any
+		Preference struct {
+			History         string
+			Folds, FoldsFor int
+		}
+	}
+	if err := json.Unmarshal(raw, h); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, &old); err != nil || old.Author == nil {
+		return err
+	}
+	sorted, err := json.Marshal(workspace.SortAsked(old.Author))
+	if err != nil {
+		return err
+	}
+	p := old.Preference
+	h.Preference = reasoning.Preference{History: p.History, Folds: p.Folds, FoldsFor: p.FoldsFor}
+	return json.Unmarshal(sorted, h)
 }
