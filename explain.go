@@ -2,13 +2,11 @@ package mllmrec
 
 import (
 	"cmp"
-	"errors"
-	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mllmrec/mllmrec/dataset"
-	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/words"
 	"github.com/mllmrec/mllmrec/internal/workspace"
@@ -27,8 +25,8 @@ type Reason struct {
 
 // The ways a reason reaches an item.
 const (
-	ViaAudience = "chosen together" // users with both items in their train history (Eq. 8–9)
-	ViaContent  = "similar content" // cosine of the two item vectors (Eq. 6–7)
+	ViaAudience = "chosen together" // users with both items in their train history
+	ViaContent  = "similar content" // cosine of the two item vectors
 	ViaWords    = "same words"
 )
 
@@ -37,56 +35,101 @@ const (
 	minCosine   = 0.2 // below this a likeness explains nothing
 )
 
-// explainer holds what reasons are read from; graph and features may be missing for
-// models that use none.
-type explainer struct {
+// reasons finds what carried a recommendation, in what the run was made from: the item
+// texts for sentences; train audiences, item vectors and the graph for histories, where
+// the run has them. Each is read when it is first needed.
+type reasons struct {
 	ds    *dataset.Dataset
-	users *dataset.Lists // train users of each item, ascending
-	graph *tensor.CSR
-	x     *tensor.Matrix
-	norm  []float64
-	texts []workspace.ItemText // nil where the workspace has none
+	texts func() ([]workspace.ItemText, error)
+	ties  func() (*ties, error)
 }
 
-func (r *Recommender) loadExplainer() (*explainer, error) {
-	e := &explainer{ds: r.ds, users: r.train.Lists().Transpose()}
+func newReasons(r *Recommender) *reasons {
+	return &reasons{ds: r.ds, texts: sync.OnceValues(r.loadTexts), ties: sync.OnceValues(r.loadTies)}
+}
+
+// input is the address of what the run was made from; "" where it was not.
+func (r *Recommender) input(kind workspace.Kind) string {
+	run, _ := r.session.WS.Artefact(r.address)
+	return run.Inputs[kind].Address
+}
+
+// loadTexts reads the item texts behind the run's item vectors, or the current ones for a
+// run without; nil where there are none.
+func (r *Recommender) loadTexts() ([]workspace.ItemText, error) {
+	ws := r.session.WS
+	vectors, _ := ws.Artefact(r.input(workspace.KindItemVectors))
+	address := vectors.Inputs[workspace.KindItemTexts].Address
+	if address == "" {
+		return nil, nil
+	}
+	return ws.ItemTexts(address)
+}
+
+// ties holds what ties items to each other.
+type ties struct {
+	ds    *dataset.Dataset
+	users *dataset.Lists // train users of each item, ascending
+	graph *tensor.CSR    // nil for runs that use none, like x
+	x     *tensor.Matrix
+	norm  []float64
+}
+
+func (r *Recommender) loadTies() (*ties, error) {
+	t := &ties{ds: r.ds, users: r.train.Lists().Transpose()}
 	var err error
-	if e.graph, err = arrayfile.ReadCSR(r.pipe.WS.Path(workspace.ItemGraphFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	if e.x, err = arrayfile.ReadNPY(r.pipe.WS.Path(workspace.ItemFeaturesFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	if e.x != nil {
-		for i := range e.x.Rows {
-			e.norm = append(e.norm, tensor.Norm2(e.x.Row(i)))
-		}
-	}
-	if _, ok := r.pipe.WS.Manifest().Stages[workspace.StageDescribe]; ok {
-		if e.texts, err = r.pipe.WS.ItemTexts(); err != nil {
+	if address := r.input(workspace.KindItemGraph); address != "" {
+		if t.graph, err = r.session.Graph(address); err != nil {
 			return nil, err
 		}
 	}
-	return e, nil
-}
-
-// text is an item's whole text, the description of its picture included.
-func (e *explainer) text(i int32) string {
-	if e.texts != nil {
-		return e.texts[i].Text
-	}
-	return e.ds.Items[i].Text()
-}
-
-// because lists the strongest ties of item i to the history, edges of the graph first,
-// or to the words of a sentence.
-func (e *explainer) because(i int32, history []int32, text []string) []Reason {
-	var reasons []Reason
-	for _, t := range text {
-		if words := sharedWords(t, e.text(i)); len(words) > 0 {
-			reasons = append(reasons, Reason{Via: ViaWords, Weight: float64(len(words)), Words: strings.Join(words, " ")})
+	if address := r.input(workspace.KindItemVectors); address != "" {
+		if t.x, err = r.session.Matrix(address, workspace.ItemVectorsFile); err != nil {
+			return nil, err
+		}
+		for i := range t.x.Rows {
+			t.norm = append(t.norm, tensor.Norm2(t.x.Row(i)))
 		}
 	}
+	return t, nil
+}
+
+// because lists the strongest ties of item i to what was asked by.
+func (r *reasons) because(i int32, q question) ([]Reason, error) {
+	if q.text != "" {
+		return r.sharedWords(i, q.text)
+	}
+	if len(q.history) == 0 {
+		return nil, nil
+	}
+	t, err := r.ties()
+	if err != nil {
+		return nil, err
+	}
+	return t.because(i, q.history), nil
+}
+
+// sharedWords names the content words that a sentence and the item's whole text share,
+// the description of its picture included.
+func (r *reasons) sharedWords(i int32, sentence string) ([]Reason, error) {
+	texts, err := r.texts()
+	if err != nil {
+		return nil, err
+	}
+	text := r.ds.Items[i].Text()
+	if texts != nil {
+		text = texts[i].Text
+	}
+	shared := sharedWords(sentence, text)
+	if len(shared) == 0 {
+		return nil, nil
+	}
+	return []Reason{{Via: ViaWords, Weight: float64(len(shared)), Words: strings.Join(shared, " ")}}, nil
+}
+
+// because lists the strongest ties of item i to the history, edges of the graph first.
+func (e *ties) because(i int32, history []int32) []Reason {
+	var reasons []Reason
 	var nearest Reason // stands in where no tie is strong enough: the likeliest of weak ones
 	for _, h := range history {
 		r := Reason{Item: e.ds.Items[h].ID, Title: e.ds.Items[h].Title, Edge: e.edge(i, h)}
@@ -125,7 +168,7 @@ func nearer(best, r Reason, both int, alike float64) Reason {
 }
 
 // together counts the users with both items in their train history.
-func (e *explainer) together(i, j int32) int {
+func (e *ties) together(i, j int32) int {
 	a, b := e.users.Of(int(i)), e.users.Of(int(j))
 	n := 0
 	for len(a) > 0 && len(b) > 0 {
@@ -142,7 +185,7 @@ func (e *explainer) together(i, j int32) int {
 	return n
 }
 
-func (e *explainer) edge(from, to int32) float64 {
+func (e *ties) edge(from, to int32) float64 {
 	if e.graph == nil {
 		return 0
 	}
@@ -153,7 +196,7 @@ func (e *explainer) edge(from, to int32) float64 {
 	return 0
 }
 
-func (e *explainer) cosine(i, j int32) float64 {
+func (e *ties) cosine(i, j int32) float64 {
 	if e.x == nil || e.norm[i] == 0 || e.norm[j] == 0 {
 		return 0
 	}

@@ -10,45 +10,69 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/option"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/stage/asking"
+	"github.com/mllmrec/mllmrec/internal/texts/backend"
+	"github.com/mllmrec/mllmrec/internal/texts/writer"
 	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/internal/web"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
+func limitFlag(cmd *cobra.Command, limit *int) {
+	cmd.Flags().IntVar(limit, "limit", 0, "largest number of questions; the others stay for the next run")
+}
+
+// checkAsking refuses options that cannot work before anything is opened.
+func checkAsking(set *option.Set, limit int) error {
+	if limit < 0 {
+		return usererr.New("Leave it out for all.", "--limit %d", limit)
+	}
+	return set.Check()
+}
+
 // aheadFlags look ahead before the whole stage is paid for.
 type aheadFlags struct {
-	author   *authorFlags
 	estimate bool
 	rate     float64
 	sample   int
 	page     string
 }
 
-func (f *aheadFlags) add(cmd *cobra.Command, author *authorFlags) {
-	f.author = author
-	cmd.Flags().BoolVar(&f.estimate, "estimate", false, "print what is left to do in tokens, cost and hours; ask nothing")
-	cmd.Flags().Float64Var(&f.rate, "tokens-per-second", 0, "with --estimate: how fast one answer is written (default: as fast as those in the ledger)")
-	cmd.Flags().IntVar(&f.sample, "sample", 0, "ask about so many only and show the answers side by side; --model and --prompts may be given several times")
-	cmd.Flags().StringVar(&f.page, "page", "", "with --sample: HTML page to write (default: samples/<stage>.html in the workspace)")
+const aheadGroup = "Looking ahead"
+
+func (f *aheadFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&f.estimate, "estimate", false, "print what is left to do in tokens, cost and hours; ask nothing")
+	flags.Float64Var(&f.rate, "tokens-per-second", 0, "with --estimate: speed of one answer (default: that of the answers in the ledger)")
+	flags.IntVar(&f.sample, "sample", 0, "number of items or users to ask about, to show the answers side by side; --mllm-model and --prompts may be given several times")
+	flags.StringVar(&f.page, "page", "", "with --sample: HTML page to write (default: samples/<stage>.html in the workspace)")
+	for _, name := range []string{"estimate", "tokens-per-second", "sample", "page"} {
+		flags.Lookup(name).Annotations = map[string][]string{groupNote: {aheadGroup}}
+	}
 }
 
 func (f *aheadFlags) wanted() bool {
 	return f.estimate || f.sample != 0 || f.rate != 0 || f.page != ""
 }
 
-func (a *app) lookAhead(cmd *cobra.Command, dir, stage string, f aheadFlags, opt pipeline.AuthorOptions, pref *pipeline.PreferenceOptions) error {
-	if pref == nil {
-		pref = &pipeline.PreferenceOptions{}
-	}
-	p, err := a.open(dir)
+// look is how a stage looks ahead.
+type look struct {
+	estimate func(*stage.Session) (*asking.Estimate, error)
+	sample   func(*stage.Session) (*writer.Sheet, error)
+}
+
+func (a *app) lookAhead(_ *cobra.Command, dir, name string, f aheadFlags, opt backend.Options, by look) error {
+	s, err := a.open(dir)
 	if err != nil {
 		return err
 	}
-	if opt.Workers {
+	if opt.Shared.Workers {
 		return usererr.New("Leave it out.", "--workers has no effect with --estimate and --sample: this process looks ahead by itself")
 	}
 	if f.estimate {
-		return a.estimate(cmd, p, stage, f, opt, *pref)
+		return a.estimate(s, name, f, by)
 	}
 	switch {
 	case f.rate != 0:
@@ -56,18 +80,18 @@ func (a *app) lookAhead(cmd *cobra.Command, dir, stage string, f aheadFlags, opt
 	case f.sample <= 0:
 		return usererr.New("", "--sample %d: give a positive number", f.sample)
 	}
-	sheet, err := p.Sample(cmd.Context(), stage, f.sample, f.author.each(), *pref)
+	sheet, err := by.sample(s)
 	if err != nil {
 		return err
 	}
 	page := f.page
 	if page == "" {
-		page = p.WS.Path("samples", stage+".html")
+		page = s.WS.Path("samples", name+".html")
 	}
 	if err := os.MkdirAll(filepath.Dir(page), 0o755); err != nil {
 		return err
 	}
-	if err := atomicfile.Write(page, func(w io.Writer) error { return sheet.WriteHTML(w) }); err != nil {
+	if err := atomicfile.Write(page, func(w io.Writer) error { return web.WriteSheet(w, sheet) }); err != nil {
 		return err
 	}
 	if a.json {
@@ -76,21 +100,21 @@ func (a *app) lookAhead(cmd *cobra.Command, dir, stage string, f aheadFlags, opt
 		}
 		return a.emit(map[string]any{"page": page, "columns": sheet.Columns, "rows": sheet.Rows})
 	}
-	if err := sheet.WriteText(a.stdout, a.width()); err != nil {
+	if err := writeSheet(a.stdout, sheet, a.width()); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "with pictures: %s\n", page)
 	return nil
 }
 
-func (a *app) estimate(cmd *cobra.Command, p *pipeline.Pipeline, stage string, f aheadFlags, opt pipeline.AuthorOptions, pref pipeline.PreferenceOptions) error {
+func (a *app) estimate(s *stage.Session, name string, f aheadFlags, by look) error {
 	if f.sample != 0 || f.page != "" {
 		return usererr.New("", "--estimate and --sample exclude each other; give one")
 	}
 	if !(f.rate >= 0) {
 		return usererr.New("", "--tokens-per-second %v: give a positive number", f.rate)
 	}
-	e, err := p.Estimate(cmd.Context(), stage, opt, pref, f.rate)
+	e, err := by.estimate(s)
 	if err != nil {
 		return err
 	}
@@ -102,7 +126,7 @@ func (a *app) estimate(cmd *cobra.Command, p *pipeline.Pipeline, stage string, f
 	}
 	if e.Answered > 0 {
 		unseen := "the model's weights are"
-		if stage == workspace.StageDescribe {
+		if name == workspace.StageDescribe {
 			unseen = "the pictures and the model's weights are"
 		}
 		fmt.Fprintf(a.stdout, "%-15s %d more, in the ledger already, if %s as they were\n", "answered", e.Answered, unseen)

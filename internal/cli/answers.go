@@ -6,14 +6,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/stage/asking"
 	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 func (a *app) showCmd(stage string) *cobra.Command {
-	q := pipeline.AnswerQuery{Stage: stage}
+	q := asking.Query{Stage: stage}
 	what := map[string]string{workspace.StageDescribe: "item", workspace.StageReason: "user"}[stage]
 	cmd := &cobra.Command{
 		Use:   "show WS",
@@ -26,11 +26,11 @@ are kept, and shown too.`,
 			if q.Limit < 1 {
 				return usererr.New("", "--limit %d: give a positive number", q.Limit)
 			}
-			p, err := a.open(args[0])
+			s, err := a.open(args[0])
 			if err != nil {
 				return err
 			}
-			list, more, err := p.FindAnswers(cmd.Context(), q)
+			list, more, err := asking.Find(cmd.Context(), s.WS, q)
 			if err != nil {
 				return err
 			}

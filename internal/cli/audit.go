@@ -7,11 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/option"
+	"github.com/mllmrec/mllmrec/internal/stage/auditing"
 )
 
 func (a *app) auditCmd() *cobra.Command {
-	var opt pipeline.AuditOptions
+	var opt auditing.Options
 	cmd := &cobra.Command{
 		Use:   "audit WS",
 		Short: "Prove that no test interaction reached the model, or show that one did",
@@ -24,11 +25,11 @@ trains once with all interactions shown (--history all) and says what that leak 
 Exit code 0: clean. 3: leaky. 4: not provable.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := a.open(args[0])
+			s, err := a.open(args[0])
 			if err != nil {
 				return err
 			}
-			rep, err := p.Audit(cmd.Context(), opt)
+			rep, err := auditing.Run(cmd.Context(), s, opt)
 			if err != nil {
 				return err
 			}
@@ -40,12 +41,11 @@ Exit code 0: clean. 3: leaky. 4: not provable.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&opt.Measure, "measure", "auto", "train with test interactions shown and report what that is worth: on, off, or auto (on where texts cost nothing)")
-	cmd.Flags().Uint64Var(&opt.Seed, "seed", 999, "of the probe's resampling and the measuring runs")
+	bind(cmd, option.Of(&opt))
 	return cmd
 }
 
-func (a *app) printAudit(r *pipeline.AuditReport) {
+func (a *app) printAudit(r *auditing.Report) {
 	w := a.stdout
 	fmt.Fprintf(w, "verdict: %s\n%s\n", r.Verdict, r.Sentence)
 	if p := r.Provenance; p != nil {

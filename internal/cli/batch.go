@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/internal/mllm/connect"
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/stage/batching"
 	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 func (a *app) batchCmd() *cobra.Command {
@@ -24,7 +24,7 @@ func (a *app) batchCmd() *cobra.Command {
 }
 
 func (a *app) batchExportCmd() *cobra.Command {
-	opt := pipeline.BatchOptions{}
+	opt := &batching.Options{}
 	cmd := &cobra.Command{
 		Use:   "export WS",
 		Short: "Write the questions of a stage that have no answer yet as batch files",
@@ -32,38 +32,34 @@ func (a *app) batchExportCmd() *cobra.Command {
 50,000 requests and 200 MB a file. The workspace remembers what was exported, so that
 'mllmrec batch import' finds the place of every answer. Histories that are read in parts
 are left to 'mllmrec reason'.`,
-		Example: `  mllmrec batch export shop.ws --stage describe --model gpt-4o-mini --out todo
+		Example: `  mllmrec batch export shop.ws --stage describe --mllm-model gpt-4o-mini --out todo
   vllm run-batch -i todo/describe-00001.jsonl -o done.jsonl --model google/gemma-3-27b-it
   mllmrec batch import shop.ws done.jsonl`,
 		Args: cobra.ExactArgs(1),
 	}
-	author := &authorFlags{}
-	author.addPrompting(cmd, "model")
-	author.addSampling(cmd)
-	author.addStore(cmd)
-	author.addPictures(cmd)
-	author.addHistories(cmd)
-	author.addLimit(cmd)
-	pref := preferenceFlags(cmd)
-	mllm := cmd.Flags().Lookup("mllm")
-	mllm.DefValue, author.opt.MLLM = connect.OpenAI, connect.OpenAI
+	set := opt.Set()
+	limitFlag(cmd, &opt.Limit)
 	cmd.Flags().StringVar(&opt.Stage, "stage", "", "describe or reason (required)")
 	cmd.Flags().StringVar(&opt.Dir, "out", "", "folder to write into (required)")
 	cmd.Flags().BoolVar(&opt.Body.CompletionTokens, "max-completion-tokens", false, "name the token limit as OpenAI's newer models demand")
 	cmd.Flags().BoolVar(&opt.Body.OmitSampling, "omit-sampling", false, "leave out temperature and seed, which reasoning models reject")
+	bind(cmd, set, batching.Unused(set)...)
 	required(cmd, "stage", "out")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var err error
-		if opt.Author, err = author.options(); err != nil {
+		if opt.Stage == workspace.StageDescribe {
+			set.Forbid(set.Names(&opt.Long, &opt.Preference), "It is about preferences.", "on descriptions")
+		} else {
+			set.Forbid(set.Names(&opt.Pictures), "It is about descriptions.", "on preferences")
+		}
+		if err := checkAsking(set, opt.Limit); err != nil {
 			return err
 		}
-		opt.Preference = *pref
-		p, release, err := a.openForWriting(args[0], false)
+		s, release, err := a.openForWriting(args[0])
 		if err != nil {
 			return err
 		}
 		defer release()
-		res, err := p.ExportBatch(cmd.Context(), opt)
+		res, err := batching.Export(cmd.Context(), s, *opt)
 		if err != nil {
 			return err
 		}
@@ -101,12 +97,12 @@ is harmless.`,
 			if onError != "stop" && onError != "skip" {
 				return usererr.New("Use stop or skip.", "unknown --on-error %q", onError)
 			}
-			p, release, err := a.openForWriting(args[0], false)
+			s, release, err := a.openForWriting(args[0])
 			if err != nil {
 				return err
 			}
 			defer release()
-			res, err := p.ImportBatch(cmd.Context(), args[1:], store, onError == "skip")
+			res, err := batching.Import(cmd.Context(), s, args[1:], store, onError == "skip")
 			if err != nil {
 				return err
 			}

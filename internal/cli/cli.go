@@ -16,7 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/stage/asking"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -39,7 +39,8 @@ type app struct {
 	json           bool
 	quiet          bool
 	config         string
-	exit           int // set by a command that succeeded with a verdict
+	dir            string // workspace of the command, once it is open; for hints
+	exit           int    // set by a command that succeeded with a verdict
 }
 
 // Main runs the command line args (without the program's name) and returns the
@@ -74,10 +75,12 @@ func (a *app) report(err error) int {
 	code := exitFailure
 	message := usererr.Spell(err, flagName)
 	hint, mine := usererr.SpellHint(err, flagName)
-	var left *pipeline.LeftToWorkers
+	var left *asking.LeftToWorkers
 	switch {
 	case errors.As(err, &left):
-		code, hint = exitInterrupted, left.Hint()
+		code, hint = exitInterrupted, a.leftToWorkers(left)
+	case usererr.StageOf(err) != "":
+		code, hint = exitUser, a.runFirst(usererr.StageOf(err), hint)
 	case errors.Is(err, context.Canceled):
 		code = exitInterrupted
 		hint = "What was finished is kept; the same command goes on from there."
@@ -99,6 +102,23 @@ func (a *app) report(err error) int {
 		fmt.Fprintln(a.stderr, "  "+hint)
 	}
 	return code
+}
+
+// stageCommands are the commands that run each stage by itself.
+var stageCommands = map[string]string{"graph": "graph build"}
+
+// runFirst names the command of a stage that has to run first.
+func (a *app) runFirst(stage, hint string) string {
+	command := stage
+	if c, ok := stageCommands[stage]; ok {
+		command = c
+	}
+	return fmt.Sprintf("%s That is: mllmrec %s %s; 'mllmrec run' makes all that a model needs.", hint, command, a.dir)
+}
+
+// leftToWorkers names the ways on for a coordinator that was stopped.
+func (a *app) leftToWorkers(left *asking.LeftToWorkers) string {
+	return fmt.Sprintf("Run the same command again to collect their answers, or take back what no worker has begun: mllmrec worker withdraw %s --stage %s --store postgres://…", a.dir, left.Stage)
 }
 
 func (a *app) root() *cobra.Command {
@@ -126,7 +146,6 @@ Exit codes: 0 done; 1 failure; 2 a mistake you can mend; 3 audit found a leak;
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "one JSON object on standard output, errors as JSON on standard error")
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
 	root.PersistentFlags().StringVar(&a.config, "config", "", "config file (default: mllmrec.yaml in the workspace, else in the current folder)")
@@ -134,7 +153,7 @@ Exit codes: 0 done; 1 failure; 2 a mistake you can mend; 3 audit found a leak;
 	root.SetUsageFunc(usage)
 	root.AddCommand(
 		a.importCmd(), a.runCmd(), a.describeCmd(), a.reasonCmd(), a.encodeCmd(), a.graphCmd(),
-		a.trainCmd(), a.evaluateCmd(), a.recommendCmd(), a.auditCmd(), a.statusCmd(),
+		a.trainCmd(), a.evaluateCmd(), a.recommendCmd(), a.auditCmd(), a.statusCmd(), a.pruneCmd(),
 		a.exportCmd(), a.promptCmd(), a.batchCmd(), a.workerCmd(), a.demoCmd(), a.embedCmd(), a.modelCmd(), a.versionCmd(),
 	)
 	userArgs(root)

@@ -36,7 +36,7 @@ preferences and recommendations. The workspace and a page to look at stay in --o
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "mllmrec-demo", "folder for the shop, its workspace and the page")
-	cmd.Flags().Uint64Var(&seed, "seed", 1, "of the shop and the training")
+	cmd.Flags().Uint64Var(&seed, "seed", 1, "random seed of the shop and the training")
 	cmd.Flags().IntVar(&epochs, "epochs", demo.Epochs, "largest number of training epochs")
 	return cmd
 }

@@ -3,12 +3,19 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/mllmrec/mllmrec/internal/option"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/stage/asking"
+	"github.com/mllmrec/mllmrec/internal/stage/describing"
+	"github.com/mllmrec/mllmrec/internal/stage/importing"
+	"github.com/mllmrec/mllmrec/internal/texts/writer"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 func (a *app) describeCmd() *cobra.Command {
 	var force bool
 	var ahead aheadFlags
+	var opt describing.Options
 	cmd := &cobra.Command{
 		Use:   "describe WS",
 		Short: "Write every item's text: metadata and picture (Eq. 1–2)",
@@ -19,37 +26,49 @@ picture cannot be read keep their words. Answers that are no good are asked for 
 with another seed, then quarantined: a marked offline text stands in, and the next run
 tries again.`,
 		Example: `  mllmrec describe shop.ws                                    # Ollama on this machine, gemma3:27b
-  mllmrec describe shop.ws --mllm openai --base-url http://gpu1:8000/v1 --model google/gemma-3-27b-it --concurrency 64
+  mllmrec describe shop.ws --mllm openai --base-url http://gpu1:8000/v1 --mllm-model google/gemma-3-27b-it --concurrency 64
   mllmrec describe shop.ws --estimate                         # tokens, cost, hours; asks nothing
-  mllmrec describe shop.ws --sample 20 --model gemma3:27b --model gemma3:12b
+  mllmrec describe shop.ws --sample 20 --mllm-model gemma3:27b --mllm-model gemma3:12b
   mllmrec describe show shop.ws --status quarantined
   mllmrec describe shop.ws --mllm offline                     # no model`,
 		Args: cobra.ExactArgs(1),
 	}
-	author := addAuthorFlags(cmd, "model")
-	author.addPictures(cmd)
-	author.addLimit(cmd)
-	ahead.add(cmd, author)
+	set := option.Of(&opt.Writer, &opt.Pictures)
+	limitFlag(cmd, &opt.Limit)
+	ahead.add(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "go through all items though the stage is fresh; stored answers are not asked again")
+	bind(cmd, set)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		author.several = ahead.sample > 0
-		opt, err := author.options()
-		if err != nil {
+		if err := checkAsking(set, opt.Limit); err != nil {
 			return err
 		}
 		if ahead.wanted() {
-			return a.lookAhead(cmd, args[0], workspace.StageDescribe, ahead, opt, nil)
+			return a.lookAhead(cmd, args[0], workspace.StageDescribe, ahead, opt.Writer, look{
+				estimate: func(s *stage.Session) (*asking.Estimate, error) {
+					return describing.Estimate(cmd.Context(), s, opt, ahead.rate)
+				},
+				sample: func(s *stage.Session) (*writer.Sheet, error) {
+					return describing.Sample(cmd.Context(), s, ahead.sample, opt)
+				},
+			})
 		}
-		p, release, err := a.openForWriting(args[0], force)
-		if err != nil {
-			return err
-		}
-		defer release()
-		if err := p.Describe(cmd.Context(), opt); err != nil {
-			return err
-		}
-		return a.printStage(p, workspace.StageDescribe)
+		return a.make(cmd, args[0], force, func(s *stage.Session) ([]stage.Stage, error) {
+			if err := refuseTexts(s.WS, workspace.StageDescribe, force); err != nil {
+				return nil, err
+			}
+			st, err := describing.New(opt)
+			return []stage.Stage{st}, err
+		})
 	}
 	cmd.AddCommand(a.showCmd(workspace.StageDescribe), a.retryCmd(workspace.StageDescribe))
 	return cmd
+}
+
+// refuseTexts fails where a stage about texts would have no effect, because vectors came
+// with the data, unless the user insists.
+func refuseTexts(ws *workspace.Workspace, name string, force bool) error {
+	if force {
+		return nil
+	}
+	return importing.RefuseTexts(ws, name)
 }

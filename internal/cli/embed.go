@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mllmrec/mllmrec/internal/encoder"
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/option"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -25,6 +25,7 @@ const (
 
 func (a *app) embedCmd() *cobra.Command {
 	var prefix string
+	var opt encoder.Options
 	cmd := &cobra.Command{
 		Use:   "embed",
 		Short: "Vectors of texts: one text a line in, one JSON array a line out",
@@ -32,18 +33,22 @@ func (a *app) embedCmd() *cobra.Command {
 output, one JSON array of numbers a line, in the same order. An empty line is an empty
 text. Vectors appear as soon as the texts at hand are encoded, so that it serves at the
 end of a pipe that stays open.`,
-		Example: `  mllmrec embed --encoder minilm --model ./all-MiniLM-L6-v2 <texts.txt >vectors.jsonl
-  mllmrec embed --encoder tei --base-url http://localhost:8080 --prefix 'query: ' <queries.txt`,
+		Example: `  mllmrec embed --encoder minilm --encoder-model ./all-MiniLM-L6-v2 <texts.txt >vectors.jsonl
+  mllmrec embed --encoder tei --encoder-base-url http://localhost:8080 --prefix 'query: ' <queries.txt`,
 		Args: cobra.NoArgs,
 	}
-	flags := registerEncoder(cmd, "", pipeline.MiniLM)
-	cmd.Flags().StringVar(&prefix, "prefix", "", "put before each text, such as 'query: ' for E5 (default: the model's default prompt)")
+	set := option.Of(&opt)
+	set.SetDefault("encoder", encoder.MiniLM)
+	cmd.Flags().StringVar(&prefix, "prefix", "", "text before each text, such as 'query: ' for E5 (default: the model's default prompt)")
+	bind(cmd, set, "dim", "encoder-seed", "encoder-item-prefix", "encoder-user-prefix")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		opt, err := flags.options()
-		if err != nil {
+		if err := set.Check(); err != nil {
 			return err
 		}
-		if flags.changed("prefix") {
+		if cmd.Flags().Changed("prefix") {
+			if opt.Encoder == encoder.LSA {
+				return usererr.New("Leave it out.", "--prefix has no effect with --encoder lsa")
+			}
 			opt.ItemPrefix = &prefix
 		}
 		enc, err := encoder.OpenStandalone(cmd.Context(), opt)

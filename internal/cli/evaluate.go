@@ -1,12 +1,19 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/stage/evaluating"
+	"github.com/mllmrec/mllmrec/internal/stage/training"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 func (a *app) evaluateCmd() *cobra.Command {
@@ -20,11 +27,7 @@ and 50 over the users of a split, with popularity and random beside them; then c
 coverage, novelty and Gini, and the same by history length and by item popularity.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := a.open(args[0])
-			if err != nil {
-				return err
-			}
-			ev, err := p.Evaluate(cmd.Context(), run)
+			ev, err := a.evaluate(cmd.Context(), args[0], run)
 			if err != nil {
 				return err
 			}
@@ -35,11 +38,43 @@ coverage, novelty and Gini, and the same by history length and by item popularit
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&run, "run", "", "id of the run (default: the latest finished)")
+	cmd.Flags().StringVar(&run, "run", "", "id of the run (default: the one made or chosen last)")
 	return cmd
 }
 
-func printEvaluation(w io.Writer, ev *pipeline.Evaluation) {
+// evaluate measures a run, and records what came of it unless somebody else writes to the
+// workspace or nobody may.
+func (a *app) evaluate(ctx context.Context, dir, id string) (*evaluating.Evaluation, error) {
+	s, err := a.open(dir)
+	if err != nil {
+		return nil, err
+	}
+	release, err := s.WS.Lock()
+	if err != nil {
+		var held *workspace.LockedError
+		if errors.As(err, &held) || errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
+			s.Note(workspace.StageEvaluate, "the result is not recorded: %v", err)
+			return evaluating.Measure(ctx, s, id)
+		}
+		return nil, err
+	}
+	defer release()
+	_, address, err := training.Find(s.WS, id)
+	if err != nil {
+		return nil, err
+	}
+	e := stage.NewEngine(s, evaluating.Stage{})
+	if err := e.Use(address); err != nil {
+		return nil, err
+	}
+	e.Again(workspace.KindEvaluation)
+	if address, err = e.Make(ctx, workspace.KindEvaluation); err != nil {
+		return nil, err
+	}
+	return evaluating.Load(s.WS, address)
+}
+
+func printEvaluation(w io.Writer, ev *evaluating.Evaluation) {
 	fmt.Fprintf(w, "run %s%s, provenance %s\n", ev.Run, leakyMark(ev.Leaky), ev.Provenance)
 	if ev.Warning != "" {
 		fmt.Fprintln(w, ev.Warning)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mllmrec/mllmrec/internal/stage/exporting"
 )
 
 func (a *app) exportCmd() *cobra.Command {
@@ -28,11 +30,11 @@ the paper's code can train on our features. A workspace without vectors yet expo
 the interactions alone and says so.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			p, err := a.open(args[0])
+			s, err := a.open(args[0])
 			if err != nil {
 				return err
 			}
-			files, err := p.ExportMMRec(out, name)
+			files, err := exporting.MMRec(s, out, name)
 			if err != nil {
 				return err
 			}

@@ -5,11 +5,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/stage/exporting"
 )
 
 func (a *app) exportChatCmd() *cobra.Command {
-	var opt pipeline.ChatOptions
+	var opt exporting.ChatOptions
 	cmd := &cobra.Command{
 		Use:   "chat WS",
 		Short: "Prompts with their answers as chat JSONL, for fine-tuning a smaller model",
@@ -18,11 +18,11 @@ and the description; the prompt about a user's train history and the preference.
 answers of models are written, no fallbacks, and never from validation or test items.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := a.open(args[0])
+			s, err := a.open(args[0])
 			if err != nil {
 				return err
 			}
-			res, err := p.ExportChat(cmd.Context(), opt)
+			res, err := exporting.Chat(cmd.Context(), s, opt)
 			if err != nil {
 				return err
 			}

@@ -8,53 +8,11 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/itemgraph"
 	"github.com/mllmrec/mllmrec/internal/itemgraph/graphplot"
-	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/internal/option"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/stage/graphing"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
-
-// graphFlags adds every knob of the item graph.
-func graphFlags(cmd *cobra.Command) *itemgraph.Options {
-	opt := itemgraph.DefaultOptions()
-	f := cmd.Flags()
-	f.Var(&variantFlag{&opt.Variant}, "graph", "whose graph: reference (the published code) or paper (the text)")
-	f.IntVar(&opt.K, "knn-k", opt.K, "nearest items by content kept for each item")
-	f.Float32Var(&opt.Threshold, "threshold", opt.Threshold, "content edges with a lower cosine are dropped (denoising)")
-	f.IntVar(&opt.JaccardK, "jaccard-k", opt.JaccardK, "items with the most similar audience kept for each item")
-	f.BoolVar(&opt.Denoise, "denoise", true, "drop weak content edges; --denoise=false is the paper's −GD")
-	f.BoolVar(&opt.Topology, "topology", true, "add edges of shared audience; --topology=false is the paper's −TE")
-	f.StringVar((*string)(&opt.Weights), "edge-weights", "", "weights of content edges: binary or cosine (default: what --graph says)")
-	return &opt
-}
-
-type variantFlag struct{ v *itemgraph.Variant }
-
-func (f *variantFlag) String() string {
-	if f.v == nil {
-		return ""
-	}
-	return string(*f.v)
-}
-func (f *variantFlag) Type() string { return "variant" }
-func (f *variantFlag) Set(s string) error {
-	switch itemgraph.Variant(s) {
-	case itemgraph.Reference, itemgraph.Paper:
-		*f.v = itemgraph.Variant(s)
-		return nil
-	}
-	return fmt.Errorf("%q is neither reference nor paper", s)
-}
-
-// graphConflicts refuses knobs that the others switch off.
-func graphConflicts(cmd *cobra.Command, opt *itemgraph.Options) error {
-	f := cmd.Flags()
-	if !opt.Denoise && f.Changed("threshold") {
-		return usererr.New("Leave one of them out.", "--threshold has no effect with --denoise=false")
-	}
-	if !opt.Topology && f.Changed("jaccard-k") {
-		return usererr.New("Leave one of them out.", "--jaccard-k has no effect with --topology=false")
-	}
-	return nil
-}
 
 func (a *app) graphCmd() *cobra.Command {
 	cmd := &cobra.Command{
@@ -71,24 +29,20 @@ func (a *app) graphBuildCmd() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "build WS",
-		Short: "Build the graph from item vectors and train interactions (Eq. 6–11)",
+		Short: "Build the graph from item vectors and train interactions (Eq. 6–10)",
 		Args:  cobra.ExactArgs(1),
 	}
-	opt := graphFlags(cmd)
+	var opt itemgraph.Options
+	set := option.Of(&opt)
 	cmd.Flags().BoolVar(&force, "force", false, "build anew though the graph is fresh")
+	bind(cmd, set)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := graphConflicts(cmd, opt); err != nil {
+		if err := set.Check(); err != nil {
 			return err
 		}
-		p, release, err := a.openForWriting(args[0], force)
-		if err != nil {
-			return err
-		}
-		defer release()
-		if err := p.Graph(cmd.Context(), *opt); err != nil {
-			return err
-		}
-		return a.printStage(p, workspace.StageGraph)
+		return a.make(cmd, args[0], force, func(*stage.Session) ([]stage.Stage, error) {
+			return []stage.Stage{&graphing.Stage{Options: opt}}, nil
+		})
 	}
 	return cmd
 }
@@ -105,24 +59,30 @@ a flag of the graph's it is about the graph that was built; with one, about the 
 that these options would give.`,
 		Args: cobra.ExactArgs(1),
 	}
-	opt := graphFlags(cmd)
-	cmd.Flags().StringVar(&plotPath, "plot", "", "write the histograms to this .svg or .png file")
+	var opt itemgraph.Options
+	set := option.Of(&opt)
+	cmd.Flags().StringVar(&plotPath, "plot", "", ".svg or .png file to write the histograms to")
+	bind(cmd, set)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := graphConflicts(cmd, opt); err != nil {
+		if err := set.Check(); err != nil {
 			return err
 		}
-		p, err := a.open(args[0])
+		s, err := a.open(args[0])
 		if err != nil {
 			return err
 		}
-		if !graphFlagGiven(cmd) {
-			if built, ok, err := p.RecordedGraph(); err != nil {
+		if len(set.GivenNames()) == 0 {
+			if built, ok, err := graphing.Recorded(s.WS); err != nil {
 				return err
 			} else if ok {
-				*opt = built
+				opt = built
 			}
 		}
-		g, err := p.BuildGraph(cmd.Context(), *opt)
+		vectors, _, ok := s.WS.Current(workspace.KindItemVectors)
+		if !ok {
+			return stage.NotReady(s.WS, workspace.StageEncode)
+		}
+		g, err := graphing.Compute(cmd.Context(), s, vectors, opt)
 		if err != nil {
 			return err
 		}
@@ -161,16 +121,6 @@ func (a *app) printGraphStats(s itemgraph.Stats) {
 		rows = append(rows, []string{strconv.FormatFloat(c.Similarity, 'f', 2, 64), percent(c.Share)})
 	}
 	table(w, []string{"similarity", "top-K edges below"}, rows)
-}
-
-// graphFlagGiven reports whether any knob of the graph was set.
-func graphFlagGiven(cmd *cobra.Command) bool {
-	for _, name := range []string{"graph", "knn-k", "threshold", "jaccard-k", "denoise", "topology", "edge-weights"} {
-		if cmd.Flags().Changed(name) {
-			return true
-		}
-	}
-	return false
 }
 
 func degreeRange(b itemgraph.Bin) string {

@@ -2,16 +2,13 @@ package cli
 
 import (
 	"fmt"
-	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mllmrec/mllmrec/dataset"
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/stage/importing"
 	"github.com/mllmrec/mllmrec/internal/usererr"
-	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // importFlags are shared by every import format.
@@ -46,7 +43,7 @@ func (f *importFlags) register(cmd *cobra.Command, split string, kcore int) {
 	fl.StringVar(&f.domain, "domain", "", "what is sold, for prompts: \"baby products\", \"short videos\"")
 	fl.StringVar(&f.split, "split", split, allSplits)
 	fl.IntVar(&f.kcore, "k-core", kcore, "drop users and items with fewer interactions, repeatedly; 0 keeps all")
-	fl.Uint64Var(&f.seed, "seed", 999, "of the random split")
+	fl.Uint64Var(&f.seed, "seed", 999, "random seed of the random split")
 	fl.StringVar(&f.onError, "on-error", "stop", "what a bad row does: stop, or skip (counted and listed)")
 	required(cmd, "out")
 }
@@ -96,28 +93,13 @@ type importResult struct {
 type features struct{ items, users string }
 
 // finish filters, splits and stores a data set that a format's reader produced.
-func (a *app) finish(f *importFlags, ds *dataset.Dataset, rep *dataset.Report, policy *dataset.RowPolicy, feat features) error {
-	if f.kcore > 0 && feat != (features{}) {
-		return usererr.New("Drop --k-core, or encode features from the filtered workspace.",
-			"--k-core would renumber the rows that the feature files belong to")
-	}
-	prepared, err := dataset.Prepare(ds, f.kcore, dataset.SplitOptions{Name: f.split, Seed: f.seed})
+func (a *app) finish(cmd *cobra.Command, f *importFlags, ds *dataset.Dataset, rep *dataset.Report, policy *dataset.RowPolicy, feat features) error {
+	made, err := importing.Run(cmd.Context(), f.out, ds, rep, importing.Options{Split: f.split, Seed: f.seed, KCore: f.kcore,
+		ItemFeatures: feat.items, UserFeatures: feat.users, Source: map[string]string{"on_error": f.onError, "images": f.images}}, a.observer())
 	if err != nil {
 		return err
 	}
-	vectors, err := pipeline.ReadForeignFeatures(feat.items, feat.users, ds)
-	if err != nil {
-		return err
-	}
-	ws, err := workspace.Create(f.out, ds, f.source(ds, rep, feat))
-	if err != nil {
-		return err
-	}
-	if feat != (features{}) {
-		if err := a.importFeatures(ws, vectors); err != nil {
-			return err
-		}
-	}
+	prepared := made.Prepared
 	res := importResult{Workspace: f.out, Name: ds.Name, Split: ds.Split, SplitHash: ds.SplitHash(), Files: rep.Files, Notes: rep.Notes,
 		Merged: rep.Merged + prepared.Merged, Core: prepared.Core, SkippedRows: policy.Count, Skipped: policy.Skipped, Stats: prepared.Stats}
 	if rep.Core != nil {
@@ -131,27 +113,6 @@ func (a *app) finish(f *importFlags, ds *dataset.Dataset, rep *dataset.Report, p
 	}
 	a.printImport(res)
 	return nil
-}
-
-// source records what the workspace is made from.
-func (f *importFlags) source(ds *dataset.Dataset, rep *dataset.Report, feat features) workspace.Source {
-	src := workspace.Source{Kind: rep.Kind, Options: map[string]string{"split": ds.Split, "k_core": strconv.Itoa(f.kcore),
-		"seed": strconv.FormatUint(f.seed, 10), "on_error": f.onError, "images": f.images, "domain": ds.Domain, "name": ds.Name,
-		"item_features": feat.items, "user_features": feat.users}}
-	for _, file := range rep.Files {
-		src.Files = append(src.Files, workspace.SourceFile{Name: filepath.Base(file.Path), SHA256: file.SHA256, Bytes: file.Bytes})
-	}
-	return src
-}
-
-func (a *app) importFeatures(ws *workspace.Workspace, vectors pipeline.ForeignFeatures) error {
-	release, err := ws.Lock()
-	if err != nil {
-		return err
-	}
-	defer release()
-	p := &pipeline.Pipeline{WS: ws, Observe: a.observer()}
-	return p.ImportFeatures(vectors)
 }
 
 func (a *app) printImport(r importResult) {

@@ -28,7 +28,7 @@ Metadata are read for the items left after the k-core only.`,
 			if err != nil {
 				return err
 			}
-			return a.finish(&f, ds, rep, policy, features{})
+			return a.finish(cmd, &f, ds, rep, policy, features{})
 		},
 	}
 	f.register(cmd, dataset.SplitByRandom, 5)

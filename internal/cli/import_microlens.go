@@ -25,7 +25,7 @@ func (a *app) importMicroLensCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.finish(&f, ds, rep, policy, features{})
+			return a.finish(cmd, &f, ds, rep, policy, features{})
 		},
 	}
 	f.register(cmd, dataset.SplitByLatest, 0)

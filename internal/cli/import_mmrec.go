@@ -31,7 +31,7 @@ made from: such runs are marked "provenance unknown", and 'mllmrec audit' probes
 			if err != nil {
 				return err
 			}
-			return a.finish(&f, ds, rep, policy, feat)
+			return a.finish(cmd, &f, ds, rep, policy, feat)
 		},
 	}
 	f.register(cmd, dataset.SplitLabelled, 0)

@@ -36,7 +36,7 @@ named by a flag must be there. CSV, TSV and JSON lines may be gzipped.`,
 			if !cmd.Flags().Changed("k-core") && ds.Split == dataset.SplitLabelled {
 				f.kcore = 0 // the file's own filtering stands, as for every labelled source
 			}
-			return a.finish(&f, ds, rep, policy, features{})
+			return a.finish(cmd, &f, ds, rep, policy, features{})
 		},
 	}
 	f.register(cmd, dataset.SplitByRandom, 5)

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mllmrec/mllmrec/internal/encoder/hub"
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/stage"
 )
 
 func (a *app) modelCmd() *cobra.Command {
@@ -56,12 +56,12 @@ HF_HOME (where the cache is), HF_HUB_OFFLINE=1 (never use the network).`,
 }
 
 // pullProgress shows bytes as progress; nil observes nothing.
-func pullProgress(observe pipeline.Observer) func(hub.Progress) {
+func pullProgress(observe stage.Observer) func(hub.Progress) {
 	if observe == nil {
 		return nil
 	}
 	return func(p hub.Progress) {
-		e := pipeline.Event{Stage: "pull", End: p.Done == p.Total}
+		e := stage.Event{Stage: "pull", End: p.Done == p.Total}
 		switch {
 		case p.Cached:
 			e.Message = fmt.Sprintf("%s is there already", p.File)

@@ -9,11 +9,11 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/stage"
 )
 
-// progress prints pipeline events: one rewritten line on a terminal, plain lines at
-// most every few seconds elsewhere.
+// progress prints what happens: one rewritten line on a terminal, plain lines at most
+// every few seconds elsewhere.
 type progress struct {
 	w        io.Writer
 	terminal bool
@@ -24,7 +24,7 @@ type progress struct {
 const plainEvery = 5 * time.Second
 
 // observer returns the sink of progress for this call: none under --quiet.
-func (a *app) observer() pipeline.Observer {
+func (a *app) observer() stage.Observer {
 	if a.quiet {
 		return nil
 	}
@@ -35,10 +35,10 @@ func (a *app) observer() pipeline.Observer {
 	return p.observe
 }
 
-func (p *progress) observe(e pipeline.Event) {
-	line := printable(e.String())
+func (p *progress) observe(e stage.Event) {
+	line := printable(eventLine(e))
 	switch {
-	case e.Final():
+	case e.End:
 		p.clear()
 		fmt.Fprintln(p.w, line)
 	case p.terminal:
@@ -49,6 +49,22 @@ func (p *progress) observe(e pipeline.Event) {
 		p.last = time.Now()
 		fmt.Fprintln(p.w, line)
 	}
+}
+
+// eventLine formats an event as one line.
+func eventLine(e stage.Event) string {
+	s := fmt.Sprintf("%-9s", e.Stage)
+	if e.Total > 0 && !e.End {
+		s += fmt.Sprintf("%d/%d ", e.Done, e.Total)
+	}
+	s += e.Message
+	if eta := e.ETA(); eta > 0 && !e.End {
+		s += fmt.Sprintf(" · %s left", eta.Round(time.Second))
+	}
+	if e.End && e.Elapsed >= 10*time.Millisecond {
+		s += fmt.Sprintf(" · %s", e.Elapsed.Round(10*time.Millisecond))
+	}
+	return s
 }
 
 func (p *progress) clear() {

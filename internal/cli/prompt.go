@@ -10,7 +10,10 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
 	"github.com/mllmrec/mllmrec/internal/mllm"
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/option"
+	"github.com/mllmrec/mllmrec/internal/stage/describing"
+	"github.com/mllmrec/mllmrec/internal/stage/reasoning"
+	"github.com/mllmrec/mllmrec/internal/texts/backend"
 	"github.com/mllmrec/mllmrec/internal/texts/prompt"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -36,33 +39,32 @@ hash of the picture. No server is needed; where one answers, its model's window 
 16384 tokens.`,
 		Args: cobra.ExactArgs(1),
 	}
-	author := &authorFlags{}
-	author.addPrompting(cmd, "model")
-	author.addContext(cmd)
-	author.addAddress(cmd)
-	author.addPictures(cmd)
-	author.addHistories(cmd)
-	pref := &pipeline.PreferenceOptions{}
-	addHistoryFlag(cmd, pref)
+	var w backend.Options
+	var pictures describing.Pictures
+	var long backend.LongHistories
+	var pref reasoning.Preference
+	set := option.Of(&w, &pictures, &long, &pref)
 	cmd.Flags().StringVar(&item, "item", "", "id of an item: its description prompt")
 	cmd.Flags().StringVar(&user, "user", "", "id of a user: the preference prompt")
+	bind(cmd, set, promptHides...)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := exactlyOne(cmd, "item", "user"); err != nil {
 			return err
 		}
-		if err := onlyWithEffect(cmd); err != nil {
+		if cmd.Flags().Changed("item") {
+			set.Forbid(append(set.Names(&long, &pref), "num-ctx", "max-tokens", "base-url", "api-key-env"), "Leave it out.", "with %s", usererr.Option("item"))
+		} else {
+			set.Forbid(set.Names(&pictures), "Leave it out.", "with %s", usererr.Option("user"))
+		}
+		if err := set.Check(); err != nil {
 			return err
 		}
-		opt, err := author.options()
-		if err != nil {
-			return err
-		}
-		p, err := a.open(args[0])
+		s, err := a.open(args[0])
 		if err != nil {
 			return err
 		}
 		if cmd.Flags().Changed("item") {
-			shown, err := p.DescribePrompt(cmd.Context(), opt, item)
+			shown, err := describing.Prompt(cmd.Context(), s.WS, describing.Options{Writer: w, Pictures: pictures}, item)
 			if err != nil {
 				return err
 			}
@@ -71,7 +73,7 @@ hash of the picture. No server is needed; where one answers, its model's window 
 			}
 			return shown.Show(a.stdout)
 		}
-		shown, err := p.PreferencePrompt(cmd.Context(), opt, *pref, user)
+		shown, err := reasoning.Prompt(cmd.Context(), s, reasoning.Options{Writer: w, Long: long, Preference: pref}, user)
 		if err != nil {
 			return err
 		}
@@ -80,21 +82,11 @@ hash of the picture. No server is needed; where one answers, its model's window 
 	return cmd
 }
 
-// onlyWithEffect refuses what has no part in the prompt that is shown.
-func onlyWithEffect(cmd *cobra.Command) error {
-	with, without := "--user", []string{"image-dir", "allow-private-images", "image-timeout", "image-long-side"}
-	if cmd.Flags().Changed("item") {
-		with, without = "--item", []string{"history", "window", "long-history", "latest", "num-ctx", "max-tokens", "base-url", "api-key-env"}
-	}
-	for _, name := range without {
-		if cmd.Flags().Changed(name) {
-			return usererr.New("Leave it out.", "--%s has no effect with %s", name, with)
-		}
-	}
-	return nil
-}
+// promptHides are the options without a part in a prompt.
+var promptHides = []string{"script", "temperature", "model-seed", "attempts", "concurrency", "rpm", "tpm", "timeout", "keep-alive", "max-cost", "max-hours", "prices",
+	"store", "workers", "folds", "folds-for"}
 
-func (a *app) showHistory(p pipeline.HistoryPrompt) error {
+func (a *app) showHistory(p reasoning.HistoryPrompt) error {
 	if a.json {
 		out := promptJSON(p.Prompt)
 		out["prompts"], out["window"], out["window_assumed"] = p.Steps, p.Window, p.Assumed

@@ -3,27 +3,18 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/dataset"
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/option"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/stage/asking"
+	"github.com/mllmrec/mllmrec/internal/stage/reasoning"
+	"github.com/mllmrec/mllmrec/internal/texts/writer"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
-
-// preferenceFlags says from what preferences are written.
-func preferenceFlags(cmd *cobra.Command) *pipeline.PreferenceOptions {
-	opt := &pipeline.PreferenceOptions{}
-	addHistoryFlag(cmd, opt)
-	cmd.Flags().IntVar(&opt.Folds, "folds", 0, "cross-fitting: write K further texts a user, each blind to one part of the train items (0: none, the paper's way)")
-	cmd.Flags().IntVar(&opt.FoldsFor, "folds-for", 0, "cross-fitting for users with at least so many train items only")
-	return opt
-}
-
-func addHistoryFlag(cmd *cobra.Command, opt *pipeline.PreferenceOptions) {
-	cmd.Flags().StringVar(&opt.History, "history", string(dataset.ScopeTrain), "train, or all: the published code's protocol, which shows validation and test items; everything made from it is marked leaky")
-}
 
 func (a *app) reasonCmd() *cobra.Command {
 	var force bool
 	var ahead aheadFlags
+	var opt reasoning.Options
 	cmd := &cobra.Command{
 		Use:   "reason WS",
 		Short: "Write every user's preference from train interactions (Eq. 3–4)",
@@ -36,34 +27,36 @@ with the conclusion so far; or cut to its latest items with --long-history lates
 then only the items shown are stored as the answer's sources.`,
 		Example: `  mllmrec reason shop.ws                                      # Ollama on this machine, gemma3:27b
   mllmrec reason shop.ws --folds 5 --folds-for 10 --estimate  # what cross-fitting would cost
-  mllmrec reason shop.ws --mllm openai --model gpt-4o-mini --base-url https://api.openai.com/v1 --max-cost 20
+  mllmrec reason shop.ws --mllm openai --mllm-model gpt-4o-mini --base-url https://api.openai.com/v1 --max-cost 20
   mllmrec reason show shop.ws --user u42`,
 		Args: cobra.ExactArgs(1),
 	}
-	author := addAuthorFlags(cmd, "model")
-	author.addHistories(cmd)
-	author.addLimit(cmd)
-	pref := preferenceFlags(cmd)
-	ahead.add(cmd, author)
+	set := option.Of(&opt.Writer, &opt.Long, &opt.Preference)
+	limitFlag(cmd, &opt.Limit)
+	ahead.add(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "go through all users though the stage is fresh; stored answers are not asked again")
+	bind(cmd, set)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		author.several = ahead.sample > 0
-		opt, err := author.options()
-		if err != nil {
+		if err := checkAsking(set, opt.Limit); err != nil {
 			return err
 		}
 		if ahead.wanted() {
-			return a.lookAhead(cmd, args[0], workspace.StageReason, ahead, opt, pref)
+			return a.lookAhead(cmd, args[0], workspace.StageReason, ahead, opt.Writer, look{
+				estimate: func(s *stage.Session) (*asking.Estimate, error) {
+					return reasoning.Estimate(cmd.Context(), s, opt, ahead.rate)
+				},
+				sample: func(s *stage.Session) (*writer.Sheet, error) {
+					return reasoning.Sample(cmd.Context(), s, ahead.sample, opt)
+				},
+			})
 		}
-		p, release, err := a.openForWriting(args[0], force)
-		if err != nil {
-			return err
-		}
-		defer release()
-		if err := p.Reason(cmd.Context(), opt, *pref); err != nil {
-			return err
-		}
-		return a.printStage(p, workspace.StageReason)
+		return a.make(cmd, args[0], force, func(s *stage.Session) ([]stage.Stage, error) {
+			if err := refuseTexts(s.WS, workspace.StageReason, force); err != nil {
+				return nil, err
+			}
+			st, err := reasoning.New(opt)
+			return []stage.Stage{st}, err
+		})
 	}
 	cmd.AddCommand(a.showCmd(workspace.StageReason), a.retryCmd(workspace.StageReason))
 	return cmd

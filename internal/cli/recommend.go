@@ -38,10 +38,12 @@ like (--text). Nothing is retrained. Each item comes with what carried it.`,
 				}
 				opts = append(opts, mllmrec.WithWriter(writer))
 			}
+			a.dir = args[0]
 			rec, err := mllmrec.Open(cmd.Context(), args[0], opts...)
 			if err != nil {
 				return err
 			}
+			defer rec.Close() //nolint:errcheck // nothing is written through it
 			var items []mllmrec.Recommendation
 			switch {
 			case cmd.Flags().Changed("user"):
@@ -60,7 +62,7 @@ like (--text). Nothing is retrained. Each item comes with what carried it.`,
 	cmd.Flags().StringVar(&user, "user", "", "id of a user of the data set")
 	cmd.Flags().StringVar(&history, "history", "", "ids of items chosen by somebody never seen, oldest first, separated by commas")
 	cmd.Flags().StringVar(&text, "text", "", "what somebody likes, in a sentence")
-	cmd.Flags().StringVar(&run, "run", "", "id of the run to ask (default: the latest finished)")
+	cmd.Flags().StringVar(&run, "run", "", "id of the run to ask (default: the one made or chosen last)")
 	cmd.Flags().StringVar(&writer, "mllm", "", "with --history: who writes the preference, such as offline (default: who wrote the workspace's)")
 	cmd.Flags().IntVarP(&k, "k", "k", 10, "how many items")
 	return cmd

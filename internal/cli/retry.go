@@ -1,36 +1,25 @@
 package cli
 
 import (
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
+	"context"
 
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/spf13/cobra"
+
+	"github.com/mllmrec/mllmrec/internal/option"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/stage/asking"
+	"github.com/mllmrec/mllmrec/internal/stage/describing"
+	"github.com/mllmrec/mllmrec/internal/stage/reasoning"
+	"github.com/mllmrec/mllmrec/internal/texts/backend"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
-// retryChanges are the options that a retry may change, by flag: those that have no part
-// in the answers, so that it asks the same questions. Each copies its own.
-var retryChanges = map[string]func(to, from *pipeline.AuthorOptions){
-	"base-url":             func(to, from *pipeline.AuthorOptions) { to.BaseURLs = from.BaseURLs },
-	"api-key-env":          func(to, from *pipeline.AuthorOptions) { to.KeyEnv = from.KeyEnv },
-	"concurrency":          func(to, from *pipeline.AuthorOptions) { to.Concurrency = from.Concurrency },
-	"rpm":                  func(to, from *pipeline.AuthorOptions) { to.RPM = from.RPM },
-	"tpm":                  func(to, from *pipeline.AuthorOptions) { to.TPM = from.TPM },
-	"timeout":              func(to, from *pipeline.AuthorOptions) { to.Timeout = from.Timeout },
-	"keep-alive":           func(to, from *pipeline.AuthorOptions) { to.KeepAlive = from.KeepAlive },
-	"max-cost":             func(to, from *pipeline.AuthorOptions) { to.MaxCost = from.MaxCost },
-	"max-hours":            func(to, from *pipeline.AuthorOptions) { to.MaxTime = from.MaxTime },
-	"prices":               func(to, from *pipeline.AuthorOptions) { to.Prices = from.Prices },
-	"attempts":             func(to, from *pipeline.AuthorOptions) { to.Attempts = from.Attempts },
-	"store":                func(to, from *pipeline.AuthorOptions) { to.Store = from.Store },
-	"workers":              func(to, from *pipeline.AuthorOptions) { to.Workers = from.Workers },
-	"limit":                func(to, from *pipeline.AuthorOptions) { to.Limit = from.Limit },
-	"image-dir":            func(to, from *pipeline.AuthorOptions) { to.Pictures.Dir = from.Pictures.Dir },
-	"image-timeout":        func(to, from *pipeline.AuthorOptions) { to.Pictures.Timeout = from.Pictures.Timeout },
-	"allow-private-images": func(to, from *pipeline.AuthorOptions) { to.Pictures.AllowPrivate = from.Pictures.AllowPrivate },
-}
+// retryKeeps are the options that decide the answers and so stay as they were; all others
+// may be given to a retry.
+var retryKeeps = []string{"mllm", "mllm-model", "prompts", "words", "max-tokens", "script", "temperature", "model-seed", "num-ctx", "image-long-side"}
 
-func (a *app) retryCmd(stage string) *cobra.Command {
+func (a *app) retryCmd(name string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retry WS",
 		Short: "Ask again about what failed, with the options of the last run",
@@ -43,34 +32,96 @@ What decides an answer, such as the model or the prompts, cannot be changed here
 would ask about everything. Run the stage's command again for it.`,
 		Args: cobra.ExactArgs(1),
 	}
-	author := &authorFlags{}
-	author.addServers(cmd)
-	author.addSharing(cmd)
-	author.addLimit(cmd)
-	if stage == workspace.StageDescribe {
-		author.addPictureSources(cmd)
+	r := &retry{name: name}
+	structs := []any{&r.writer}
+	if name == workspace.StageDescribe {
+		structs = append(structs, &r.pictures)
 	}
+	given := option.Of(structs...)
+	limitFlag(cmd, &r.limit)
+	bind(cmd, given, retryKeeps...)
+	r.given = given
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		given, err := author.options()
-		if err != nil {
-			return err
+		if r.limit < 0 {
+			return checkAsking(given, r.limit)
 		}
-		p, release, err := a.openForWriting(args[0], true)
+		s, release, err := a.openForWriting(args[0])
 		if err != nil {
 			return err
 		}
 		defer release()
-		change := func(opt *pipeline.AuthorOptions) {
-			cmd.Flags().Visit(func(f *pflag.Flag) {
-				if copyTo := retryChanges[f.Name]; copyTo != nil { // else a flag of all commands
-					copyTo(opt, &given)
-				}
-			})
-		}
-		if err := p.Retry(cmd.Context(), stage, change); err != nil {
+		if err := r.run(cmd.Context(), s); err != nil {
 			return err
 		}
-		return a.printStage(p, stage)
+		return a.printStage(s.WS, name)
 	}
 	return cmd
+}
+
+// retry is one call of the command.
+type retry struct {
+	name     string
+	given    *option.Set
+	writer   backend.Options
+	pictures describing.Pictures
+	limit    int
+}
+
+func (r *retry) run(ctx context.Context, s *stage.Session) error {
+	kind := workspace.KindsOf(r.name)[0]
+	_, last, ok := s.WS.Current(kind)
+	if !ok {
+		return stage.NotReady(s.WS, r.name)
+	}
+	st, err := r.stage(last)
+	if err != nil {
+		return err
+	}
+	e := stage.NewEngine(s, st)
+	e.Force = true
+	_, err = e.Make(ctx, kind)
+	return err
+}
+
+// stage returns the stage with the options of its last run but for those given.
+func (r *retry) stage(last workspace.Artefact) (stage.Stage, error) {
+	if r.name == workspace.StageDescribe {
+		opt, err := describing.Recorded(last)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.change(last, &opt.Writer, &opt.Pictures); err != nil {
+			return nil, err
+		}
+		opt.Limit = r.limit
+		return describing.New(opt)
+	}
+	opt, err := reasoning.Recorded(last)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.change(last, &opt.Writer); err != nil {
+		return nil, err
+	}
+	opt.Limit = r.limit
+	return reasoning.New(opt)
+}
+
+// change sets the given options. Workers have limits of their own: what the last run had
+// of them is nobody's wish for this one.
+func (r *retry) change(last workspace.Artefact, w *backend.Options, others ...any) error {
+	if r.writer.Shared.Workers {
+		urls, key := w.Servers.BaseURLs, w.Servers.KeyEnv
+		w.Servers = backend.Servers{BaseURLs: urls, KeyEnv: key}
+	}
+	set := option.Of(append([]any{w}, others...)...)
+	r.given.CopyGiven(set)
+	if err := set.Check(); err != nil {
+		return err
+	}
+	if asking.InSharedLedger(last) && w.Shared.Store == "" {
+		return usererr.New("Give the same --store again; or run the stage's command, which asks about all that this workspace's own ledger does not hold.",
+			"the last run kept its answers in a shared ledger: without it, a retry would ask about everything")
+	}
+	return nil
 }

@@ -3,50 +3,36 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/build"
 )
 
 func (a *app) runCmd() *cobra.Command {
-	var opt pipeline.RunOptions
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "run WS",
-		Short: "All stages in order, skipping what is fresh",
-		Long: `Run describes items, writes preferences, encodes, builds the graph, trains and
-evaluates, skipping every stage whose inputs have not changed. Stopped at any moment,
-the same command goes on where it was.
+		Short: "All that a model needs, then the model, then its evaluation; what is fresh is skipped",
+		Long: `Run trains a model and evaluates it, and makes before that what the model reads, no more:
+a model of interactions alone (bpr, lightgcn) trains at once; mllmrec has items described,
+preferences written, both encoded and the item graph built. Every result stays beside
+those of other options. Stopped at any moment, the same command goes on where it was.
 
 Without --mllm offline the texts come from a model server, Ollama on localhost unless
 --base-url says otherwise.`,
+		Example: `  mllmrec run shop.ws --mllm offline                 # no model server, no download
+  mllmrec run shop.ws --model bpr                    # interactions only
+  mllmrec run shop.ws --mllm offline --threshold 0.5 # another graph beside the first`,
 		Args: cobra.ExactArgs(1),
 	}
-	author := addAuthorFlags(cmd, "mllm-model")
-	author.addPictures(cmd)
-	author.addHistories(cmd)
-	preference := preferenceFlags(cmd)
-	enc := encodeFlags(cmd, "encoder-")
-	graph := graphFlags(cmd)
-	tr := trainFlags(cmd)
-	cmd.Flags().BoolVar(&force, "force", false, "redo stages that are fresh")
+	opt := build.New()
+	cmd.Flags().BoolVar(&force, "force", false, "make again what is fresh")
+	bind(cmd, opt.Set())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		encode, err := enc.options()
-		if err != nil {
-			return err
-		}
-		if opt.Author, err = author.options(); err != nil {
-			return err
-		}
-		p, release, err := a.openForWriting(args[0], force)
+		s, release, err := a.openForWriting(args[0])
 		if err != nil {
 			return err
 		}
 		defer release()
-		opt.Preference, opt.Encode, opt.Graph = *preference, encode, *graph
-		if opt.Train, err = tr.options(); err != nil {
-			return err
-		}
-		opt.Explicit = changedFlags(cmd)
-		res, err := p.Run(cmd.Context(), opt)
+		res, err := build.Run(cmd.Context(), s, opt, force)
 		if err != nil {
 			return err
 		}

@@ -2,69 +2,50 @@ package cli
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/stage/asking"
+	"github.com/mllmrec/mllmrec/internal/stage/training"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // statusResult is what status prints with --json. The describe and reason counts
 // stand at the top level, where scripts watching a long reasoning stage look.
 type statusResult struct {
-	Workspace    string                 `json:"workspace"`
-	Name         string                 `json:"name"`
-	Split        string                 `json:"split"`
-	Users        int                    `json:"users"`
-	Items        int                    `json:"items"`
-	Interactions int                    `json:"interactions"`
-	Stages       []pipeline.StageStatus `json:"stages"`
-	Describe     pipeline.Answers       `json:"describe"`
-	Reason       pipeline.Answers       `json:"reason"`
-	Queue        *queueResult           `json:"queue,omitempty"` // with --store
-	Runs         []pipeline.RunSummary  `json:"runs"`
+	Workspace    string             `json:"workspace"`
+	Name         string             `json:"name"`
+	Split        string             `json:"split"`
+	Users        int                `json:"users"`
+	Items        int                `json:"items"`
+	Interactions int                `json:"interactions"`
+	Stages       []stage.Status     `json:"stages"`
+	Tree         *stage.Node        `json:"tree"`
+	Describe     asking.Counts      `json:"describe"`
+	Reason       asking.Counts      `json:"reason"`
+	Queue        *queueResult       `json:"queue,omitempty"` // with --store
+	Runs         []training.Summary `json:"runs"`
 }
 
 func (a *app) statusCmd() *cobra.Command {
 	var store string
 	cmd := &cobra.Command{
 		Use:   "status WS",
-		Short: "What is done, stale or missing",
-		Long: `Status says of every stage whether it is done, stale or missing, and counts answers, also
-while a run goes on. A run with --store keeps them in a shared database: give status its
-address too, and it counts there what is this workspace's, and shows the queue and the
-workers.`,
+		Short: "What is done, stale or missing, and what depends on what",
+		Long: `Status says of every stage whether it is done, stale or missing, draws the tree of what was
+made from what, and counts answers, also while a run goes on. A run with --store keeps
+them in a shared database: give status its address too, and it counts there what is this
+workspace's, and shows the queue and the workers.`,
 		Example: `  mllmrec status shop.ws
   mllmrec status shop.ws --store postgres://db/mllmrec`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := a.open(args[0])
+			res, err := a.status(cmd, args[0], store)
 			if err != nil {
-				return err
-			}
-			var shared *pipeline.Shared
-			if store != "" {
-				if shared, err = pipeline.OpenShared(cmd.Context(), store); err != nil {
-					return err
-				}
-				defer shared.Close()
-			}
-			m := p.WS.Manifest()
-			res := statusResult{Workspace: p.WS.Dir(), Name: m.Name, Split: m.Split, Users: m.Users, Items: m.Items, Interactions: m.Interactions}
-			if res.Stages, err = p.Status(cmd.Context()); err != nil {
-				return err
-			}
-			if res.Describe, res.Reason, err = p.Answers(cmd.Context(), shared); err != nil {
-				return err
-			}
-			if shared != nil {
-				state, err := shared.Queue(cmd.Context())
-				if err != nil {
-					return err
-				}
-				res.Queue = &queueResult{state, pipeline.Owner(p.WS)}
-			}
-			if res.Runs, err = p.Runs(); err != nil {
 				return err
 			}
 			if a.json {
@@ -78,7 +59,36 @@ workers.`,
 	return cmd
 }
 
-func (a *app) printStatus(s statusResult) {
+func (a *app) status(cmd *cobra.Command, dir, store string) (*statusResult, error) {
+	s, err := a.open(dir)
+	if err != nil {
+		return nil, err
+	}
+	var shared *asking.Shared
+	if store != "" {
+		if shared, err = asking.OpenShared(cmd.Context(), store); err != nil {
+			return nil, err
+		}
+		defer shared.Close()
+	}
+	m := s.WS.Manifest()
+	res := &statusResult{Workspace: s.WS.Dir(), Name: m.Name, Split: m.Split, Users: m.Users, Items: m.Items, Interactions: m.Interactions,
+		Stages: stage.StatusOf(s.WS), Tree: stage.Tree(s.WS)}
+	if res.Describe, res.Reason, err = asking.Count(cmd.Context(), s.WS, shared); err != nil {
+		return nil, err
+	}
+	if shared != nil {
+		state, err := shared.Queue(cmd.Context())
+		if err != nil {
+			return nil, err
+		}
+		res.Queue = &queueResult{state, asking.Owner(s.WS)}
+	}
+	res.Runs, err = training.List(s.WS)
+	return res, err
+}
+
+func (a *app) printStatus(s *statusResult) {
 	fmt.Fprintf(a.stdout, "%s: %s, %d users, %d items, %d interactions, split %s\n\n", s.Workspace, s.Name, s.Users, s.Items, s.Interactions, s.Split)
 	var rows [][]string
 	for _, st := range s.Stages {
@@ -100,6 +110,10 @@ func (a *app) printStatus(s statusResult) {
 	if s.Queue != nil {
 		a.printQueue(s.Queue)
 	}
+	if s.Tree != nil && len(s.Tree.Above) > 0 {
+		fmt.Fprint(a.stdout, "\nwhat was made from what (* is used unless told otherwise)\n")
+		a.printTree(s.Tree, "", "", "")
+	}
 	if len(s.Runs) == 0 {
 		return
 	}
@@ -115,7 +129,34 @@ func (a *app) printStatus(s statusResult) {
 	table(a.stdout, []string{"run", "model", "epochs", "test R@20", "N@20", "state"}, rows)
 }
 
-func answersLine(n pipeline.Answers) string {
+// printTree draws an artefact and what was made from it. What else an artefact was made
+// from, beside the one that it hangs on and the data, is named behind it.
+func (a *app) printTree(n *stage.Node, parent, first, rest string) {
+	line := first + n.Address
+	if n.Current {
+		line += " *"
+	}
+	others := slices.DeleteFunc(slices.Clone(n.From), func(address string) bool { return address == parent || address == workspace.DataAddress })
+	if len(others) > 0 {
+		line += "  (and " + strings.Join(others, ", ") + ")"
+	}
+	switch {
+	case !n.Intact:
+		line += "  changed or missing"
+	case n.Leaky:
+		line += "  leaky"
+	}
+	fmt.Fprintln(a.stdout, printable(line))
+	for i, above := range n.Above {
+		if i == len(n.Above)-1 {
+			a.printTree(above, n.Address, rest+"└─ ", rest+"   ")
+		} else {
+			a.printTree(above, n.Address, rest+"├─ ", rest+"│  ")
+		}
+	}
+}
+
+func answersLine(n asking.Counts) string {
 	if n.NeedsStore {
 		return fmt.Sprintf("? of %d", n.Total)
 	}

@@ -2,44 +2,16 @@ package cli
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/internal/pipeline"
-	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/internal/option"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/stage/training"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
-
-type trainFlagValues struct {
-	model string
-	set   []string
-	seed  uint64
-	fresh bool
-}
-
-func trainFlags(cmd *cobra.Command) *trainFlagValues {
-	f := &trainFlagValues{}
-	cmd.Flags().StringVar(&f.model, "model", "mllmrec", "model: "+strings.Join(pipeline.Models(), ", "))
-	cmd.Flags().StringArrayVar(&f.set, "set", nil, "a setting of the model or the trainer, key=value; may be repeated")
-	cmd.Flags().Uint64Var(&f.seed, "seed", 999, "of initialisation, shuffling and negative sampling")
-	cmd.Flags().BoolVar(&f.fresh, "fresh", false, "start anew where an interrupted run could go on")
-	return f
-}
-
-func (f *trainFlagValues) options() (pipeline.TrainOptions, error) {
-	opt := pipeline.TrainOptions{Model: f.model, Seed: f.seed, Fresh: f.fresh, Settings: map[string]string{}}
-	for _, s := range f.set {
-		key, value, ok := strings.Cut(s, "=")
-		if !ok || key == "" {
-			return opt, usererr.New("Write --set key=value.", "--set %q has no value", s)
-		}
-		if _, twice := opt.Settings[key]; twice {
-			return opt, usererr.New("", "--set %s is given twice", key)
-		}
-		opt.Settings[key] = value
-	}
-	return opt, nil
-}
 
 func (a *app) trainCmd() *cobra.Command {
 	cmd := &cobra.Command{
@@ -47,24 +19,33 @@ func (a *app) trainCmd() *cobra.Command {
 		Short: "Train a model to its early stop",
 		Args:  cobra.ExactArgs(1),
 	}
-	f := trainFlags(cmd)
+	var opt training.Options
+	set := option.Of(&opt)
+	bind(cmd, set)
 	cmd.Long = `Train trains a model with BPR and Adam, ranks the whole catalogue for the validation
 users after every epoch, and stops when Recall@20 has not risen for 'patience' epochs.
-Every epoch is checkpointed: an interrupted run goes on exactly where it stopped.
+Every epoch is checkpointed: an interrupted run goes on exactly where it stopped. What
+the model reads must be there ('mllmrec run' makes it).
 
 Settings (--set key=value):
-` + pipeline.SettingsHelp()
+` + settingsHelp()
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		opt, err := f.options()
+		st, err := training.New(opt)
 		if err != nil {
 			return err
 		}
-		p, release, err := a.openForWriting(args[0], false)
+		s, release, err := a.openForWriting(args[0])
 		if err != nil {
 			return err
 		}
 		defer release()
-		run, err := p.Train(cmd.Context(), opt)
+		e := stage.NewEngine(s, st)
+		e.Again(workspace.KindRun)
+		address, err := e.Make(cmd.Context(), workspace.KindRun)
+		if err != nil {
+			return err
+		}
+		run, _, err := training.Find(s.WS, path.Base(address))
 		if err != nil {
 			return err
 		}
@@ -81,6 +62,24 @@ Settings (--set key=value):
 		return nil
 	}
 	return cmd
+}
+
+// settingsHelp lists the settings of the trainer and the models.
+func settingsHelp() string {
+	var b strings.Builder
+	owner := "-"
+	for _, s := range training.Settings() {
+		if s.Owner != owner {
+			owner = s.Owner
+			title := owner
+			if title == "" {
+				title = "any model"
+			}
+			fmt.Fprintf(&b, "  %s\n", title)
+		}
+		fmt.Fprintf(&b, "    %-14s %s (default %s)\n", s.Name, s.Doc, s.Default)
+	}
+	return b.String()
 }
 
 func leakyMark(leaky bool) string {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/stage/asking"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
@@ -27,13 +27,13 @@ withdrawn ends with marked fallback texts; its next run asks again.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var ws *workspace.Workspace
 		if len(args) > 0 {
-			p, err := a.open(args[0])
+			s, err := a.open(args[0])
 			if err != nil {
 				return err
 			}
-			ws = p.WS
+			ws = s.WS
 		}
-		shared, err := pipeline.OpenShared(cmd.Context(), store)
+		shared, err := asking.OpenShared(cmd.Context(), store)
 		if err != nil {
 			return err
 		}

@@ -6,11 +6,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/option"
+	"github.com/mllmrec/mllmrec/internal/stage/asking"
+	"github.com/mllmrec/mllmrec/internal/texts/backend"
 )
 
 func (a *app) workerCmd() *cobra.Command {
-	author := &authorFlags{}
+	var opt backend.Options
 	var untilEmpty bool
 	cmd := &cobra.Command{
 		Use:   "worker --store postgres://…",
@@ -25,19 +27,16 @@ with the questions; addresses and keys are the worker's own.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(a.withdrawCmd())
-	f := cmd.Flags()
-	f.StringVar(&author.opt.Store, "store", "", "postgres:// address of the database (required)")
-	f.StringVar(&author.opt.MLLM, "mllm", "ollama", "kind of the model servers: ollama or openai")
-	author.addServers(cmd)
-	f.BoolVar(&untilEmpty, "until-empty", false, "end when no questions are left, in place of waiting for more")
+	set := option.Of(&opt)
+	cmd.Flags().BoolVar(&untilEmpty, "until-empty", false, "end when no questions are left, in place of waiting for more")
+	bind(cmd, set, "mllm-model", "prompts", "words", "max-tokens", "script", "temperature", "model-seed", "num-ctx", "attempts", "workers")
 	required(cmd, "store")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		opt, err := author.options()
-		if err != nil {
+		if err := set.Check(); err != nil {
 			return err
 		}
 		log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		rep, err := pipeline.RunWorker(cmd.Context(), opt, untilEmpty, log, a.observer())
+		rep, err := asking.RunWorker(cmd.Context(), opt, untilEmpty, log, a.observer())
 		if err != nil {
 			return err
 		}

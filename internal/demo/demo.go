@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,10 +14,14 @@ import (
 
 	"github.com/mllmrec/mllmrec"
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/build"
 	"github.com/mllmrec/mllmrec/internal/demo/shop"
-	"github.com/mllmrec/mllmrec/internal/eval"
-	"github.com/mllmrec/mllmrec/internal/pipeline"
+	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/stage/evaluating"
+	"github.com/mllmrec/mllmrec/internal/texts/backend"
 	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/internal/web"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
@@ -40,7 +45,7 @@ type Options struct {
 	Dir     string // made if absent; an earlier tour in it is gone on with
 	Seed    uint64
 	Epochs  int // at most; 0 = Epochs
-	Observe pipeline.Observer
+	Observe stage.Observer
 }
 
 // Item is a catalogue item in the result.
@@ -64,7 +69,7 @@ type Result struct {
 	Workspace  string                   `json:"workspace"`
 	Seconds    float64                  `json:"seconds"`
 	Statistics dataset.Stats            `json:"statistics"`
-	Evaluation *pipeline.Evaluation     `json:"evaluation"`
+	Evaluation *evaluating.Evaluation   `json:"evaluation"`
 	Users      []Shopper                `json:"users"`
 	Sentence   string                   `json:"sentence"`
 	ForText    []mllmrec.Recommendation `json:"for_sentence"`
@@ -82,21 +87,20 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 		return nil, err
 	}
 	defer release()
-	p := &pipeline.Pipeline{WS: ws, Observe: opt.Observe}
-	ropt := pipeline.DefaultRunOptions()
-	ropt.Author.MLLM, ropt.Train.Seed = pipeline.Offline, opt.Seed
-	ropt.Graph.Threshold = threshold
-	ropt.Train.Settings = map[string]string{"epochs": strconv.Itoa(cmp.Or(opt.Epochs, Epochs))}
-	done, err := p.Run(ctx, ropt)
+	ropt := build.New()
+	ropt.Writer.MLLM, ropt.Train.Seed, ropt.Graph.Threshold = backend.Offline, opt.Seed, threshold
+	ropt.Train.Settings = []string{"epochs=" + strconv.Itoa(cmp.Or(opt.Epochs, Epochs))}
+	session := stage.NewSession(ws, opt.Observe)
+	done, err := build.Run(ctx, session, ropt, false)
 	if err != nil {
 		return nil, err
 	}
 	res := &Result{Out: opt.Dir, Workspace: ws.Dir(), Evaluation: done.Evaluation, Sentence: Sentence}
-	if err := res.collect(ctx, ws); err != nil {
+	if err := res.collect(ctx, session); err != nil {
 		return nil, err
 	}
 	res.Seconds = time.Since(start).Seconds()
-	return res, writePage(filepath.Join(opt.Dir, PageFile), res)
+	return res, atomicfile.Write(filepath.Join(opt.Dir, PageFile), func(w io.Writer) error { return web.WriteShop(w, res) })
 }
 
 // openShop draws the shop into the folder, or finds the one an earlier tour drew.
@@ -108,7 +112,7 @@ func openShop(opt Options) (*workspace.Workspace, error) {
 			return nil, err
 		}
 		if have, want := ws.Manifest().Source.Options["seed"], fmt.Sprint(opt.Seed); have != want {
-			return nil, usererr.New("Give another --out, or remove the folder.", "%s holds a demo of seed %s, not %s", opt.Dir, have, want)
+			return nil, usererr.New("Give another folder, or remove this one.", "%s holds a demo of seed %s, not %s", opt.Dir, have, want)
 		}
 		return ws, drawMissing(ws, opt.Seed)
 	}
@@ -133,13 +137,15 @@ func drawMissing(ws *workspace.Workspace, seed uint64) error {
 	return shop.WriteImages(ws.Path(workspace.ImagesFolder), pictures)
 }
 
-func (r *Result) collect(ctx context.Context, ws *workspace.Workspace) error {
-	ds, err := ws.Dataset()
+func (r *Result) collect(ctx context.Context, session *stage.Session) error {
+	ws := session.WS
+	ds, err := session.Dataset()
 	if err != nil {
 		return err
 	}
 	r.Statistics = dataset.Compute(ds)
-	texts, err := ws.UserTexts()
+	written, _, _ := ws.Current(workspace.KindUserTexts)
+	texts, err := ws.UserTexts(written)
 	if err != nil {
 		return err
 	}
@@ -153,7 +159,11 @@ func (r *Result) collect(ctx context.Context, ws *workspace.Workspace) error {
 	if err != nil {
 		return err
 	}
-	judge := eval.NewJudge(ds)
+	defer rec.Close() //nolint:errcheck // nothing is written through it
+	judge, err := session.Judge()
+	if err != nil {
+		return err
+	}
 	for n := range shoppersShown {
 		row := n * ds.Users() / shoppersShown
 		user := ds.UserIDs[row]
