@@ -20,14 +20,14 @@ type Budget struct {
 func (p *Pool) overBudget(t *queuedRequest, now time.Time) error {
 	b := p.opt.Budget
 	if b.MaxTime > 0 && now.Sub(p.started) >= b.MaxTime {
-		return &Error{Class: OverBudget, Model: t.model, Err: usererr.New("every answer is kept; run the same command again to go on", "the time limit of %s is reached", b.MaxTime)}
+		return &Error{Class: OverBudget, Model: t.model, Err: usererr.New("Every answer is kept; run the same command again to go on.", "the time limit of %s is reached", b.MaxTime)}
 	}
 	if b.MaxCost > 0 && t.cost > b.MaxCost {
-		return &Error{Class: OverBudget, Model: t.model, Err: usererr.New("raise the limit",
+		return &Error{Class: OverBudget, Model: t.model, Err: usererr.New("Raise the limit.",
 			"the cost limit of %g %s is too low: one request may cost %.4f", b.MaxCost, b.Prices.Currency, t.cost)}
 	}
 	if b.MaxCost > 0 && p.spent+t.cost > b.MaxCost {
-		return &Error{Class: OverBudget, Model: t.model, Err: usererr.New("every answer paid for is kept; run the same command again to go on, with the limit counting anew",
+		return &Error{Class: OverBudget, Model: t.model, Err: usererr.New("Every answer paid for is kept; run the same command again to go on, with the limit counting anew.",
 			"the cost limit of %g %s is reached: %.4f is spent and the next request may cost %.4f", b.MaxCost, b.Prices.Currency, p.spent, t.cost)}
 	}
 	return nil

@@ -55,7 +55,7 @@ func checkSameWeights(vouched map[string]ServerInfo, name string, m ModelInfo, e
 		return nil
 	}
 	if digest := first.Models[0].Digest; digest != m.Digest {
-		return usererr.New("pull the same version on every server",
+		return usererr.New("Pull the same version on every server.",
 			"model %s: %s and %s hold different weights (%.12s and %.12s)", m.Name, first.Endpoint, endpoint, digest, m.Digest)
 	}
 	return nil

@@ -37,7 +37,7 @@ func (p *Pool) newQueuedRequest(r Request) (*queuedRequest, error) {
 	t := &queuedRequest{model: r.Model, prompt: prompt, tokens: float64(prompt + answer), grant: make(chan decision, 1)}
 	cost, known := p.opt.Budget.Prices.Cost(r.Model, prompt+prompt/4, answer)
 	if !known && p.opt.Budget.MaxCost > 0 {
-		return nil, &Error{Class: OverBudget, Model: r.Model, Err: usererr.New("add the model to the price table", "the price table does not know model %q, and a cost limit is set", r.Model)}
+		return nil, &Error{Class: OverBudget, Model: r.Model, Err: usererr.New("Add the model to the price table.", "the price table does not know model %q, and a cost limit is set", r.Model)}
 	}
 	t.cost = cost
 	return t, nil
@@ -153,7 +153,7 @@ func (p *Pool) decide(t *queuedRequest, now time.Time) (v decision, ready bool, 
 		return decision{err: p.noEndpointLeft(t)}, true, again
 	case down == left && !p.allOpenSince.IsZero() && now.Sub(p.allOpenSince) >= p.opt.GiveUp:
 		t.noEndpoint = true
-		return decision{err: &Error{Class: Unavailable, Model: t.model, Err: usererr.New("start the server again and run the same command: it goes on where it stopped",
+		return decision{err: &Error{Class: Unavailable, Model: t.model, Err: usererr.New("Start the server again and run the same command: it goes on where it stopped.",
 			"no endpoint has answered for %s", now.Sub(p.allOpenSince).Round(time.Second))}}, true, again
 	}
 	return v, false, again

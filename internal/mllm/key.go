@@ -26,12 +26,12 @@ func KeyFromEnv(name string) (Key, error) {
 	}
 	secret := strings.TrimSpace(os.Getenv(name))
 	if secret == "" {
-		return Key{}, usererr.New("export "+name+" with the API key of the server; keys are read from the environment only",
+		return Key{}, usererr.New("Export "+name+" with the API key of the server; keys are read from the environment only",
 			"environment variable %s is not set", name)
 	}
 	for _, c := range []byte(secret) {
 		if c <= ' ' || c >= 0x7f {
-			return Key{}, usererr.New("copy the key again, without spaces, quotes or line breaks",
+			return Key{}, usererr.New("Copy the key again, without spaces, quotes or line breaks.",
 				"environment variable %s holds a character that no API key may have", name)
 		}
 	}

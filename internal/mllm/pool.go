@@ -107,18 +107,18 @@ var _ Client = (*Pool)(nil)
 // NewPool returns a Pool over the endpoints.
 func NewPool(endpoints []EndpointConfig, opt PoolOptions) (*Pool, error) {
 	if len(endpoints) == 0 {
-		return nil, usererr.New("give at least one base URL", "no endpoint to send requests to")
+		return nil, usererr.New("Give at least one base URL.", "no endpoint to send requests to")
 	}
 	if opt.Budget.MaxCost < 0 || opt.Budget.MaxTime < 0 {
-		return nil, usererr.New("leave it out for no limit", "the budget is negative")
+		return nil, usererr.New("Leave it out for no limit.", "the budget is negative")
 	}
 	if opt.Budget.MaxCost > 0 && opt.Budget.Prices == nil {
-		return nil, usererr.New("give a price table", "a cost limit needs prices")
+		return nil, usererr.New("Give a price table.", "a cost limit needs prices")
 	}
 	p := &Pool{opt: opt.withDefaults(), started: time.Now(), jitter: rand.New(rand.NewPCG(opt.Seed, 0x706f6f6c))}
 	for _, cfg := range endpoints {
 		if cfg.Weight < 0 || cfg.Concurrency < 0 || cfg.RequestsPerMinute < 0 || cfg.TokensPerMinute < 0 {
-			return nil, usererr.New("weights and limits are positive numbers", "endpoint %s: a negative weight or limit", cfg.Client.Endpoint())
+			return nil, usererr.New("Weights and limits are positive numbers.", "endpoint %s: a negative weight or limit", cfg.Client.Endpoint())
 		}
 		p.endpoints = append(p.endpoints, newEndpoint(cfg, p.started))
 	}

@@ -61,7 +61,7 @@ func DefaultPricesYAML() []byte { return bytes.Clone(defaultPrices) }
 func LoadPrices(path string) (*PriceTable, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, usererr.Wrap(fmt.Errorf("read the price table: %w", err), "give the path of a YAML price table")
+		return nil, usererr.Wrap(fmt.Errorf("read the price table: %w", err), "Give the path of a YAML price table.")
 	}
 	return ParsePrices(data, path)
 }

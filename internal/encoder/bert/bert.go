@@ -89,7 +89,7 @@ func load(dir string, opt Options) (*Model, error) {
 		return nil, err
 	}
 	if m.tok.Size() > m.net.vocab {
-		return nil, usererr.New("the tokenizer belongs to another model; pull the model again",
+		return nil, usererr.New("The tokenizer belongs to another model; pull the model again.",
 			"%s: the tokenizer has ids up to %d, the model %d embeddings", c.dir, m.tok.Size()-1, m.net.vocab)
 	}
 	before, after := m.tok.Special()
@@ -121,7 +121,7 @@ func (m *Model) configure(c config, opt Options) error {
 	case name != "":
 		prefix, ok := c.prompts[name]
 		if !ok {
-			return usererr.New("a prefix can also be given as it is", "the model defines no prompt %q; it has: %s", name, listKeys(c.prompts))
+			return usererr.New("A prefix can also be given as it is.", "the model defines no prompt %q; it has: %s", name, listKeys(c.prompts))
 		}
 		m.prefix = prefix
 	}

@@ -57,7 +57,7 @@ const (
 func readConfig(dir string) (config, error) {
 	c := config{dir: dir}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return c, usererr.New("give the folder of a model, or pull it first with: mllmrec model pull NAME", "no model folder at %s", dir)
+		return c, usererr.New("Give the folder of a model, or pull it first with: mllmrec model pull NAME.", "no model folder at %s", dir)
 	}
 	if err := c.readModules(); err != nil {
 		return c, err
@@ -130,7 +130,7 @@ func (c *config) readPooling(path string) error {
 	var raw map[string]json.RawMessage
 	if err := readJSON(path, &raw); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return usererr.New("pull the model again", "the model folder is incomplete: modules.json names %s, which is missing", path)
+			return usererr.New("Pull the model again.", "the model folder is incomplete: modules.json names %s, which is missing", path)
 		}
 		return err
 	}
@@ -195,7 +195,7 @@ func (n *netConfig) check() error {
 	}{{"hidden_size", n.Hidden}, {"num_hidden_layers", n.Layers}, {"num_attention_heads", n.Heads},
 		{"intermediate_size", n.Intermediate}, {"max_position_embeddings", n.Positions}, {"vocab_size", n.Vocab}} {
 		if size.value <= 0 {
-			return usererr.New("pull the model again", "%s is %d", size.name, size.value)
+			return usererr.New("Pull the model again.", "%s is %d", size.name, size.value)
 		}
 	}
 	if n.Hidden%n.Heads != 0 {
@@ -241,7 +241,7 @@ func readJSON(path string, into any) error {
 		return err
 	}
 	if err := json.Unmarshal(data, into); err != nil {
-		return usererr.Wrap(fmt.Errorf("%s: %w", path, err), "the file is torn or no JSON; pull the model again")
+		return usererr.Wrap(fmt.Errorf("%s: %w", path, err), "The file is torn or no JSON; pull the model again.")
 	}
 	return nil
 }

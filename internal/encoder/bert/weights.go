@@ -57,7 +57,7 @@ func missingWeights(dir string) error {
 			return unsupported("%s has weights as %s only; model.safetensors is needed", dir, name)
 		}
 	}
-	return usererr.New("pull the model again", "%s has no model.safetensors", dir)
+	return usererr.New("Pull the model again.", "%s has no model.safetensors", dir)
 }
 
 // reader hands out tensors by name and remembers the first that is missing or has
@@ -78,10 +78,10 @@ func (r *reader) get(name string, shape ...int) []float32 {
 	case r.err != nil:
 		return nil
 	case !ok:
-		r.err = usererr.New("the weights belong to another model than config.json; pull the model again", "the tensor %s is missing", r.prefix+name)
+		r.err = usererr.New("The weights belong to another model than config.json; pull the model again.", "the tensor %s is missing", r.prefix+name)
 		return nil
 	case !slices.Equal(t.Shape, shape):
-		r.err = usererr.New("the weights belong to another model than config.json; pull the model again",
+		r.err = usererr.New("The weights belong to another model than config.json; pull the model again.",
 			"the tensor %s has shape %v, config.json asks for %v", r.prefix+name, t.Shape, shape)
 		return nil
 	}

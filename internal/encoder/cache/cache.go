@@ -85,7 +85,7 @@ func Open(dir string, enc encoder.Encoder, opt Options) (*Cache, error) {
 		return nil, fmt.Errorf("locking the vector cache: %w", err)
 	}
 	if !ok {
-		return nil, usererr.New("wait for it to end", "another process is encoding into %s", path)
+		return nil, usererr.New("Wait for it to end.", "another process is encoding into %s", path)
 	}
 	if err := c.open(path); err != nil {
 		return nil, fmt.Errorf("opening the vector cache: %w", errors.Join(err, c.lock.Unlock()))

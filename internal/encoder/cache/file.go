@@ -77,7 +77,7 @@ func (c *Cache) load() error {
 	case err != nil && err != io.ErrUnexpectedEOF:
 		return err
 	default:
-		return usererr.New("delete the file; the vectors are computed again", "this is no vector cache of the encoder %s", c.inner.ID())
+		return usererr.New("Delete the file; the vectors are computed again.", "this is no vector cache of the encoder %s", c.inner.ID())
 	}
 	return c.index(r)
 }

@@ -21,7 +21,7 @@ func Locate(nameOrPath string, opt Options) (string, error) {
 		return filepath.Abs(nameOrPath)
 	}
 	if filepath.IsAbs(nameOrPath) || strings.HasPrefix(nameOrPath, ".") || strings.Count(nameOrPath, "/") > 1 {
-		return "", usererr.New("give the folder of a model or its name on the hub", "there is no folder %s", nameOrPath)
+		return "", usererr.New("Give the folder of a model or its name on the hub.", "there is no folder %s", nameOrPath)
 	}
 	repo, err := RepoName(nameOrPath)
 	if err != nil {
@@ -104,7 +104,7 @@ func (c repoCache) snapshot(revision string) (string, error) {
 			return "", err
 		}
 		if commit = strings.TrimSpace(string(data)); !commitPattern.MatchString(commit) {
-			return "", usererr.New("pull the model again", "%s holds no commit", c.dir("refs", revision))
+			return "", usererr.New("Pull the model again.", "%s holds no commit", c.dir("refs", revision))
 		}
 	}
 	dir := c.dir("snapshots", commit)

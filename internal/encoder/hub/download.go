@@ -174,7 +174,7 @@ func verify(f *os.File, r remote) error {
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != strings.ToLower(r.etag) {
-		return usererr.New("the damaged copy is removed; pull again, and if it comes back try another HF_ENDPOINT",
+		return usererr.New("The damaged copy is removed; pull again, and if it comes back try another HF_ENDPOINT.",
 			"the content's hash is %s, the hub names it %s", got, r.etag)
 	}
 	return nil

@@ -55,7 +55,7 @@ func (o Options) withEnv() (Options, error) {
 	}
 	o.Endpoint = strings.TrimRight(o.Endpoint, "/")
 	if u, err := url.Parse(o.Endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return o, usererr.New("set HF_ENDPOINT to a URL such as "+defaultEndpoint, "the hub's address is no http or https URL")
+		return o, usererr.New("Set HF_ENDPOINT to a URL such as "+defaultEndpoint, "the hub's address is no http or https URL")
 	}
 	o.Revision = firstOf(o.Revision, "main")
 	if !filepath.IsLocal(o.Revision) || strings.ContainsAny(o.Revision, "\\?#") {
@@ -99,7 +99,7 @@ func hfHome() (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", usererr.Wrap(fmt.Errorf("finding the model cache: %w", err), "set HF_HOME or HF_HUB_CACHE to a folder")
+		return "", usererr.Wrap(fmt.Errorf("finding the model cache: %w", err), "Set HF_HOME or HF_HUB_CACHE to a folder.")
 	}
 	return filepath.Join(home, ".cache", "huggingface"), nil
 }
@@ -131,7 +131,7 @@ var (
 // sentence-transformers, as Sentence-Transformers itself reads it.
 func RepoName(name string) (string, error) {
 	if !repoPattern.MatchString(name) || strings.Contains(name, "--") || strings.Contains(name, "..") {
-		return "", usererr.New("a name looks like "+DefaultModel, "%q is no model name", name)
+		return "", usererr.New("A name looks like "+DefaultModel, "%q is no model name", name)
 	}
 	if !strings.Contains(name, "/") {
 		return "sentence-transformers/" + name, nil

@@ -129,7 +129,7 @@ func neededFiles(files []string) ([]string, error) {
 		}
 	}
 	if !slices.Contains(list, "config.json") || !slices.Contains(list, "model.safetensors") {
-		return nil, usererr.New("choose a model that has config.json and model.safetensors",
+		return nil, usererr.New("Choose a model that has config.json and model.safetensors.",
 			"unsupported model: it has %d files, and not both config.json and model.safetensors", len(files))
 	}
 	slices.Sort(list)

@@ -81,7 +81,7 @@ func (p *puller) status(res *http.Response, want int) error {
 		}
 		return usererr.New(hint, "the hub refused (%s): no such model, or it is private or gated", res.Status)
 	case code == http.StatusNotFound:
-		return usererr.New("check the name and the revision", "the hub does not have it at revision %s (%s)", p.opt.Revision, res.Status)
+		return usererr.New("Check the name and the revision.", "the hub does not have it at revision %s (%s)", p.opt.Revision, res.Status)
 	case code == http.StatusTooManyRequests || code >= 500 || code == http.StatusRequestTimeout:
 		return transient(fmt.Errorf("the hub answered %s", res.Status))
 	default:

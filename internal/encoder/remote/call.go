@@ -24,5 +24,5 @@ func (c *Client) fail(class mllm.Class, format string, args ...any) *mllm.Error 
 
 // missing is the user's mistake of asking for a model that is not there.
 func (c *Client) missing(format string, args ...any) error {
-	return usererr.Wrap(c.fail(mllm.NotFound, format, args...), "name a model that the server has, or pull it there first")
+	return usererr.Wrap(c.fail(mllm.NotFound, format, args...), "Name a model that the server has, or pull it there first.")
 }

@@ -85,7 +85,7 @@ func Open(ctx context.Context, kind string, cfg Config) (*Client, error) {
 	}
 	c.dim = len(probe[0])
 	if cfg.Dimensions > 0 && c.dim != cfg.Dimensions {
-		return nil, usererr.New("leave the number of dimensions out, or choose a model that can shorten its vectors",
+		return nil, usererr.New("Leave the number of dimensions out, or choose a model that can shorten its vectors.",
 			"%s: %d dimensions asked for, %d came", c.wire.Endpoint(), cfg.Dimensions, c.dim)
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%d\n%t\n%q", kind, c.wire.Endpoint(), c.cfg.Model, digest, c.dim, cfg.Truncate, cfg.Prefix))
@@ -99,13 +99,13 @@ func newClient(kind string, cfg Config) (*Client, error) {
 		return nil, usererr.New("", "unknown kind of embedding server %q; valid: %s", kind, strings.Join(Kinds(), ", "))
 	}
 	if d.needsModel && cfg.Model == "" {
-		return nil, usererr.New("name the model that the server has", "no embedding model is named")
+		return nil, usererr.New("Name the model that the server has.", "no embedding model is named")
 	}
 	if cfg.Dimensions != 0 && !d.dimensions {
-		return nil, usererr.New("leave the number of dimensions out", "a server of kind %s cannot shorten vectors", kind)
+		return nil, usererr.New("Leave the number of dimensions out.", "a server of kind %s cannot shorten vectors", kind)
 	}
 	if cfg.Truncate && !d.truncates {
-		return nil, usererr.New("shorten the texts", "a server of kind %s cannot be asked to cut long texts", kind)
+		return nil, usererr.New("Shorten the texts.", "a server of kind %s cannot be asked to cut long texts", kind)
 	}
 	if cfg.Dimensions < 0 || cfg.Batch < 0 || cfg.Concurrency < 0 || cfg.RequestsPerMinute < 0 || cfg.Timeout < 0 || cfg.Backoff < 0 {
 		return nil, usererr.New("", "a negative number in the settings of the embedding server")

@@ -34,7 +34,7 @@ func Load(dir string) (*Tokenizer, error) {
 	path = filepath.Join(dir, "vocab.txt")
 	if data, err = os.ReadFile(path); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, usererr.New("the encoder reads WordPiece tokenizers (BERT, MiniLM, BGE, E5, GTE)",
+			return nil, usererr.New("The encoder reads WordPiece tokenizers (BERT, MiniLM, BGE, E5, GTE).",
 				"%s has neither tokenizer.json nor vocab.txt%s", dir, otherTokenizer(dir))
 		}
 		return nil, fmt.Errorf("reading the vocabulary: %w", err)
@@ -65,7 +65,7 @@ func readJSON(path string, into any) error {
 		return err
 	}
 	if err := json.Unmarshal(data, into); err != nil {
-		return usererr.Wrap(fmt.Errorf("%s: %w", path, err), "the file is torn or no JSON; pull the model again")
+		return usererr.Wrap(fmt.Errorf("%s: %w", path, err), "The file is torn or no JSON; pull the model again.")
 	}
 	return nil
 }
@@ -134,7 +134,7 @@ func parseVocab(data []byte, cfg config) (*Tokenizer, error) {
 		return nil, unsupported("do_basic_tokenize = false")
 	}
 	if len(data) == 0 {
-		return nil, usererr.New("pull the model again", "the vocabulary is empty")
+		return nil, usererr.New("Pull the model again.", "the vocabulary is empty")
 	}
 	lines := strings.Split(string(bytes.TrimSuffix(data, []byte("\n"))), "\n")
 	vocab := make(map[string]int32, len(lines))
@@ -183,6 +183,6 @@ func build(vocab map[string]int32, marker, unknown string, opt normalization) (*
 }
 
 func unsupported(format string, args ...any) error {
-	return usererr.New("the encoder reads WordPiece tokenizers as BERT, MiniLM, BGE, E5 and GTE have them",
+	return usererr.New("The encoder reads WordPiece tokenizers as BERT, MiniLM, BGE, E5 and GTE have them.",
 		"unsupported tokenizer: "+format, args...)
 }

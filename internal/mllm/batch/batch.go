@@ -77,7 +77,7 @@ func NewWriter(dir string, opt Options) (*Writer, error) {
 		opt.MaxBytes = maxFileBytes
 	}
 	if opt.MaxRequests < 0 || opt.MaxBytes < 0 || opt.Prefix != filepath.Base(opt.Prefix) {
-		return nil, usererr.New("limits are positive, and the prefix is part of a file name", "batch files cannot be written so")
+		return nil, usererr.New("Limits are positive, and the prefix is part of a file name.", "batch files cannot be written so")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder of batch files: %w", err)
@@ -85,7 +85,7 @@ func NewWriter(dir string, opt Options) (*Writer, error) {
 	w := &Writer{dir: dir, opt: opt, seen: map[string]bool{}}
 	first := w.path(1)
 	if _, err := os.Lstat(first); err == nil {
-		return nil, usererr.New("choose an empty folder, or remove the earlier export", "%s exists already", first)
+		return nil, usererr.New("Choose an empty folder, or remove the earlier export.", "%s exists already", first)
 	}
 	return w, nil
 }
@@ -104,7 +104,7 @@ func (w *Writer) Add(customID string, r mllm.Request) error {
 	case w.model == "":
 		w.model = r.Model
 	case w.model != r.Model:
-		return usererr.New("export one model at a time", "batch request %q is for model %q, the others are for %q; a batch has one model", customID, r.Model, w.model)
+		return usererr.New("Export one model at a time.", "batch request %q is for model %q, the others are for %q; a batch has one model", customID, r.Model, w.model)
 	}
 	body, err := openai.Body(r, w.opt.Body)
 	if err != nil {
@@ -116,7 +116,7 @@ func (w *Writer) Add(customID string, r mllm.Request) error {
 	}
 	data = append(data, '\n')
 	if int64(len(data)) > w.opt.MaxBytes {
-		return usererr.New("make the pictures smaller", "batch request %q has %d bytes, a whole file may have %d", customID, len(data), w.opt.MaxBytes)
+		return usererr.New("Make the pictures smaller.", "batch request %q has %d bytes, a whole file may have %d", customID, len(data), w.opt.MaxBytes)
 	}
 	if w.f != nil && (w.cur.Requests >= w.opt.MaxRequests || w.cur.Bytes+int64(len(data)) > w.opt.MaxBytes) {
 		if err := w.finish(); err != nil {

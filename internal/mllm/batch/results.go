@@ -74,7 +74,7 @@ func (im *Importer) Report() Report { return im.report }
 func (im *Importer) File(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return usererr.Wrap(fmt.Errorf("open the batch results: %w", err), "give the result files that the batch service wrote")
+		return usererr.Wrap(fmt.Errorf("open the batch results: %w", err), "Give the result files that the batch service wrote.")
 	}
 	defer f.Close()
 	return im.Read(f, path)
@@ -115,7 +115,7 @@ func (im *Importer) Read(r io.Reader, name string) error {
 				im.report.BadLines = append(im.report.BadLines, *bad)
 				continue
 			}
-			return usererr.Wrap(bad, "download the file again, or skip lines that cannot be read")
+			return usererr.Wrap(bad, "Download the file again, or skip lines that cannot be read.")
 		}
 		res.Line = n
 		if err := im.take(res); err != nil {

@@ -53,6 +53,6 @@ func refuses(text string) string {
 }
 
 func unknownScript(name string) error {
-	return usererr.New("use a Unicode script name such as Latin, Cyrillic, Greek, Arabic, Hebrew, Devanagari, Thai, Han, Hangul, or Japanese, Korean, any",
+	return usererr.New("Use a Unicode script name such as Latin, Cyrillic, Greek, Arabic, Hebrew, Devanagari, Thai, Han, Hangul, or Japanese, Korean, any.",
 		"unknown script %q", name)
 }

@@ -56,12 +56,12 @@ const settings = "behind the # of a base URL, kind, weight, concurrency, rpm, tp
 // Pool builds the pool. It reaches for no server; ask Describe for that.
 func Pool(opt Options) (*mllm.Pool, error) {
 	if opt.Concurrency < 0 {
-		return nil, usererr.New("leave it out for the default", "%d requests in flight", opt.Concurrency)
+		return nil, usererr.New("Leave it out for the default.", "%d requests in flight", opt.Concurrency)
 	}
 	urls := opt.URLs
 	if len(urls) == 0 {
 		if opt.Kind == OpenAI {
-			return nil, usererr.New("give --base-url", "an OpenAI-compatible server has no default address")
+			return nil, usererr.New("Give --base-url.", "an OpenAI-compatible server has no default address")
 		}
 		urls = []string{ollama.DefaultURL}
 	}
@@ -156,9 +156,9 @@ func newClient(opt Options, kind, base string, key mllm.Key) (mllm.Client, error
 			KeepAlive: opt.KeepAlive, MaxNumCtx: opt.MaxNumCtx, Think: opt.Think})
 	case OpenAI:
 		if opt.Kind == OpenAI && (opt.KeepAlive != "" || opt.MaxNumCtx != 0 || opt.Think != nil) {
-			return nil, usererr.New("leave it out, or use --mllm ollama", "keep-alive, context window and thinking can be set for Ollama only")
+			return nil, usererr.New("Leave it out, or use --mllm ollama.", "keep-alive, context window and thinking can be set for Ollama only")
 		}
 		return openai.New(openai.Config{BaseURL: base, Key: key, Timeout: opt.Timeout, PerImage: opt.PerImage, Body: opt.Body})
 	}
-	return nil, usererr.New("valid kinds: ollama, openai", "unknown kind of model server %q", kind)
+	return nil, usererr.New("Valid kinds: ollama, openai.", "unknown kind of model server %q", kind)
 }

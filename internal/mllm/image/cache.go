@@ -81,7 +81,7 @@ func (l *Loader) keep(e *entry) error {
 func writeCache(path string, data []byte) error {
 	if err := writeAtomic(path, data); err != nil {
 		return usererr.Wrap(fmt.Errorf("%w: %w", ErrCache, err),
-			"free space on the disk or make the folder writable, then run the same command again: it goes on where it stopped")
+			"Free space on the disk or make the folder writable, then run the same command again: it goes on where it stopped.")
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ type Folder struct {
 func OpenFolder(dir string) (*Folder, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, usererr.Wrap(fmt.Errorf("read the folder of pictures: %w", err), "give the folder that holds <item id>.jpg, .png, .webp or .gif")
+		return nil, usererr.Wrap(fmt.Errorf("read the folder of pictures: %w", err), "Give the folder that holds <item id>.jpg, .png, .webp or .gif.")
 	}
 	f := &Folder{dir: dir, files: map[string]string{}}
 	best := map[string]int{}

@@ -134,11 +134,11 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	switch {
 	case o.LongSide < 16 || o.LongSide > 16384:
-		return o, usererr.New("use a number of pixels from 16 to 16384", "long side of pictures: %d", o.LongSide)
+		return o, usererr.New("Use a number of pixels from 16 to 16384.", "long side of pictures: %d", o.LongSide)
 	case o.Quality < 1 || o.Quality > 100:
-		return o, usererr.New("use a number from 1 to 100", "JPEG quality of pictures: %d", o.Quality)
+		return o, usererr.New("Use a number from 1 to 100.", "JPEG quality of pictures: %d", o.Quality)
 	case o.MaxBytes < 0 || o.MaxPixels < 0 || o.Timeout < 0 || o.Attempts < 0 || o.MaxRedirects < 0 || o.PerHost < 0 || o.Revalidate < 0:
-		return o, usererr.New("limits are positive numbers; leave them out for the defaults", "a limit on pictures is negative")
+		return o, usererr.New("Limits are positive numbers; leave them out for the defaults.", "a limit on pictures is negative")
 	}
 	return o, nil
 }

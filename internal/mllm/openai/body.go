@@ -88,7 +88,7 @@ func Body(r mllm.Request, opt BodyOptions) (json.RawMessage, error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(opt.Extra)) {
 		if _, taken := body[key]; taken || key == "stream" || key == "n" {
-			return nil, usererr.New("remove it from the extra members", "the body member %q is set by the request itself", key)
+			return nil, usererr.New("Remove it from the extra members.", "the body member %q is set by the request itself", key)
 		}
 		body[key] = opt.Extra[key]
 	}

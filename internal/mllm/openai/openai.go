@@ -48,7 +48,7 @@ var _ mllm.Client = (*Client)(nil)
 // New checks the configuration and returns a Client. It does not reach for the server.
 func New(cfg Config) (*Client, error) {
 	if strings.TrimSpace(cfg.BaseURL) == "" {
-		return nil, usererr.New("give the server's address, such as http://localhost:8000", "no base URL for the OpenAI-compatible server")
+		return nil, usererr.New("Give the server's address, such as http://localhost:8000.", "no base URL for the OpenAI-compatible server")
 	}
 	cfg.BaseURL = strings.TrimSuffix(strings.TrimRight(strings.TrimSpace(cfg.BaseURL), "/"), "/v1")
 	if cfg.Timeout == 0 {

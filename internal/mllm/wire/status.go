@@ -20,9 +20,9 @@ func StatusError(status int, body []byte, key mllm.Key) *mllm.Error {
 	e := &mllm.Error{Class: classOfStatus(status, message), Status: status, Err: errors.New(Excerpt(key.Redact(message)))}
 	switch e.Class {
 	case mllm.Auth:
-		e.Err = usererr.Wrap(e.Err, "check the key, its permissions and the account's quota; the key is read from the environment")
+		e.Err = usererr.Wrap(e.Err, "Check the key, its permissions and the account's quota; the key is read from the environment.")
 	case mllm.NotFound:
-		e.Err = usererr.Wrap(e.Err, "check the base URL and the model's name; the server must have the model already")
+		e.Err = usererr.Wrap(e.Err, "Check the base URL and the model's name; the server must have the model already.")
 	}
 	return e
 }

@@ -41,17 +41,17 @@ func New(baseURL string, key mllm.Key, transport http.RoundTripper) (*Caller, er
 	u, err := url.Parse(strings.TrimSpace(baseURL))
 	if err != nil {
 		// The parser's message repeats the URL, which may hold a password.
-		return nil, usererr.New("write it like http://localhost:11434", "the base URL is not a URL")
+		return nil, usererr.New("Write it like http://localhost:11434.", "the base URL is not a URL")
 	}
 	switch {
 	case u.User != nil:
-		return nil, usererr.New("put the key into the environment and name the variable", "the base URL must not carry a user name or password")
+		return nil, usererr.New("Put the key into the environment and name the variable.", "the base URL must not carry a user name or password")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, usererr.New("write it like http://localhost:11434", "base URL %q: the scheme must be http or https", baseURL)
+		return nil, usererr.New("Write it like http://localhost:11434.", "base URL %q: the scheme must be http or https", baseURL)
 	case u.Host == "":
-		return nil, usererr.New("write it like http://localhost:11434", "base URL %q names no host", baseURL)
+		return nil, usererr.New("Write it like http://localhost:11434.", "base URL %q names no host", baseURL)
 	case u.RawQuery != "" || u.Fragment != "":
-		return nil, usererr.New("put a key into the environment and name the variable", "the base URL must not carry a query or a fragment")
+		return nil, usererr.New("Put a key into the environment and name the variable.", "the base URL must not carry a query or a fragment")
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
 	u.RawPath = ""
@@ -165,7 +165,7 @@ func (c *Caller) statusError(resp *http.Response, body []byte, model string) err
 	e := StatusError(resp.StatusCode, body, c.key)
 	e.Endpoint, e.Model = c.endpoint, model
 	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
-		e.Err = usererr.New("give the address it points to as the base URL", "the server redirects to %s; requests are not redirected", c.key.Redact(location))
+		e.Err = usererr.New("Give the address it points to as the base URL.", "the server redirects to %s; requests are not redirected", c.key.Redact(location))
 	}
 	e.RetryAfter, e.HasRetryAfter = retryAfter(resp.Header, time.Now())
 	return e

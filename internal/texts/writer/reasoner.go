@@ -133,7 +133,7 @@ type reading struct {
 	req    texts.ReasonRequest
 	f      *fitter
 	answer texts.Answer // the latest; its tokens, seconds and attempts are sums, without those of stored conclusions
-	steps  int // parts asked about so far
+	steps  int          // parts asked about so far
 }
 
 func (d *reading) read(ctx context.Context) error {
