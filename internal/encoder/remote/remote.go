@@ -1,10 +1,10 @@
 // Package remote encodes texts by an embedding server: OpenAI-compatible /v1/embeddings,
-// Ollama's /api/embed or Hugging Face's text-embeddings-inference /embed. It stands in
-// for the sentence encoder of Eq. 5 and 13.
+// Ollama's /api/embed or Hugging Face's text-embeddings-inference /embed. It takes the place
+// of the sentence encoder of Eq. 5 and 13.
 //
-// Texts go out in batches, several at a time; what fails for a while is tried again, as
-// late as the server asks. An answer is believed only when it has one vector a text, all
-// of one length, all finite.
+// Texts are sent in batches, several at a time. Failed requests are sent again by the rules of
+// mllm.Retry, after the pause that the server asks for. An answer must have one vector for
+// each text, all of the same length, with finite numbers.
 package remote
 
 import (
@@ -37,7 +37,7 @@ type Config struct {
 	Key               mllm.Key // from mllm.KeyFromEnv
 	Prefix            string   // put before each text: "query: " for E5
 	Dimensions        int      // ask for shorter vectors (openai only); 0: the model's own
-	Truncate          bool     // let the server cut texts the model cannot read whole; else they are an error
+	Truncate          bool     // let the server cut texts that are too long for the model; else they are an error
 	Batch             int      // texts a request; 32
 	Concurrency       int      // requests in flight; 4
 	RequestsPerMinute float64  // 0: no limit
@@ -65,11 +65,11 @@ type Client struct {
 	id      string
 
 	mu          sync.Mutex
-	pausedUntil time.Time // the server asked to wait
+	pausedUntil time.Time // the server asked to wait until then
 }
 
-// Open connects to a server of the given kind, learns which weights it serves and how
-// long its vectors are.
+// Open contacts a server of the given kind and asks for its weights' digest and for the length
+// of its vectors.
 func Open(ctx context.Context, kind string, cfg Config) (*Client, error) {
 	c, err := newClient(kind, cfg)
 	if err != nil {
@@ -77,11 +77,11 @@ func Open(ctx context.Context, kind string, cfg Config) (*Client, error) {
 	}
 	digest, err := c.describe(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("asking the embedding server: %w", err)
+		return nil, fmt.Errorf("ask the embedding server for its models: %w", err)
 	}
 	probe, err := c.send(ctx, []string{"dimension"})
 	if err != nil {
-		return nil, fmt.Errorf("asking the embedding server for a vector: %w", err)
+		return nil, fmt.Errorf("ask the embedding server for a vector: %w", err)
 	}
 	c.dim = len(probe[0])
 	if cfg.Dimensions > 0 && c.dim != cfg.Dimensions {
@@ -154,13 +154,13 @@ func (c *Client) Encode(ctx context.Context, texts []string) (*tensor.Matrix, er
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("encoding texts: %w", err)
+		return nil, fmt.Errorf("encode texts: %w", err)
 	}
 	return out, nil
 }
 
-// batch encodes texts [lo,hi). A request that the server refuses is cut in halves until
-// the text to blame stands alone.
+// batch encodes texts [lo,hi). If the server refuses the request, batch splits it in halves
+// until it has found the text that is refused.
 func (c *Client) batch(ctx context.Context, texts []string, lo, hi int, out *tensor.Matrix) error {
 	inputs := make([]string, hi-lo)
 	for i, text := range texts[lo:hi] {
@@ -180,7 +180,7 @@ func (c *Client) batch(ctx context.Context, texts []string, lo, hi int, out *ten
 			return c.batch(ctx, texts, mid, hi, out)
 		}
 		return usererr.Wrap(fmt.Errorf("text %d (%d characters): %w", lo, len([]rune(texts[lo])), err),
-			"shorten the text, or let the server cut it where it can (truncate)")
+			"Shorten the text, or let the server cut it if it can (truncate).")
 	}
 	if err != nil {
 		return err
@@ -194,7 +194,7 @@ func (c *Client) batch(ctx context.Context, texts []string, lo, hi int, out *ten
 	return nil
 }
 
-// send asks for the vectors of one batch, again while that may help.
+// send asks for the vectors of one batch, with retries.
 func (c *Client) send(ctx context.Context, inputs []string) ([]vector, error) {
 	var vectors []vector
 	err := c.retry(ctx, func() error {
