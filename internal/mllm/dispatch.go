@@ -77,7 +77,7 @@ func (p *Pool) dispatch() {
 	kept := p.waiting[:0]
 	var blocked []string
 	for _, t := range p.waiting {
-		// Behind a request that must wait, requests for the same model must wait too.
+		// If a request must wait, later ones for the same model must wait too.
 		if slices.Contains(blocked, t.model) {
 			kept = append(kept, t)
 			continue

@@ -42,7 +42,7 @@ func grow(s []float32, n int) []float32 {
 	return s[:n]
 }
 
-// forward runs the encoder over sequences of token ids packed one behind the other,
+// forward runs the encoder over sequences of token ids packed one after the other,
 // without padding, and returns the last hidden states, one row a token, valid until the
 // next call with s. A sequence's result does not depend on the others.
 func (n *network) forward(s *scratch, seqs [][]int32, par runner) []float32 {

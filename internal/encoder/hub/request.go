@@ -21,7 +21,7 @@ func (e *transientError) Unwrap() error { return e.err }
 
 func transient(err error) error { return &transientError{err} }
 
-// retry calls try until it succeeds, fails for good or the tries are used up.
+// retry calls try until it succeeds, fails finally, or the tries are used up.
 func (p *puller) retry(ctx context.Context, try func() error) error {
 	wait := p.opt.Backoff
 	for n := 0; ; n++ {

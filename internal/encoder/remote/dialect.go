@@ -127,7 +127,7 @@ func describeTEI(ctx context.Context, c *Client) (string, error) {
 		return "", err
 	}
 	if c.cfg.Model != "" && out.Model != c.cfg.Model {
-		return "", c.missing("the server serves %s, not %s", out.Model, c.cfg.Model)
+		return "", c.missing("the server has the model %s, not %s", out.Model, c.cfg.Model)
 	}
 	c.cfg.Model = out.Model
 	if out.MaxBatch > 0 {

@@ -33,7 +33,7 @@ func Kinds() []string { return []string{"openai", "ollama", "tei"} }
 // its default.
 type Config struct {
 	BaseURL           string   // "http://localhost:11434"; for openai with /v1
-	Model             string   // needed by openai and ollama; tei serves one model
+	Model             string   // needed by openai and ollama; a tei server has one model
 	Key               mllm.Key // from mllm.KeyFromEnv
 	Prefix            string   // put before each text: "query: " for E5
 	Dimensions        int      // ask for shorter vectors (openai only); 0: the model's own
@@ -136,7 +136,7 @@ func orDefault[T int | time.Duration](v *T, def T) {
 // Dim returns the length of a vector.
 func (c *Client) Dim() int { return c.dim }
 
-// ID names the server, the model, its weights where the server tells them, and the settings.
+// ID names the server, the model, its weights if the server reports them, and the settings.
 func (c *Client) ID() string { return c.id }
 
 // Encode returns a len(texts)×Dim matrix as the server sent it. An empty text is sent as
@@ -220,7 +220,7 @@ func (c *Client) check(vectors []vector, want int) error {
 	return nil
 }
 
-// retry calls try until it succeeds, fails for good or the attempts are used up.
+// retry calls try until it succeeds, fails finally, or the attempts are used up.
 func (c *Client) retry(ctx context.Context, try func() error) error {
 	retry := mllm.Retry{Attempts: 1 + max(c.cfg.Retries, 0), Backoff: c.cfg.Backoff, MaxBackoff: maxBackoff}
 	return retry.Do(ctx, func(int) (mllm.Next, error) {

@@ -79,8 +79,8 @@ func loops(text string, words []string) string {
 	return ""
 }
 
-// tail returns the period and the count of the longest repetition that words end with,
-// a last, incomplete one apart.
+// tail returns the period and the count of the longest repetition at the end of words, not
+// counting a last, incomplete one.
 func tail(words []string) (period, times int) {
 	best := 0
 	for p := 1; p <= min(60, len(words)/2); p++ {

@@ -131,7 +131,7 @@ func (s *Set) render(kind Kind, v variables) (Prompt, error) {
 		marks += strings.Count(b.text, v.mark)
 		switch n := strings.Count(p.User, b.text); {
 		case strings.Contains(p.System, v.mark):
-			return p, mistake(errors.New("data stands in the system message; it belongs in the user message"), src.name)
+			return p, mistake(errors.New("data is in the system message; it belongs in the user message"), src.name)
 		case n == 0:
 			return p, mistake(fmt.Errorf("the prompt does not show {{.%s}} as it is", b.variable), src.name)
 		case n > 1:

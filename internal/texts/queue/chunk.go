@@ -22,7 +22,7 @@ type Job struct {
 	Spec      json.RawMessage // from it a worker makes that describer or reasoner; holds no secret
 	Attempts  int             // as in [texts.Options]
 	ChunkSize int             // questions in one job of the queue; 0 = 16
-	Owner     string          // who queues; [Status] and [Withdraw] tell owners apart by it
+	Owner     string          // who queues; [Status] and [Withdraw] distinguish owners by it
 }
 
 // chunkArgs are a job's arguments as River stores them. The questions are in table chunk

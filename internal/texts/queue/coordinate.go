@@ -94,7 +94,7 @@ func (c *collector) collect(ctx context.Context, q texts.Question) error {
 	return c.flush(ctx)
 }
 
-// hashKey shortens a key to 8 bytes, which tell some million keys apart well enough to count
+// hashKey shortens a key to 8 bytes, which distinguish some million keys well enough to count
 // them.
 func hashKey(key string) uint64 {
 	h := fnv.New64a()

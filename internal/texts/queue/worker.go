@@ -156,7 +156,7 @@ func newWorker(store *postgres.Store, opt WorkerOptions) *worker {
 		host = "unknown"
 	}
 	var tag [4]byte
-	rand.Read(tag[:]) // never fails; tells processes uncancelled, nothing is computed from it
+	rand.Read(tag[:]) // never fails; it distinguishes processes, and no result depends on it
 	return &worker{
 		id: fmt.Sprintf("%.60s-%d-%s", host, os.Getpid(), hex.EncodeToString(tag[:])), host: host,
 		store: store, opt: opt, log: opt.Log, slots: make(chan struct{}, opt.Concurrency),

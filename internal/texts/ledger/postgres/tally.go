@@ -10,7 +10,7 @@ import (
 )
 
 // Selection selects the generations of one workspace, as far as a ledger of several
-// workspaces can tell them apart without their keys.
+// workspaces can distinguish them without their keys.
 type Selection struct {
 	Stage     string
 	Model     string   // empty: any
