@@ -369,7 +369,7 @@ func TestUnwritablePictureCache(t *testing.T) {
 	server := mllmtest.New(t, mllmtest.Options{})
 	args := []string{"describe", ws, "--base-url", server.URL, "--allow-private-images"}
 	code, _, errs := call(t, args...)
-	if code != exitUser || strings.Count(errs, "write the image cache") != 1 || !strings.Contains(errs, "goes on where it stopped") {
+	if code != exitUser || strings.Count(errs, "write the image cache") != 1 || !strings.Contains(errs, "continues where it stopped") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 	if err := os.Remove(inTheWay); err != nil {

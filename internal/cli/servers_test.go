@@ -160,7 +160,7 @@ func TestRatesAndHours(t *testing.T) {
 			ws := shopOfUsers(t, t.TempDir(), users)
 			args := []string{"reason", ws, "--base-url", server.URL}
 			code, _, errs := call(t, append(append(args, "--max-hours", "0.001"), limit...)...)
-			if code != exitUser || !strings.Contains(errs, "time limit") || !strings.Contains(errs, "run the same command again") {
+			if code != exitUser || !strings.Contains(errs, "time limit") || !strings.Contains(errs, "Start the same run again") {
 				t.Errorf("exit %d: %s", code, errs)
 			}
 			if server.Total() != 1 || len(stored(t, ws)) != 1 {
@@ -213,7 +213,7 @@ func TestCostLimitIsKept(t *testing.T) {
 		if code == exitOK {
 			break
 		}
-		if code != exitUser || !strings.Contains(errs, "cost limit of 0.8 EUR") || !strings.Contains(errs, "run the same command again") {
+		if code != exitUser || !strings.Contains(errs, "cost limit of 0.8 EUR") || !strings.Contains(errs, "Start the same run again") {
 			t.Fatalf("exit %d: %s", code, errs)
 		}
 		if now == before {

@@ -7,13 +7,13 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// Describe asks every endpoint. Those that cannot be reached are listed as such, unless
-// none can be. A model that several have is described so that it is true of all: with
-// the shortest window, and with a digest only if all tell it. One model with different
-// weights on two endpoints is a user's mistake.
+// Describe asks every endpoint for its models. Endpoints that do not answer are listed as
+// unreachable; if none answers, that is an error. A model that several endpoints have is
+// described by what holds for all of them: the shortest context window, and a digest only if
+// all report one. A model with different weights on two endpoints is an error of the user.
 func (p *Pool) Describe(ctx context.Context) (ServerInfo, error) {
 	info := ServerInfo{Kind: "pool", Endpoint: p.Endpoint()}
-	vouched := map[string]ServerInfo{} // model name to the first endpoint that tells its digest
+	withDigest := map[string]ServerInfo{} // model name to the first endpoint that reported its digest
 	var failures []error
 	for _, e := range p.endpoints {
 		one, err := e.client.Describe(ctx)
@@ -32,7 +32,7 @@ func (p *Pool) Describe(ctx context.Context) (ServerInfo, error) {
 				info.Models = append(info.Models, m)
 				have = &info.Models[len(info.Models)-1]
 			}
-			if err := checkSameWeights(vouched, have.Name, m, one.Endpoint); err != nil {
+			if err := checkSameWeights(withDigest, have.Name, m, one.Endpoint); err != nil {
 				return info, err
 			}
 			have.merge(m)
@@ -44,34 +44,34 @@ func (p *Pool) Describe(ctx context.Context) (ServerInfo, error) {
 	return info, nil
 }
 
-// sameWeights refuses a model whose digest differs from that which vouched holds for it.
-func checkSameWeights(vouched map[string]ServerInfo, name string, m ModelInfo, endpoint string) error {
+// checkSameWeights refuses a model whose digest differs from that in withDigest.
+func checkSameWeights(withDigest map[string]ServerInfo, name string, m ModelInfo, endpoint string) error {
 	if m.Digest == "" {
 		return nil
 	}
-	first, known := vouched[name]
+	first, known := withDigest[name]
 	if !known {
-		vouched[name] = ServerInfo{Endpoint: endpoint, Models: []ModelInfo{m}}
+		withDigest[name] = ServerInfo{Endpoint: endpoint, Models: []ModelInfo{m}}
 		return nil
 	}
 	if digest := first.Models[0].Digest; digest != m.Digest {
-		return usererr.New("pull the same version on every server",
+		return usererr.New("Put the same version of the model on every server.",
 			"model %s: %s and %s hold different weights (%.12s and %.12s)", m.Name, first.Endpoint, endpoint, digest, m.Digest)
 	}
 	return nil
 }
 
-// noteDescribed keeps why an endpoint did not answer, for those who watch.
+// noteDescribed keeps the error of an endpoint that did not answer, for Stats.
 func (p *Pool) noteDescribed(e *endpoint, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e.last = err
 }
 
-// merge keeps what is true of both.
+// merge keeps what holds for both.
 func (m *ModelInfo) merge(other ModelInfo) {
 	if other.Digest == "" {
-		m.Digest = "" // an answer may be by weights that nobody vouches for
+		m.Digest = "" // the other endpoint may answer with other weights
 	}
 	if m.ContextLength == 0 || other.ContextLength != 0 && other.ContextLength < m.ContextLength {
 		m.ContextLength = other.ContextLength

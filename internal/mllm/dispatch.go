@@ -8,7 +8,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// ticket is one request in the pool's queue.
+// queuedRequest is one request in the pool's queue, or in flight.
 type queuedRequest struct {
 	tokens     float64 // that it may use, by estimate
 	cost       float64 // that it may cost, by estimate
@@ -16,8 +16,8 @@ type queuedRequest struct {
 	model      string
 	last       error // of the attempt before
 	tried      *endpoint
-	noEndpoint bool          // no endpoint is left for it
-	grant      chan decision // holds one
+	noEndpoint bool          // no endpoint can serve it any more
+	grant      chan decision // capacity 1
 }
 
 type decision struct {
@@ -25,7 +25,7 @@ type decision struct {
 	err error
 }
 
-// answerTokens is what an answer is assumed to take if the request sets no limit.
+// answerTokens is the assumed length of an answer if the request sets no limit.
 const answerTokens = 512
 
 func (p *Pool) newQueuedRequest(r Request) (*queuedRequest, error) {
@@ -37,7 +37,7 @@ func (p *Pool) newQueuedRequest(r Request) (*queuedRequest, error) {
 	t := &queuedRequest{model: r.Model, prompt: prompt, tokens: float64(prompt + answer), grant: make(chan decision, 1)}
 	cost, known := p.opt.Budget.Prices.Cost(r.Model, prompt+prompt/4, answer)
 	if !known && p.opt.Budget.MaxCost > 0 {
-		return nil, &Error{Class: OverBudget, Model: r.Model, Err: usererr.New("add the model to the price table", "the price table does not know model %q, and a cost limit is set", r.Model)}
+		return nil, &Error{Class: OverBudget, Model: r.Model, Err: usererr.New("Add the model to the price table.", "the price table does not know model %q, and a cost limit is set", r.Model)}
 	}
 	t.cost = cost
 	return t, nil
@@ -61,7 +61,7 @@ func (p *Pool) acquire(ctx context.Context, t *queuedRequest) (*endpoint, error)
 	defer p.mu.Unlock()
 	if at := slices.Index(p.waiting, t); at >= 0 {
 		p.waiting = slices.Delete(p.waiting, at, at+1)
-	} else if v := <-t.grant; v.e != nil { // granted in the meantime: hand it back unused
+	} else if v := <-t.grant; v.e != nil { // an endpoint was granted meanwhile: give it back unused
 		v.e.undo(t)
 		p.reserved -= t.cost
 		p.dispatch()
@@ -69,16 +69,15 @@ func (p *Pool) acquire(ctx context.Context, t *queuedRequest) (*endpoint, error)
 	return nil, &Error{Class: Cancelled, Model: t.model, Err: ctx.Err()}
 }
 
-// dispatch grants endpoints to waiting requests, first come first served, and sets the
-// timer for when time alone will free one. p.mu is held.
+// dispatch grants endpoints to waiting requests in the order of their arrival, and sets a
+// timer for the time at which a pause or a rate limit ends. p.mu is held.
 func (p *Pool) dispatch() {
 	now := time.Now()
 	var next time.Time
 	kept := p.waiting[:0]
 	var blocked []string
 	for _, t := range p.waiting {
-		// Behind a request that waits, only those for another model can be better off;
-		// the rest would be looked at in vain.
+		// If a request must wait, later ones for the same model must wait too.
 		if slices.Contains(blocked, t.model) {
 			kept = append(kept, t)
 			continue
@@ -98,7 +97,7 @@ func (p *Pool) dispatch() {
 	p.waiting = kept
 	if limit := p.opt.Budget.MaxTime; limit > 0 && len(p.waiting) > 0 {
 		if end := p.started.Add(limit); next.IsZero() || end.Before(next) {
-			next = end // so that who waits for a rate limit or a dead server learns of it
+			next = end // so that requests that wait then fail with OverBudget
 		}
 	}
 	if p.wake != nil {
@@ -114,8 +113,8 @@ func (p *Pool) dispatch() {
 	}
 }
 
-// decide returns the verdict on t if there is one now, else the time at which to look
-// again; the zero time means when some request in flight ends. p.mu is held.
+// decide decides about t if that is possible now (ready), else returns the time at which to
+// decide again; the zero time means: when some request in flight ends. p.mu is held.
 func (p *Pool) decide(t *queuedRequest, now time.Time) (v decision, ready bool, again time.Time) {
 	if err := p.overBudget(t, now); err != nil {
 		return decision{err: err}, true, again
@@ -153,13 +152,13 @@ func (p *Pool) decide(t *queuedRequest, now time.Time) (v decision, ready bool, 
 		return decision{err: p.noEndpointLeft(t)}, true, again
 	case down == left && !p.allOpenSince.IsZero() && now.Sub(p.allOpenSince) >= p.opt.GiveUp:
 		t.noEndpoint = true
-		return decision{err: &Error{Class: Unavailable, Model: t.model, Err: usererr.New("start the server again and run the same command: it goes on where it stopped",
+		return decision{err: &Error{Class: Unavailable, Model: t.model, Err: usererr.New("Start the server, then start the same run again: it continues where it stopped.",
 			"no endpoint has answered for %s", now.Sub(p.allOpenSince).Round(time.Second))}}, true, again
 	}
 	return v, false, again
 }
 
-// nobodyLeft is the failure of a request that no endpoint can serve.
+// noEndpointLeft is the failure of a request that no endpoint can serve.
 func (p *Pool) noEndpointLeft(t *queuedRequest) error {
 	if t.last != nil {
 		return t.last
@@ -172,8 +171,8 @@ func (p *Pool) noEndpointLeft(t *queuedRequest) error {
 	return &Error{Class: Unavailable, Model: t.model}
 }
 
-// before reports whether e should be preferred to other: one that did not just fail the
-// request, then by the weighted turns.
+// before reports whether e is preferred to other: an endpoint that did not just fail the
+// request is, else the one whose weighted turn comes first.
 func (p *Pool) before(e, other *endpoint, t *queuedRequest) bool {
 	if (e == t.tried) != (other == t.tried) {
 		return other == t.tried
@@ -181,8 +180,9 @@ func (p *Pool) before(e, other *endpoint, t *queuedRequest) bool {
 	return p.turn(e) < p.turn(other)
 }
 
-// turn is where e stands in the weighted turns. An endpoint that was away does not get
-// all it missed: it lags by one turn at most.
+// turn returns the virtual time of e's next turn: each request advances the turn of its
+// endpoint by 1/weight, and the endpoint with the earliest turn is next. An endpoint that
+// was unavailable does not catch up: its turn is at most one request behind.
 func (p *Pool) turn(e *endpoint) float64 { return max(e.turn, p.pass-1/e.weight) + 1/e.weight }
 
 func (p *Pool) grant(e *endpoint, t *queuedRequest, now time.Time) {
@@ -193,14 +193,14 @@ func (p *Pool) grant(e *endpoint, t *queuedRequest, now time.Time) {
 	p.reserved += t.cost
 }
 
-// release books the outcome of an attempt and frees its place; it returns the cost.
+// release records the outcome of an attempt, frees its place and returns its cost.
 func (p *Pool) release(e *endpoint, t *queuedRequest, a Attempt) float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
 	prompt := a.PromptTokens
 	if prompt == 0 && (a.Class == Timeout || a.Class == BadResponse) {
-		prompt = t.prompt // the server read it, though it did not say so
+		prompt = t.prompt // the server read the prompt, though it reported no count
 	}
 	cost, known := p.opt.Budget.Prices.Cost(a.Model, prompt, a.AnswerTokens)
 	p.unpriced = p.unpriced || !known
@@ -212,7 +212,7 @@ func (p *Pool) release(e *endpoint, t *queuedRequest, a Attempt) float64 {
 	return cost
 }
 
-// noteDown keeps the time since which every endpoint is broken.
+// noteAllOpen keeps the time since which every circuit breaker has been open.
 func (p *Pool) noteAllOpen(now time.Time) {
 	for _, e := range p.endpoints {
 		if e.unauthorized == nil && !e.breaker.open() {

@@ -13,14 +13,14 @@ type endpoint struct {
 	requests *bucket
 	tokens   *bucket
 
-	turn         float64 // in the weighted turns
+	turn         float64 // virtual time of its last turn, see Pool.turn
 	inFlight     int
-	pausedUntil  time.Time // asked for by the server
-	limited      int       // rate limits in a row
+	pausedUntil  time.Time // the server asked to wait until then
+	limited      int       // rate limits in a row, see pause
 	breaker      breaker
-	unauthorized error            // never to be asked again: its key is wrong
-	lacks        map[string]error // models that it does not have
-	last         error            // how the last attempt failed on the way to its answer; nil after one that did not
+	unauthorized error            // why its key was refused; it is not asked again
+	lacks        map[string]error // models that it does not have, with the error that said so
+	last         error            // of the last attempt, if that got no answer; else nil
 
 	stats EndpointStats
 }
@@ -33,14 +33,14 @@ func newEndpoint(cfg EndpointConfig, now time.Time) *endpoint {
 	if e.limit == 0 {
 		e.limit = 4
 	}
-	// A minute's allowance is spread over the minute: bursts of a second of requests,
-	// and of six seconds of tokens, are let through.
+	// The limits hold at any time of the minute. Bursts are allowed of the requests of one
+	// second and of the tokens of six seconds.
 	e.requests = newBucket(cfg.RequestsPerMinute/60, 1, now)
 	e.tokens = newBucket(cfg.TokensPerMinute/60, 6, now)
 	return e
 }
 
-// unfit returns why the endpoint is of no use for the model, or nil.
+// cannotServe returns why the endpoint cannot serve the model, or nil.
 func (e *endpoint) cannotServe(model string) error {
 	if e.unauthorized != nil {
 		return e.unauthorized
@@ -48,7 +48,8 @@ func (e *endpoint) cannotServe(model string) error {
 	return e.lacks[model]
 }
 
-// free reports whether t may be sent now; if only time is in the way, when it may be.
+// free reports whether t may be sent now, and if not, from what time on it may be; the zero
+// time means: when a request in flight ends.
 func (e *endpoint) free(t *queuedRequest, now time.Time) (bool, time.Time) {
 	if ok, at := e.breaker.admits(now); !ok {
 		return false, at
@@ -70,7 +71,7 @@ func (e *endpoint) take(t *queuedRequest, now time.Time) {
 	e.breaker.sent()
 }
 
-// undo takes back a grant that was not used.
+// undo takes back a grant of which no use was made.
 func (e *endpoint) undo(t *queuedRequest) {
 	e.inFlight--
 	e.requests.give(1)
@@ -78,7 +79,7 @@ func (e *endpoint) undo(t *queuedRequest) {
 	e.breaker.ignored()
 }
 
-// book records the outcome of an attempt.
+// record notes the outcome of an attempt.
 func (e *endpoint) record(t *queuedRequest, a Attempt, prompt int, now time.Time, p *Pool) {
 	e.inFlight--
 	e.tokens.give(t.tokens - float64(prompt+a.AnswerTokens))
@@ -101,7 +102,7 @@ func (e *endpoint) record(t *queuedRequest, a Attempt, prompt int, now time.Time
 	case Auth:
 		e.unauthorized = a.Err
 		return
-	case NotFound: // it would say so to every request
+	case NotFound: // the endpoint would refuse every request for this model
 		if e.lacks == nil {
 			e.lacks = map[string]error{}
 		}
@@ -110,7 +111,7 @@ func (e *endpoint) record(t *queuedRequest, a Attempt, prompt int, now time.Time
 		return
 	case Server, Timeout, Network, BadResponse, WrongModel:
 		e.breaker.failed(now, p.opt)
-		// A server that says when to come back is believed, whatever the failure.
+		// If the server says how long to wait, wait, whatever the failure.
 		var err *Error
 		if errors.As(a.Err, &err) && err.HasRetryAfter {
 			e.pauseFor(err.RetryAfter, now, p)
@@ -121,9 +122,9 @@ func (e *endpoint) record(t *queuedRequest, a Attempt, prompt int, now time.Time
 	e.breaker.succeeded()
 }
 
-// pause stops new requests after a rate limit: as long as the server says, else for a
-// backoff that doubles with each limit in a row. Limits that arrive during a pause come
-// from requests sent before it and count as one.
+// pause sends no new requests for a while after a rate limit: as long as the server says,
+// else for a backoff that doubles with each rate limit in a row. Rate limits that arrive
+// during a pause come from requests sent before it, and do not lengthen it.
 func (e *endpoint) pause(err error, now time.Time, p *Pool) {
 	var m *Error
 	if errors.As(err, &m) && m.HasRetryAfter {
@@ -138,8 +139,8 @@ func (e *endpoint) pause(err error, now time.Time, p *Pool) {
 	e.pauseFor(d, now, p)
 }
 
-// pauseFor pauses for d and up to an eighth more, so that several runs against one
-// server do not come back together.
+// pauseFor pauses for d and up to an eighth more, so that several runs that use one server do
+// not resume at the same moment.
 func (e *endpoint) pauseFor(d time.Duration, now time.Time, p *Pool) {
 	until := now.Add(d + time.Duration(p.jitter.Int64N(int64(d)/8+1)))
 	if until.After(e.pausedUntil) {
@@ -147,18 +148,21 @@ func (e *endpoint) pauseFor(d time.Duration, now time.Time, p *Pool) {
 	}
 }
 
-// breaker stops requests to a server that fails every one of them.
+// breaker is a circuit breaker. It is closed while the server works. After OpenAfter failures
+// in a row it opens: no requests are sent. After a cooldown it is half-open: one request, the
+// probe, is sent. If the probe fails, the breaker opens for twice the time, up to
+// MaxCooldown; if it succeeds, the breaker closes.
 type breaker struct {
-	failures int       // failures in a row
-	until    time.Time // when open: the end of the pause
+	failures int       // in a row
+	until    time.Time // end of the cooldown; zero while closed
 	cooldown time.Duration
-	probing  bool // one request is out to see whether the server is back
+	probing  bool // half-open: the probe is in flight
 }
 
 func (b *breaker) open() bool { return !b.until.IsZero() }
 
-// admits reports whether a request may be sent; if not, when to look again (zero: when
-// the probe is back).
+// admits reports whether a request may be sent, and if not, when to ask again (zero: when the
+// probe has returned).
 func (b *breaker) admits(now time.Time) (bool, time.Time) {
 	switch {
 	case !b.open():
@@ -175,7 +179,7 @@ func (b *breaker) sent() {
 	}
 }
 
-// skipped is an outcome that says nothing of the server's health.
+// ignored notes an outcome that does not show whether the server works.
 func (b *breaker) ignored() { b.probing = false }
 
 func (b *breaker) succeeded() { *b = breaker{} }
@@ -193,9 +197,9 @@ func (b *breaker) failed(now time.Time, opt PoolOptions) {
 	}
 }
 
-// bucket meters requests or tokens over time. Unlike a plain rate limiter it takes back
-// what a request did not use, and may be overdrawn by one that used more than estimated.
-// A nil bucket has no limit.
+// bucket is a token bucket: it limits the requests or tokens in a time. Unlike the one of
+// golang.org/x/time/rate, it takes back what a request was estimated to use and did not, and
+// can go below zero when a request used more than estimated. A nil bucket has no limit.
 type bucket struct {
 	rate  float64 // a second
 	size  float64
@@ -217,8 +221,8 @@ func (b *bucket) fill(now time.Time) {
 	}
 }
 
-// wait returns how long until n may be taken. More than the bucket holds may be taken
-// when it is full.
+// wait returns after how long n may be taken. If n is more than the bucket can hold, it may
+// be taken when the bucket is full.
 func (b *bucket) wait(now time.Time, n float64) time.Duration {
 	if b == nil {
 		return 0

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Class says what kind of failure an Error is. It decides what to do next and is what
-// tables of failures count.
+// Class is the kind of a failure. It decides whether a request is sent again, and reports
+// count failures by it.
 type Class string
 
-// Failures of the way to the answer.
+// Failures to get an answer.
 const (
 	RateLimit   Class = "rate-limit"   // 429: ask later
 	Server      Class = "server"       // 5xx, or an error reported inside a 200
@@ -26,10 +26,10 @@ const (
 	Refused     Class = "refused"      // the server will not take this request (other 4xx, a content filter)
 	Unavailable Class = "unavailable"  // no endpoint of the pool is usable
 	OverBudget  Class = "budget"       // the run's cost or time is used up
-	Cancelled   Class = "cancelled"    // we stopped it
+	Cancelled   Class = "cancelled"    // the caller cancelled the request
 )
 
-// Failures of the answer itself; see package check.
+// Unusable answers; see package check.
 const (
 	Empty       Class = "empty"        // no text
 	CutOff      Class = "cut-off"      // ended by the token limit
@@ -58,8 +58,8 @@ func (c Class) Transient() bool {
 	return false
 }
 
-// Answer reports whether the class blames the answer, not the way to it: another seed
-// may mend it.
+// Answer reports whether there was an answer and it was unusable: with another seed the
+// model may give a usable one.
 func (c Class) Answer() bool {
 	switch c {
 	case Empty, CutOff, Refusal, Repetition, TooLong, WrongScript, Echo:
@@ -71,7 +71,7 @@ func (c Class) Answer() bool {
 // Error is a classified failure of one request.
 type Error struct {
 	Class    Class
-	Endpoint string // without credentials; empty if no endpoint was reached for
+	Endpoint string // without credentials; empty if none was asked
 	Model    string // as requested; may be empty
 	Status   int    // HTTP status; 0 if there was none
 	// RetryAfter is how long the server asks to wait; only meaningful if HasRetryAfter.
@@ -102,7 +102,7 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is makes a cancelled request the same as a cancelled context.
+// Is reports a cancelled request as context.Canceled.
 func (e *Error) Is(target error) bool { return target == context.Canceled && e.Class == Cancelled }
 
 // ClassOf returns the class of the first *Error in err's chain. A bare context error is

@@ -14,24 +14,24 @@ import (
 
 const redacted = "[redacted]"
 
-// Key is an API key. It prints, formats, logs and marshals as "[redacted]" whatever
-// the verb; only Authorize gives it away, to a request's header.
+// Key is an API key. Whatever prints, formats, logs or marshals it gets "[redacted]"; only
+// Authorize writes the key itself, into the header of a request.
 type Key struct{ secret string }
 
-// KeyFromEnv reads the key from the named environment variable. An empty name means
-// no key; a named variable that is unset or empty is a user's mistake.
+// KeyFromEnv reads the key from the named environment variable. An empty name means no key.
+// A named variable that is unset or empty is an error of the user.
 func KeyFromEnv(name string) (Key, error) {
 	if name == "" {
 		return Key{}, nil
 	}
 	secret := strings.TrimSpace(os.Getenv(name))
 	if secret == "" {
-		return Key{}, usererr.New("export "+name+" with the API key of the server; keys are read from the environment only",
+		return Key{}, usererr.New("Set "+name+" to the API key of the server. Keys are read from the environment only.",
 			"environment variable %s is not set", name)
 	}
 	for _, c := range []byte(secret) {
 		if c <= ' ' || c >= 0x7f {
-			return Key{}, usererr.New("copy the key again, without spaces, quotes or line breaks",
+			return Key{}, usererr.New("Copy the key again, without spaces, quotes or line breaks.",
 				"environment variable %s holds a character that no API key may have", name)
 		}
 	}
@@ -45,8 +45,8 @@ func (k Key) Authorize(h http.Header) {
 	}
 }
 
-// Redact returns s with every occurrence of the key removed, also where it was
-// escaped for JSON or for a URL.
+// Redact returns s with every occurrence of the key replaced, also where it is escaped for
+// JSON or for a URL.
 func (k Key) Redact(s string) string {
 	if k.secret == "" {
 		return s
@@ -58,8 +58,8 @@ func (k Key) Redact(s string) string {
 	return s
 }
 
-// Scrub does the same to an answer, which is kept, unless the key is so short that it may
-// be a word of it: servers that want no key are often given "EMPTY".
+// RedactAnswer replaces the key in an answer, which will be stored. It leaves short keys,
+// which may be ordinary words: servers without authorisation are often given "EMPTY".
 func (k Key) RedactAnswer(answer []byte) []byte {
 	const wordLike = 8
 	if len(k.secret) < wordLike {
@@ -68,10 +68,10 @@ func (k Key) RedactAnswer(answer []byte) []byte {
 	return []byte(k.Redact(string(answer)))
 }
 
-// String returns a fixed mark, never the key.
+// String returns "[redacted]", never the key.
 func (k Key) String() string { return redacted }
 
-// Format writes a fixed mark for every verb, so that %#v and %x show nothing either.
+// Format writes "[redacted]" for every verb, %#v and %x included.
 func (k Key) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
 
 // LogValue keeps the key out of logs.

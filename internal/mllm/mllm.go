@@ -1,12 +1,13 @@
-// Package mllm speaks to servers of multimodal language models: what to ask
-// (Request), what came back (Response), what went wrong (Error and its Class), and a
-// Pool that spreads requests over several servers within their limits. It carries the
-// calls of Eq. 1 (image description) and Eq. 3–4 (user preference) of the paper but
-// knows nothing of items, users or recommendation; package reason does.
+// Package mllm defines how to ask servers of multimodal language models: a [Request], its
+// [Response], failures ([Error] and its [Class]), and the [Client] interface. A [Pool] is a
+// Client that spreads requests over several servers, within their rate limits and a budget,
+// and opens a circuit breaker for a server that fails. Requests carry the questions of Eq. 1
+// (description of a picture) and Eq. 3–4 (preference of a user), but this package knows
+// nothing of items and users; package texts does.
 //
-// The clients themselves live in mllm/ollama and mllm/openai, the safe preparation of
-// pictures in mllm/image, the checks of an answer in mllm/check, files for batch
-// services in mllm/batch.
+// The clients are in mllm/ollama and mllm/openai (package wire holds what they share,
+// package connect makes a pool of them), the safe preparation of pictures in mllm/image, the
+// checks of answers in mllm/check, files for batch services in mllm/batch.
 package mllm
 
 import (
@@ -14,7 +15,7 @@ import (
 	"time"
 )
 
-// Image is one picture, ready to be sent: small, upright, free of metadata.
+// Image is one picture, prepared for sending: small, upright, without metadata.
 type Image struct {
 	Data   []byte // encoded bytes
 	MIME   string // such as image/jpeg
@@ -32,25 +33,26 @@ type Request struct {
 	MaxTokens   int     // longest answer in tokens; 0 leaves it to the server
 	Temperature float64 // 0 = greedy
 	Seed        int64
-	// NumCtx is the context window to ask of servers that take one (Ollama). 0 lets the
-	// client derive it from the prompt, the images and MaxTokens.
+	// NumCtx is the context window, in tokens, to request from servers that take one
+	// (Ollama). 0 lets the client derive it from the prompt, the images and MaxTokens.
 	NumCtx int
-	// Timeout bounds one attempt, the reading of the answer included. 0 means the
-	// client's own default.
+	// Timeout bounds one attempt, including reading the answer. 0 means the client's
+	// default.
 	Timeout time.Duration
-	// ModelDigest, when set, is the digest of the weights that must answer; an answer
-	// from others is a wrong-model failure. Only servers that report digests can meet it.
+	// ModelDigest, when set, is the digest of the weights that must answer; an answer from
+	// other weights is a failure of class WrongModel. Only servers that report digests can
+	// answer such a request.
 	ModelDigest string
 }
 
-// Response is one answer. When Generate returns an error beside it, the fields known
-// by then are still filled, so that tokens paid for a useless answer can be booked.
+// Response is one answer. When Generate also returns an error, the fields known by then are
+// filled, so that the tokens paid for a useless answer can be counted.
 type Response struct {
 	Text         string
 	FinishReason string // stop | length | content_filter | as the server says
 	Model        string // as the server names it
 	ModelDigest  string // of the weights, where the server reports one
-	Endpoint     string // who answered, without credentials
+	Endpoint     string // of the server that answered, without credentials
 	PromptTokens int    // as counted by the server; 0 = not reported
 	AnswerTokens int    // as counted by the server; 0 = not reported
 	NumCtx       int    // context window asked for; 0 = left to the server
@@ -58,7 +60,8 @@ type Response struct {
 	Seconds      float64
 }
 
-// ModelInfo is what a server tells about one model. Fields it does not tell are zero.
+// ModelInfo is what a server reports about one model. Fields that it does not report are
+// zero.
 type ModelInfo struct {
 	Name          string
 	Digest        string
@@ -70,7 +73,7 @@ type ModelInfo struct {
 	Capabilities  []string
 }
 
-// ServerInfo is what a server tells about itself.
+// ServerInfo is what a server reports about itself.
 type ServerInfo struct {
 	Kind     string // ollama | openai | pool
 	Endpoint string

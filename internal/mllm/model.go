@@ -8,9 +8,8 @@ import (
 
 var versionSuffix = regexp.MustCompile(`^[-@](v?\d[\d.-]*|latest|preview)$`)
 
-// SameModel reports whether a server that calls its model answered served the model
-// that was asked for as wanted. Names are compared without case. What servers are known
-// to do to a name is allowed: Ollama's implied tag ("gemma3" is "gemma3:latest") and
+// SameModel reports whether answered, a server's name of the model that answered, means the
+// model requested as wanted. Names are compared without case. Known differences are allowed: Ollama's implied tag ("gemma3" is "gemma3:latest") and
 // registry prefix, the dated version of a hosted alias ("gpt-4o" is answered by
 // "gpt-4o-2024-08-06"), and the file path or file name that llama.cpp reports.
 func SameModel(wanted, answered string) bool {
@@ -21,8 +20,7 @@ func SameModel(wanted, answered string) bool {
 	if rest, ok := strings.CutPrefix(a, w); ok && versionSuffix.MatchString(rest) {
 		return true
 	}
-	// A path: only its last element is the name, and only one side may be a path with
-	// more elements than the other.
+	// If only one of them is a path, its last element is the name.
 	if strings.Contains(w, "/") != strings.Contains(a, "/") || strings.HasPrefix(a, "/") {
 		return path.Base(w) == path.Base(a)
 	}

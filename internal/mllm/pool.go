@@ -11,10 +11,10 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// EndpointConfig is one server of a Pool and what it may be asked for.
+// EndpointConfig is one server of a Pool, with the limits of its use.
 type EndpointConfig struct {
 	Client Client
-	// Weight is the share of requests this endpoint gets while several are free; 0 means 1.
+	// Weight is the share of requests that this endpoint gets while several are free; 0 means 1.
 	Weight            float64
 	Concurrency       int     // requests in flight; 0 means 4
 	RequestsPerMinute float64 // 0 means no limit
@@ -23,24 +23,25 @@ type EndpointConfig struct {
 
 // PoolOptions configure a Pool. The zero value of each field means its default.
 type PoolOptions struct {
-	// Attempts is how often one request is sent before its failure is final; 6. Attempts
-	// that end in a rate limit count a fifth.
+	// Attempts is how often one request is sent before its failure is final; 6. An attempt
+	// that ends in a rate limit counts as a fifth.
 	Attempts   int
 	Backoff    time.Duration // before the second attempt, doubled for each further one; 500 ms
 	MaxBackoff time.Duration // 30 s
 	// Grace is how long requests in flight may go on after their context is cancelled; 30 s.
 	Grace time.Duration
-	// BreakAfter failures in a row close an endpoint's circuit breaker; 10. It is tried
-	// again with a single request after Cooldown (5 s), which doubles up to MaxCooldown
-	// (2 min) while that fails.
+	// OpenAfter is the number of failures in a row after which an endpoint's circuit breaker
+	// opens; 10. While it is open the endpoint gets no requests. After Cooldown (5 s) it is
+	// half-open: a single request is sent. If that fails, the breaker opens again for twice
+	// the time, up to MaxCooldown (2 min); if it succeeds, the breaker closes.
 	OpenAfter   int
 	Cooldown    time.Duration
 	MaxCooldown time.Duration
-	// GiveUp is how long all endpoints may be down before requests fail at once, as
-	// Unavailable, instead of waiting; 15 min.
+	// GiveUp is how long the circuit breakers of all endpoints may be open before requests
+	// fail at once, as Unavailable, instead of waiting; 15 min.
 	GiveUp    time.Duration
 	Budget    Budget
-	Seed      uint64        // of the jitter of waits
+	Seed      uint64        // of the random part of pauses
 	OnAttempt func(Attempt) // called after each attempt, from the goroutine of its request
 }
 
@@ -78,12 +79,12 @@ type Attempt struct {
 	Seconds      float64
 }
 
-// Pool is a Client that spreads requests over several others: by weight, within each
-// one's limits, away from those that fail, within a budget.
+// Pool is a Client that spreads requests over several other clients: by weight, within the
+// limits of each, away from those that fail, and within a budget.
 //
-// When the context of a request is cancelled, a request that waits returns at once and
-// one in flight is given PoolOptions.Grace to finish; its answer is returned as usual,
-// for it is paid.
+// When the context of a request is cancelled, a request that waits returns at once. A
+// request in flight has PoolOptions.Grace to finish, and its answer is returned as usual,
+// since it is paid for.
 type Pool struct {
 	opt     PoolOptions
 	started time.Time
@@ -91,9 +92,9 @@ type Pool struct {
 	mu           sync.Mutex
 	endpoints    []*endpoint
 	waiting      []*queuedRequest
-	pass         float64 // progress of the weighted turns
+	pass         float64 // virtual time of the weighted turns, see turn
 	wake         *time.Timer
-	allOpenSince time.Time // when the last usable endpoint broke; zero while one is usable
+	allOpenSince time.Time // since when all circuit breakers have been open; zero while one is closed
 	spent        float64
 	reserved     float64 // by requests in flight
 	unpriced     bool
@@ -107,18 +108,18 @@ var _ Client = (*Pool)(nil)
 // NewPool returns a Pool over the endpoints.
 func NewPool(endpoints []EndpointConfig, opt PoolOptions) (*Pool, error) {
 	if len(endpoints) == 0 {
-		return nil, usererr.New("give at least one base URL", "no endpoint to send requests to")
+		return nil, usererr.New("Give at least one base URL.", "no endpoint to send requests to")
 	}
 	if opt.Budget.MaxCost < 0 || opt.Budget.MaxTime < 0 {
-		return nil, usererr.New("leave it out for no limit", "the budget is negative")
+		return nil, usererr.New("Leave it out for no limit.", "the budget is negative")
 	}
 	if opt.Budget.MaxCost > 0 && opt.Budget.Prices == nil {
-		return nil, usererr.New("give a price table", "a cost limit needs prices")
+		return nil, usererr.New("Give a price table.", "a cost limit needs prices")
 	}
 	p := &Pool{opt: opt.withDefaults(), started: time.Now(), jitter: rand.New(rand.NewPCG(opt.Seed, 0x706f6f6c))}
 	for _, cfg := range endpoints {
 		if cfg.Weight < 0 || cfg.Concurrency < 0 || cfg.RequestsPerMinute < 0 || cfg.TokensPerMinute < 0 {
-			return nil, usererr.New("weights and limits are positive numbers", "endpoint %s: a negative weight or limit", cfg.Client.Endpoint())
+			return nil, usererr.New("Weights and limits are positive numbers.", "endpoint %s: a negative weight or limit", cfg.Client.Endpoint())
 		}
 		p.endpoints = append(p.endpoints, newEndpoint(cfg, p.started))
 	}
@@ -195,7 +196,7 @@ func (p *Pool) attempt(ctx context.Context, t *queuedRequest, r Request, number 
 	}
 	start := time.Now()
 	resp, err := p.ask(ctx, e, r)
-	// Where the answer failed, its endpoint is still the one that was asked.
+	// Set it even when there is no answer.
 	resp.Endpoint = e.client.Endpoint()
 	a := Attempt{Endpoint: resp.Endpoint, Model: r.Model, Number: number, Class: ClassOf(err), Err: err,
 		PromptTokens: resp.PromptTokens, AnswerTokens: resp.AnswerTokens, Seconds: time.Since(start).Seconds()}
@@ -209,7 +210,7 @@ func (p *Pool) attempt(ctx context.Context, t *queuedRequest, r Request, number 
 	return resp, err
 }
 
-// ask sends the request with a context that outlives ctx by the grace period.
+// ask sends the request with a context that ends a grace period after ctx.
 func (p *Pool) ask(ctx context.Context, e *endpoint, r Request) (Response, error) {
 	call, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

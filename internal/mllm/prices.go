@@ -15,35 +15,35 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// Price is what a million tokens cost.
+// Price is the price of a million tokens.
 type Price struct {
 	Input  float64 `yaml:"input"`
 	Output float64 `yaml:"output"`
 }
 
-// Pictures says what one picture takes in prompt tokens, by model.
+// Pictures is the number of prompt tokens of one picture, by model.
 type Pictures struct {
 	Default int            `yaml:"default"` // of models that are not listed
 	Models  map[string]int `yaml:"models"`
 }
 
-// PriceTable maps models to prices, and to what a picture takes. A name that ends in *
-// stands for all that begin so; an exact name wins over those, a longer beginning over a
-// shorter.
+// PriceTable maps models to prices, and to the prompt tokens of a picture. A name that ends
+// in * stands for all names with that beginning. An exact name takes precedence over those,
+// and a longer beginning over a shorter one.
 type PriceTable struct {
 	Currency string           `yaml:"currency"`
 	AsOf     string           `yaml:"as_of"` // when the prices were looked up
 	Models   map[string]Price `yaml:"models"`
-	Pictures Pictures         `yaml:"pictures"` // what is not here is taken from the built-in table
+	Pictures Pictures         `yaml:"pictures"` // models that are not here are looked up in the built-in table
 }
 
-// mostPictureTokens is more than any window.
+// mostPictureTokens bounds the tokens of a picture. It is more than any context window.
 const mostPictureTokens = 1 << 22
 
 //go:embed prices.yaml
 var defaultPrices []byte
 
-// DefaultPrices returns the table that comes with the program, to be checked and edited.
+// DefaultPrices returns the built-in table. Prices change, so users should check them.
 func DefaultPrices() *PriceTable {
 	t, err := ParsePrices(defaultPrices, "prices.yaml")
 	if err != nil {
@@ -54,14 +54,14 @@ func DefaultPrices() *PriceTable {
 
 var builtIn = sync.OnceValue(DefaultPrices)
 
-// DefaultPricesYAML returns the same table as a file to edit.
+// DefaultPricesYAML returns the built-in table as a YAML file that users can edit.
 func DefaultPricesYAML() []byte { return bytes.Clone(defaultPrices) }
 
 // LoadPrices reads a price table from a YAML file.
 func LoadPrices(path string) (*PriceTable, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, usererr.Wrap(fmt.Errorf("read the price table: %w", err), "give the path of a YAML price table")
+		return nil, usererr.Wrap(fmt.Errorf("read the price table: %w", err), "Give the path of a YAML price table.")
 	}
 	return ParsePrices(data, path)
 }

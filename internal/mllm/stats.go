@@ -16,7 +16,7 @@ type EndpointStats struct {
 	PromptTokens int64         `json:"prompt_tokens"`
 	AnswerTokens int64         `json:"answer_tokens"`
 	Seconds      float64       `json:"seconds"` // sum over attempts
-	// LastError is how the last attempt failed on the way to its answer; "" after one that did not.
+	// LastError is the error of the last attempt, if that got no answer; else "".
 	LastError string `json:"last_error,omitempty"`
 }
 
@@ -47,7 +47,7 @@ type PoolStats struct {
 	AnswerTokens int64           `json:"answer_tokens"`
 	Cost         float64         `json:"cost"`
 	Currency     string          `json:"currency,omitempty"`
-	// Unpriced says that some model has no price: Cost is too low.
+	// Unpriced says that some model has no price, so that Cost is too low.
 	Unpriced bool `json:"unpriced,omitempty"`
 }
 

@@ -7,15 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// Token counts are not knowable without the model's tokenizer, which servers do not
-// hand out. Two bounds are used instead: an estimate, corrected by what the server
-// reports, to size windows and budgets; and a floor no tokenizer of today goes below,
-// to notice that a prompt was cut.
+// Tokens cannot be counted without the model's tokenizer, which servers do not provide. Two
+// numbers are used instead: an estimate, corrected by the server's counts, for context
+// windows and budgets; and a floor that no present tokenizer goes below, which shows that a
+// server cut a prompt.
 
-// ImageTokens is the default estimate for one picture: what Gemma 3 spends on one.
+// ImageTokens is the default estimate for one picture, that of Gemma 3.
 const ImageTokens = 256
 
-// wrapperTokens is the room for the chat template around the messages.
+// wrapperTokens is the number of tokens reserved for the chat template around the messages.
 const wrapperTokens = 32
 
 // EstimateTokens returns a rough token count of text, meant to err high: about four
@@ -33,7 +33,7 @@ func EstimateTokens(text string) int {
 	return int(math.Ceil(n))
 }
 
-// asciiTokens is runeTokens of most of what is counted: several times for each request.
+// asciiTokens caches runeTokens of ASCII characters, which most texts consist of.
 var asciiTokens = func() (t [utf8.RuneSelf]float64) {
 	for r := range t {
 		t[r] = runeTokens(rune(r))
@@ -81,8 +81,8 @@ func isCJK(r rune) bool {
 	return r >= 0x2e80 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
 }
 
-// Estimator predicts prompt tokens for one model and learns from what the server
-// reports. Its zero value is ready; it is safe for concurrent use.
+// Estimator estimates prompt tokens for one model, corrected by the counts that the server
+// reports. The zero value is ready to use. It is safe for concurrent use.
 type Estimator struct {
 	PerImage int // tokens a picture; 0 means ImageTokens
 
@@ -90,13 +90,13 @@ type Estimator struct {
 	ratio float64 // reported / estimated text tokens, smoothed; 0 = nothing seen
 }
 
-// Prompt predicts the prompt tokens of r, template and pictures included.
+// Prompt estimates the prompt tokens of r, template and pictures included.
 func (e *Estimator) Prompt(r Request) int {
 	return int(math.Ceil(e.factor()*float64(textTokens(r)))) + wrapperTokens + e.images(r)
 }
 
-// Observe corrects the estimate by the server's count for a request that was read whole.
-// Short prompts say little of text (the template weighs too much) and are ignored.
+// Observe corrects the estimate by the server's count for a request that it read whole. It
+// ignores short prompts, whose count depends more on the chat template than on the text.
 func (e *Estimator) Observe(r Request, promptTokens int) {
 	text := textTokens(r)
 	seen := promptTokens - wrapperTokens - e.images(r)
@@ -110,8 +110,8 @@ func (e *Estimator) Observe(r Request, promptTokens int) {
 		e.ratio = ratio
 		return
 	}
-	// Believe a higher count at once and a lower one slowly: too small a window costs
-	// an answer, too large a one only memory.
+	// Follow a higher count at once and a lower one slowly: too small a window loses an
+	// answer, too large a one only costs memory.
 	weight := 0.1
 	if ratio > e.ratio {
 		weight = 0.5
@@ -138,10 +138,10 @@ func (e *Estimator) images(r Request) int {
 
 func textTokens(r Request) int { return EstimateTokens(r.System) + EstimateTokens(r.Prompt) }
 
-// PromptWasCut reports whether a server that counted promptTokens cannot have read the
-// whole of r. numCtx is the window it was asked for, 0 if none; a count of 0 (not
-// reported) proves nothing. Ollama drops a picture whole when the cut falls inside it, so
-// with pictures a count short of the window by as much as they take is a sign too.
+// PromptWasCut reports whether a server that counted promptTokens cannot have read all of r.
+// numCtx is the window requested, 0 if none. A count of 0 was not reported and shows
+// nothing. Ollama drops a picture whole when the cut falls inside it, so with pictures a
+// count that is below the window by at most their tokens also shows a cut.
 func PromptWasCut(r Request, promptTokens, numCtx int) bool {
 	if promptTokens <= 0 {
 		return false
@@ -154,8 +154,8 @@ func PromptWasCut(r Request, promptTokens, numCtx int) bool {
 	if promptTokens < floor*9/10 {
 		return true
 	}
-	// A window set by the server itself shows as a count that is a power of two on the
-	// spot, for a prompt that should have needed more.
+	// If the server itself sets the window, a cut prompt has a count that is exactly a power
+	// of two, and less than the prompt needs.
 	if promptTokens >= 2000 && nearPowerOfTwo(promptTokens) {
 		return float64(textTokens(r)) > 1.2*float64(promptTokens)
 	}

@@ -1,8 +1,8 @@
-// Package words cuts text into the terms that a bag of words counts: Unicode words
-// in lower case with their digits, Chinese, Japanese, Korean and Thai runs as
-// overlapping bigrams (they write no blanks between words), English function words
-// marked. The encoder and the extractive reasoner share it, so that what the one
-// writes is what the other counts.
+// Package words cuts text into the terms of a bag of words: Unicode words in lower case,
+// digits included, and overlapping bigrams of scripts without spaces between words (Chinese,
+// Japanese, Korean, Thai). It marks English function words. The LSA encoder and the offline
+// reasoner share it, so that the terms that the reasoner writes are those that the encoder
+// counts.
 package words
 
 import (
@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxTermBytes bounds a term: longer runs are cut there, so that a megabyte without
-// a blank cannot become one term.
+// maxTermBytes bounds a term. Longer words are cut, so that a megabyte without a space does
+// not become one term.
 const maxTermBytes = 64
 
 // Term is one term of a text. Text is lower-cased; the bytes it was made from are
@@ -20,11 +20,11 @@ const maxTermBytes = 64
 type Term struct {
 	Text       string
 	Start, End int
-	Stop       bool // a function word that says nothing about what the text is about
+	Stop       bool // a function word, which says nothing about the topic of the text
 }
 
-// Terms calls yield for each term of text in order. Bytes that are not UTF-8 part
-// words, as blanks do.
+// Terms calls yield for each term of text in order. Bytes that are not UTF-8 separate words,
+// as spaces do.
 func Terms(text string, yield func(Term)) {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])

@@ -1,7 +1,7 @@
 package literal
 
-// Strings takes a list and returns its elements as texts: strings decoded, numbers and
-// words as written. Lists and objects inside are an error.
+// Strings reads a list and returns its elements as texts: strings decoded, numbers and words
+// as written. A list or an object in it is an error.
 func (s *Scanner) Strings() ([]string, error) {
 	list := []string{}
 	err := s.Array(func() error {

@@ -1,7 +1,7 @@
-// Package literal scans one value written as JSON or as a Python literal (what
-// Python's repr prints: the 2014 Amazon metadata are a Python 2 dict a line). It
-// evaluates nothing, keeps no tree, and lets the caller take the few members it wants
-// while everything else is skipped at the speed of a byte search.
+// Package literal reads one value written as JSON or as a Python literal, the form that
+// Python's repr prints. The Amazon metadata of 2014 are one Python 2 dict a line. The
+// [Scanner] evaluates nothing and builds no tree: callers read the members that they need,
+// and everything else is skipped at the speed of a byte search.
 package literal
 
 import (
@@ -9,20 +9,20 @@ import (
 	"fmt"
 )
 
-// Dialect is the notation.
+// Dialect is the notation of a value.
 type Dialect uint8
 
-// The dialects. Both also know the words for numbers that are none (NaN, Infinity; nan,
-// inf), which Python's writers put out.
+// The dialects. Both also have the words that Python writes for NaN and infinities (NaN,
+// Infinity; nan, inf).
 const (
 	JSON   Dialect = iota
 	Python         // quotes of either kind, u'' and b'' prefixes, tuples, trailing commas, True, False, None
 )
 
-// MaxDepth bounds the nesting of containers.
+// maxDepth bounds the nesting of containers.
 const maxDepth = 64
 
-// SyntaxError is where and why a text is no value.
+// SyntaxError says where and why a text is not a value.
 type SyntaxError struct {
 	Offset int // 0-based byte
 	Reason string
@@ -30,7 +30,7 @@ type SyntaxError struct {
 
 func (e *SyntaxError) Error() string { return fmt.Sprintf("byte %d: %s", e.Offset+1, e.Reason) }
 
-// Kind is the kind of a value, told by its first byte.
+// Kind is the kind of a value, which its first byte shows.
 type Kind uint8
 
 // The kinds.
@@ -49,7 +49,7 @@ type Scanner struct {
 	pos     int
 	depth   int
 	dialect Dialect
-	buf     []byte // of the last string with escapes
+	buf     []byte // the last string that had escapes, decoded
 }
 
 // Reset starts on data, which must stay as it is while the scanner is in use.
@@ -79,7 +79,7 @@ func (s *Scanner) space() {
 	}
 }
 
-// peek returns the next byte that is no white space, or 0.
+// peek returns the next byte that is not white space, or 0.
 func (s *Scanner) peek() byte {
 	s.space()
 	if s.pos == len(s.data) {
@@ -95,7 +95,7 @@ func (s *Scanner) unexpected(want string) error {
 	return s.fail("%q where %s is expected", s.data[s.pos], want)
 }
 
-// Kind returns the kind of the value that comes next.
+// Kind returns the kind of the next value.
 func (s *Scanner) Kind() Kind {
 	switch c := s.peek(); {
 	case c == '{':
@@ -131,8 +131,8 @@ func (s *Scanner) quoted(c byte) bool {
 	return false
 }
 
-// Object calls member for each member of an object, which must take the value by one
-// of the scanner's methods. The key is valid during the call.
+// Object reads an object. It calls member for each member, and member must read the value by
+// one of the scanner's methods. The key is valid during the call.
 func (s *Scanner) Object(member func(key []byte) error) error {
 	if s.peek() != '{' {
 		return s.unexpected("an object")
@@ -156,7 +156,7 @@ func (s *Scanner) Object(member func(key []byte) error) error {
 	})
 }
 
-// Array calls element for each element of a list or tuple, which must take the value.
+// Array reads a list or tuple. It calls element for each element, and element must read it.
 func (s *Scanner) Array(element func() error) error {
 	switch {
 	case s.peek() == '[':
@@ -167,7 +167,7 @@ func (s *Scanner) Array(element func() error) error {
 	return s.unexpected("a list")
 }
 
-// container walks from an opening bracket to end.
+// container reads from an opening bracket to the closing one, end.
 func (s *Scanner) container(end byte, next func() error) error {
 	if s.depth == maxDepth {
 		return s.fail("nested deeper than %d", maxDepth)
@@ -201,8 +201,8 @@ func (s *Scanner) container(end byte, next func() error) error {
 	}
 }
 
-// Skip passes over one value. Brackets, quotes, commas, numbers and words are checked;
-// what stands inside strings is not.
+// Skip skips one value. It checks brackets, quotes, commas, numbers and words, but not the
+// inside of strings.
 func (s *Scanner) Skip() error {
 	switch s.Kind() {
 	case Object:
@@ -241,7 +241,7 @@ func (s *Scanner) End() error {
 	return nil
 }
 
-// Word takes a word and returns it.
+// Word reads a word and returns it.
 func (s *Scanner) Word() (string, error) {
 	s.space()
 	words := [...]string{"true", "false", "null", "NaN", "Infinity", "-Infinity"}
@@ -262,7 +262,7 @@ func alphanumeric(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c >= 0x80
 }
 
-// Number takes a number and returns it as written (without Python 2's suffix L).
+// Number reads a number and returns it as written (without Python 2's suffix L).
 func (s *Scanner) Number() ([]byte, error) {
 	s.space()
 	start := s.pos

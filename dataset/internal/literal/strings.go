@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// open takes a string's prefix and opening quote. text says that it is a u” string.
+// open reads a string's prefix and opening quote. text says that it is a u” string.
 func (s *Scanner) open() (quote byte, text bool) {
 	s.space()
 	quote = s.data[s.pos]
@@ -20,7 +20,7 @@ func (s *Scanner) open() (quote byte, text bool) {
 	return quote, text
 }
 
-// skipString passes over a string; Kind has said that there is one.
+// skipString skips a string, of which Kind has returned String.
 func (s *Scanner) skipString() error {
 	start := s.pos
 	quote, _ := s.open()
@@ -28,7 +28,7 @@ func (s *Scanner) skipString() error {
 	return err
 }
 
-// body takes the text up to the closing quote, and the quote.
+// body reads the text up to the closing quote, and the quote.
 func (s *Scanner) body(start int, quote byte) ([]byte, error) {
 	from := s.pos
 	for {
@@ -49,11 +49,10 @@ func (s *Scanner) body(start int, quote byte) ([]byte, error) {
 	}
 }
 
-// String takes a string and returns it without quotes, escapes resolved; it is valid
-// until the next String. Lone surrogates become U+FFFD; bytes that are not UTF-8 are
-// handed on. In a Python string without the prefix u, escapes of single bytes from
-// \x80 on are UTF-8 where they make valid UTF-8 (as Python 2 prints its byte strings)
-// and else Latin-1.
+// String reads a string and returns it without quotes and with its escapes decoded. The result
+// is valid until the next String. Lone surrogates become U+FFFD; bytes that are not UTF-8 are
+// kept. In a Python string without the prefix u, escapes of single bytes from \x80 on are
+// UTF-8 if they make valid UTF-8 (as Python 2 prints its byte strings), else Latin-1.
 func (s *Scanner) String() ([]byte, error) {
 	if s.Kind() != String {
 		return nil, s.unexpected("a string")
@@ -87,7 +86,7 @@ func (s *Scanner) String() ([]byte, error) {
 	return s.buf, nil
 }
 
-// decoder resolves the escapes of one string.
+// decoder decodes the escapes of one string.
 type decoder struct {
 	in, out []byte
 	pos     int
@@ -97,7 +96,7 @@ type decoder struct {
 
 func (d *decoder) fail(reason string) error { return &SyntaxError{d.pos, reason} }
 
-// run copies the text, calling escape at each backslash with pos behind it.
+// run copies the text and calls escape at each backslash, with pos after it.
 func (d *decoder) run(escape func(c byte) error) error {
 	for {
 		i := bytes.IndexByte(d.in[d.pos:], '\\')
@@ -193,7 +192,7 @@ func (d *decoder) pythonEscape(c byte) error {
 	return nil
 }
 
-// byte appends what an escape of one byte (or an octal one beyond) stands for.
+// byte appends the value of an escape of one byte, or of an octal escape above one byte.
 func (d *decoder) byte(v uint32) {
 	switch {
 	case v < 0x80:
@@ -206,8 +205,7 @@ func (d *decoder) byte(v uint32) {
 	}
 }
 
-// utf16 takes the digits of a \u escape, and of a second one where the two are a
-// surrogate pair.
+// utf16 reads the digits of a \u escape, and of a second one if the two are a surrogate pair.
 func (d *decoder) utf16() error {
 	v, err := d.hex(4)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package bert computes sentence vectors with BERT encoders in Sentence-Transformers
-// form. One of them, all-MiniLM-L6-v2 with 384 dimensions, is the paper's encoder of Eq. 5
-// and 13.
+// Package bert computes sentence vectors with BERT models in the format of
+// Sentence-Transformers. The paper encodes texts so (Eq. 5 and 13), with all-MiniLM-L6-v2
+// and its 384 dimensions.
 //
 // The transformer is that of BERT (Devlin et al. 2019, arXiv:1810.04805) on Vaswani et
 // al. 2017 (arXiv:1706.03762):
@@ -11,7 +11,7 @@
 //
 // and the sentence vector is the mean of the token rows, or the row of [CLS], divided
 // by its norm where the model says so (Reimers & Gurevych 2019, arXiv:1908.10084).
-// Sequences are packed one behind the other: nothing is computed for padding.
+// Sequences are packed one after the other, so that nothing is computed for padding.
 package bert
 
 import (
@@ -29,22 +29,23 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// Long says what becomes of a text with more tokens than the model reads.
+// Long says what is done with a text that has more tokens than the model reads.
 type Long string
 
 const (
-	// Truncate reads the beginning, as Sentence-Transformers does.
+	// Truncate encodes the beginning, as Sentence-Transformers does.
 	Truncate Long = "truncate"
-	// Mean encodes consecutive windows and averages their vectors, weighted by their tokens.
+	// Mean encodes consecutive windows and averages their vectors, weighted by their number of
+	// tokens.
 	Mean Long = "mean"
 )
 
-// Options change how a model is used. The zero value follows the model's own files.
+// Options of a model. The zero value uses the settings in the model's files.
 type Options struct {
 	Long      Long    // "" is Truncate
-	Prompt    string  // name of a prompt in config_sentence_transformers.json, as "query"
+	Prompt    string  // name of a prompt in config_sentence_transformers.json, such as "query"
 	Prefix    *string // put before each text instead of a prompt: "query: " for E5
-	MaxTokens int     // read fewer tokens than the model can, special tokens included; 0: the model's own
+	MaxTokens int     // most tokens read of a text, special tokens included; 0: the model's own limit
 }
 
 // Model is a sentence encoder. It is safe for concurrent use.
@@ -62,7 +63,7 @@ type Model struct {
 
 // Load reads a model folder: config.json, modules.json, 1_Pooling/config.json,
 // sentence_bert_config.json, tokenizer.json or vocab.txt, model.safetensors. A model
-// that cannot be run is a user error naming what is unsupported.
+// that is not supported is an error of the user, which says why.
 func Load(dir string, opt Options) (*Model, error) {
 	m, err := load(dir, opt)
 	if err != nil {
@@ -90,7 +91,7 @@ func load(dir string, opt Options) (*Model, error) {
 		return nil, err
 	}
 	if m.tok.Size() > m.net.vocab {
-		return nil, usererr.New("the tokenizer belongs to another model; pull the model again",
+		return nil, usererr.New("The tokenizer belongs to another model. Pull the model again.",
 			"%s: the tokenizer has ids up to %d, the model %d embeddings", c.dir, m.tok.Size()-1, m.net.vocab)
 	}
 	before, after := m.tok.Special()
@@ -122,7 +123,7 @@ func (m *Model) configure(c config, opt Options) error {
 	case name != "":
 		prefix, ok := c.prompts[name]
 		if !ok {
-			return usererr.New("a prefix can also be given as it is", "the model defines no prompt %q; it has: %s", name, listKeys(c.prompts))
+			return usererr.New("A prefix can also be given as it is.", "the model defines no prompt %q; it has: %s", name, listKeys(c.prompts))
 		}
 		m.prefix = prefix
 	}
@@ -148,11 +149,11 @@ func (m *Model) Dim() int { return m.net.hidden }
 // ID names the model and all settings that determine a vector.
 func (m *Model) ID() string { return "bert/1 " + m.name + " sha256:" + m.hash }
 
-// MaxTokens is the number of tokens of a text that the model reads, special tokens and
+// MaxTokens is the largest number of tokens of a text that the model reads, special tokens and
 // prefix included.
 func (m *Model) MaxTokens() int { return m.maxTokens }
 
-// LongMode says what becomes of texts with more tokens than MaxTokens.
+// LongMode says what is done with texts that have more tokens than MaxTokens.
 func (m *Model) LongMode() string { return string(m.long) }
 
 // Prompts returns the prefixes that the model defines, by name.
@@ -174,7 +175,7 @@ func modelName(dir string) string {
 	return filepath.Base(abs)
 }
 
-// fingerprint hashes every file that a vector depends on, and the settings in use.
+// fingerprint hashes every file and every setting that a vector depends on.
 func (m *Model) fingerprint(root, dir string) (string, error) {
 	sum := sha256.New()
 	for _, path := range []string{
@@ -189,7 +190,7 @@ func (m *Model) fingerprint(root, dir string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// hashFile adds a file's name and content; a file that is not there counts as empty.
+// hashFile hashes a file's name and content. A missing file counts as empty.
 func hashFile(w io.Writer, path string) error {
 	fmt.Fprintf(w, "\n%s\n", filepath.Base(path))
 	f, err := os.Open(path)

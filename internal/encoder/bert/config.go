@@ -18,7 +18,7 @@ func unsupported(format string, args ...any) error {
 	return usererr.New(supported, "unsupported model: "+format, args...)
 }
 
-// config is what the files of a model folder say about the computation.
+// config holds what the files of a model folder define of the computation.
 type config struct {
 	dir       string // folder of config.json, tokenizer and weights
 	net       netConfig
@@ -57,7 +57,7 @@ const (
 func readConfig(dir string) (config, error) {
 	c := config{dir: dir}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return c, usererr.New("give the folder of a model, or pull it first with: mllmrec model pull NAME", "no model folder at %s", dir)
+		return c, usererr.New("Give the folder of a model, or pull the model first.", "no model folder at %s", dir)
 	}
 	if err := c.readModules(); err != nil {
 		return c, err
@@ -130,7 +130,7 @@ func (c *config) readPooling(path string) error {
 	var raw map[string]json.RawMessage
 	if err := readJSON(path, &raw); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return usererr.New("pull the model again", "the model folder is incomplete: modules.json names %s, which is missing", path)
+			return usererr.New("Pull the model again.", "the model folder is incomplete: modules.json names %s, which is missing", path)
 		}
 		return err
 	}
@@ -165,7 +165,7 @@ func (c *config) readPooling(path string) error {
 	return nil
 }
 
-// check names what is not an encoder of BERT's kind, and nonsensical sizes.
+// check refuses models that are not BERT encoders, and impossible sizes.
 func (n *netConfig) check() error {
 	if n.Activation == "" {
 		n.Activation = "gelu"
@@ -195,7 +195,7 @@ func (n *netConfig) check() error {
 	}{{"hidden_size", n.Hidden}, {"num_hidden_layers", n.Layers}, {"num_attention_heads", n.Heads},
 		{"intermediate_size", n.Intermediate}, {"max_position_embeddings", n.Positions}, {"vocab_size", n.Vocab}} {
 		if size.value <= 0 {
-			return usererr.New("pull the model again", "%s is %d", size.name, size.value)
+			return usererr.New("Pull the model again.", "%s is %d", size.name, size.value)
 		}
 	}
 	if n.Hidden%n.Heads != 0 {
@@ -205,8 +205,8 @@ func (n *netConfig) check() error {
 }
 
 // readLength finds how many tokens the model reads: max_seq_length of
-// sentence_bert_config.json, else the tokeniser's model_max_length; never more than
-// there are positions. What tokenizer.json says of truncation does not count.
+// sentence_bert_config.json, else the tokeniser's model_max_length; at most
+// the number of positions. The truncation in tokenizer.json is ignored.
 func (c *config) readLength() error {
 	var sentence struct {
 		Max   *int `json:"max_seq_length"`
@@ -241,7 +241,7 @@ func readJSON(path string, into any) error {
 		return err
 	}
 	if err := json.Unmarshal(data, into); err != nil {
-		return usererr.Wrap(fmt.Errorf("%s: %w", path, err), "the file is torn or no JSON; pull the model again")
+		return usererr.Wrap(fmt.Errorf("%s: %w", path, err), "The file is incomplete or not JSON. Pull the model again.")
 	}
 	return nil
 }

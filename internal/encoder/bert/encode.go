@@ -13,14 +13,14 @@ import (
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 )
 
-// batchTokens is about the number of token rows computed at a time.
+// batchTokens is the approximate number of token rows computed together.
 const batchTokens = 448
 
 // window is a sequence of ids to encode: a text, or a part of a long one.
 type window struct {
 	text   int
 	ids    []int32
-	weight float64 // tokens of the text's own
+	weight float64 // tokens of the text itself, without special ones
 }
 
 // Encode returns one row a text, len(texts)×Dim, divided by its norm where the model says
@@ -50,7 +50,7 @@ func (m *Model) Tokens(texts []string) []int {
 	return counts
 }
 
-// CountLong returns how many of the texts have more tokens than the model reads.
+// CountLong returns how many of the texts have more than MaxTokens tokens.
 func (m *Model) CountLong(texts []string) int {
 	long := 0
 	for _, n := range m.Tokens(texts) {
@@ -88,8 +88,8 @@ func (m *Model) split(i int, text string) []window {
 	return list
 }
 
-// run encodes windows into the rows of vectors: longest first, in batches of about
-// equal work, each batch on one core, or each on all when there are few.
+// run encodes windows into the rows of vectors: the longest first, in batches of about equal
+// work. Each batch runs on one core or, if there are few batches, on all of them.
 func (m *Model) run(ctx context.Context, windows []window, vectors *tensor.Matrix) error {
 	order := make([]int, len(windows))
 	for i := range order {

@@ -7,9 +7,9 @@ import (
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 )
 
-// rowBlock is the number of token rows that go through the row-wise part of a layer
-// together: their intermediate values stay in the second-level cache. A multiple of the
-// kernels' tile height.
+// rowBlock is the number of token rows that are computed together in the row-wise part of a
+// layer, so that their intermediate values stay in the second-level cache. It is a multiple
+// of the kernels' tile height.
 const rowBlock = 112
 
 // runner executes fn over consecutive chunks of [0,n), on one core or on all. The results
@@ -29,7 +29,7 @@ func serial() runner {
 
 func parallel() runner { return runner{runtime.GOMAXPROCS(0), tensor.Parallel} }
 
-// scratch holds the values of one forward pass; it grows to the largest batch.
+// scratch holds the intermediate values of one forward pass. It grows to the largest batch.
 type scratch struct {
 	x, qkv, context []float32
 	starts          []int // first row of each sequence, and the end
@@ -42,7 +42,7 @@ func grow(s []float32, n int) []float32 {
 	return s[:n]
 }
 
-// forward runs the encoder over sequences of token ids packed one behind the other,
+// forward runs the encoder over sequences of token ids packed one after the other,
 // without padding, and returns the last hidden states, one row a token, valid until the
 // next call with s. A sequence's result does not depend on the others.
 func (n *network) forward(s *scratch, seqs [][]int32, par runner) []float32 {
@@ -103,7 +103,7 @@ func (n *network) embed(dst []float32, ids []int32) {
 	layerNorm(dst, h, n.embedNorm, n.eps)
 }
 
-// feedForward is the layer behind the attention, for a block of rows:
+// feedForward is the part of a layer after the attention, for a block of rows:
 // a = LN(x + W_o·context), x = LN(a + W_down·GELU(W_up·a)).
 func (l *layer) feedForward(n *network, x, context []float32, b *blockScratch) {
 	rows := len(x) / n.hidden

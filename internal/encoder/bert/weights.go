@@ -14,7 +14,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// network holds the weights, laid out for the forward pass.
+// network holds the weights, in the layout of the forward pass.
 type network struct {
 	hidden, heads, intermediate, vocab, positions int
 
@@ -57,10 +57,10 @@ func missingWeights(dir string) error {
 			return unsupported("%s has weights as %s only; model.safetensors is needed", dir, name)
 		}
 	}
-	return usererr.New("pull the model again", "%s has no model.safetensors", dir)
+	return usererr.New("Pull the model again.", "%s has no model.safetensors", dir)
 }
 
-// reader hands out tensors by name and remembers the first that is missing or has
+// reader returns tensors by name, and keeps the error of the first that is missing or has
 // another shape.
 type reader struct {
 	tensors map[string]arrayfile.Tensor
@@ -78,10 +78,10 @@ func (r *reader) get(name string, shape ...int) []float32 {
 	case r.err != nil:
 		return nil
 	case !ok:
-		r.err = usererr.New("the weights belong to another model than config.json; pull the model again", "the tensor %s is missing", r.prefix+name)
+		r.err = usererr.New("The weights belong to another model than config.json. Pull the model again.", "the tensor %s is missing", r.prefix+name)
 		return nil
 	case !slices.Equal(t.Shape, shape):
-		r.err = usererr.New("the weights belong to another model than config.json; pull the model again",
+		r.err = usererr.New("The weights belong to another model than config.json. Pull the model again.",
 			"the tensor %s has shape %v, config.json asks for %v", r.prefix+name, t.Shape, shape)
 		return nil
 	}

@@ -1,10 +1,10 @@
-// Package cache keeps vectors by text and encoder, so that a changed catalogue is
-// re-encoded only where it changed, and an interrupted run goes on where it stopped. The
-// vectors are those of items (Eq. 5) and of preferences (Eq. 13).
+// Package cache stores the vectors of texts (Eq. 5 and 13) on disk, by encoder and text, so
+// that only new and changed texts are encoded and an interrupted run continues where it
+// stopped.
 //
-// There is one append-only file an encoder: a header that names the encoder, then one
-// record a text, SHA-256 of the text, float32 vector, CRC-32C. A torn end is cut off and
-// a damaged record is forgotten when the file is opened.
+// Each encoder has one append-only file: a header that names the encoder, then one record a
+// text (SHA-256 of the text, float32 vector, CRC-32C). When the file is opened, an incomplete
+// record at its end is cut off and damaged records are ignored.
 package cache
 
 import (
@@ -26,8 +26,8 @@ import (
 
 // Options of a cache; the zero value is usable.
 type Options struct {
-	// Progress hears of every block of texts: how many of the texts that had to be
-	// encoded are done.
+	// Progress is called after each block, with how many of the texts that had to be encoded
+	// are done.
 	Progress func(done, total int)
 	// Block is the number of texts encoded between two writes; 512 when 0.
 	Block int
@@ -36,13 +36,13 @@ type Options struct {
 // Stats counts what Encode did since Open.
 type Stats struct {
 	Texts   int `json:"texts"`   // asked for
-	Cached  int `json:"cached"`  // found, those that occurred earlier in the same call included
+	Cached  int `json:"cached"`  // found in the file, or earlier in the same call
 	Encoded int `json:"encoded"` // computed
-	Damaged int `json:"damaged"` // records that Open found damaged and forgot
+	Damaged int `json:"damaged"` // damaged records, which Open ignored
 }
 
-// Cache is an encoder.Encoder in front of another. It is safe for concurrent use; calls
-// run one after the other.
+// Cache is an encoder.Encoder that stores the vectors of another one. It is safe for
+// concurrent use; calls run one after the other.
 type Cache struct {
 	inner encoder.Encoder
 	opt   Options
@@ -55,19 +55,19 @@ type Cache struct {
 	rows  map[[32]byte]int64 // record number by text
 	next  int64              // records in the file
 	stats Stats
-	err   error // of a write that left the file in doubt
+	err   error // of a write that may have damaged the file
 }
 
 var _ encoder.Encoder = (*Cache)(nil)
 
-// Path returns the cache file of an encoder in a folder.
+// filePath returns the path of an encoder's cache file in a folder.
 func filePath(dir string, enc encoder.Encoder) string {
 	sum := sha256.Sum256([]byte(enc.ID()))
 	return filepath.Join(dir, fmt.Sprintf("vectors-%x.cache", sum[:8]))
 }
 
-// Open opens or makes the cache of an encoder in a folder. The file is locked until
-// Close: a second process gets a user error.
+// Open opens or creates the cache of an encoder in a folder. The file is locked until Close:
+// opening it in a second process is an error of the user.
 func Open(dir string, enc encoder.Encoder, opt Options) (*Cache, error) {
 	if opt.Block <= 0 {
 		opt.Block = 512
@@ -85,7 +85,7 @@ func Open(dir string, enc encoder.Encoder, opt Options) (*Cache, error) {
 		return nil, fmt.Errorf("locking the vector cache: %w", err)
 	}
 	if !ok {
-		return nil, usererr.New("wait for it to end", "another process is encoding into %s", path)
+		return nil, usererr.New("Wait until it has finished.", "another process is encoding into %s", path)
 	}
 	if err := c.open(path); err != nil {
 		return nil, fmt.Errorf("opening the vector cache: %w", errors.Join(err, c.lock.Unlock()))
@@ -96,7 +96,7 @@ func Open(dir string, enc encoder.Encoder, opt Options) (*Cache, error) {
 // Dim returns the length of a vector.
 func (c *Cache) Dim() int { return c.dim }
 
-// ID is the inner encoder's: a cached vector is the same vector.
+// ID is that of the inner encoder.
 func (c *Cache) ID() string { return c.inner.ID() }
 
 // Stats returns the counts so far.
@@ -113,8 +113,8 @@ func (c *Cache) Close() error {
 	return errors.Join(c.file.Close(), c.lock.Unlock())
 }
 
-// Encode returns the inner encoder's vectors. Those not yet known are computed in blocks
-// and kept block by block, so that what is done when ctx ends is not lost.
+// Encode returns the inner encoder's vectors. It computes and stores missing ones in blocks,
+// so that when ctx ends the finished blocks are kept.
 func (c *Cache) Encode(ctx context.Context, texts []string) (*tensor.Matrix, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

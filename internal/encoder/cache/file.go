@@ -39,7 +39,7 @@ func appendRecord(buf []byte, key [32]byte, vector []float32) []byte {
 	return binary.LittleEndian.AppendUint32(buf, crc32.Checksum(buf[start:], castagnoli))
 }
 
-// whole reports whether a record's checksum is right.
+// whole reports whether a record's checksum is correct.
 func whole(record []byte) bool {
 	end := len(record) - 4
 	return crc32.Checksum(record[:end], castagnoli) == binary.LittleEndian.Uint32(record[end:])
@@ -66,7 +66,7 @@ func (c *Cache) load() error {
 	n, err := io.ReadFull(r, have)
 	switch {
 	case err == nil && bytes.Equal(have, want):
-	case (err == io.EOF || err == io.ErrUnexpectedEOF) && bytes.HasPrefix(want, have[:n]): // new, or torn while new
+	case (err == io.EOF || err == io.ErrUnexpectedEOF) && bytes.HasPrefix(want, have[:n]): // new, or the header was not written completely
 		if err := c.file.Truncate(0); err != nil {
 			return err
 		}
@@ -77,12 +77,12 @@ func (c *Cache) load() error {
 	case err != nil && err != io.ErrUnexpectedEOF:
 		return err
 	default:
-		return usererr.New("delete the file; the vectors are computed again", "this is no vector cache of the encoder %s", c.inner.ID())
+		return usererr.New("Delete the file. The vectors will be computed again.", "this is no vector cache of the encoder %s", c.inner.ID())
 	}
 	return c.index(r)
 }
 
-// index notes the whole records and cuts off a torn end.
+// index reads the keys of undamaged records and cuts off an incomplete one at the end.
 func (c *Cache) index(r io.Reader) error {
 	record := make([]byte, c.recordSize())
 	for {
@@ -103,7 +103,7 @@ func (c *Cache) index(r io.Reader) error {
 	return c.file.Truncate(c.start + c.next*int64(c.recordSize()))
 }
 
-// append adds records and makes them last. After a failure the file is cut back.
+// append adds records and syncs the file. After a failure it cuts the new records off.
 func (c *Cache) append(records []byte) error {
 	end := c.start + c.next*int64(c.recordSize())
 	_, err := c.file.WriteAt(records, end)

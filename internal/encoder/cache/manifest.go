@@ -6,21 +6,21 @@ import (
 	"github.com/mllmrec/mllmrec/internal/encoder"
 )
 
-// Manifest stands beside a matrix of vectors and says how they came to be.
+// Manifest says how a matrix of vectors was made. It is stored beside the matrix.
 type Manifest struct {
 	Encoder   string    `json:"encoder"`              // the encoder's ID, which holds the digest of the model
 	Dim       int       `json:"dim"`                  // length of a vector
-	Fields    []string  `json:"fields"`               // what was joined into a text, in order
+	Fields    []string  `json:"fields"`               // fields joined into a text, in order
 	Texts     int       `json:"texts"`                // rows
 	Empty     int       `json:"empty"`                // texts without a character
-	MaxTokens int       `json:"max_tokens,omitempty"` // what the model reads of a text; 0: not known
-	Long      int       `json:"long"`                 // texts with more
-	LongMode  string    `json:"long_mode,omitempty"`  // what became of those: truncate, mean
+	MaxTokens int       `json:"max_tokens,omitempty"` // most tokens that the model reads; 0: not known
+	Long      int       `json:"long"`                 // texts with more tokens
+	LongMode  string    `json:"long_mode,omitempty"`  // what was done with those: truncate, mean
 	Created   time.Time `json:"created,omitzero"`
 	Stats     Stats     `json:"stats,omitzero"`
 }
 
-// limited is what an encoder that reads a limited number of tokens can tell.
+// tokenLimited is implemented by encoders that read a limited number of tokens of a text.
 type tokenLimited interface {
 	MaxTokens() int
 	CountLong(texts []string) int

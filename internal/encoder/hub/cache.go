@@ -15,13 +15,13 @@ import (
 )
 
 // Locate returns the folder of a model: nameOrPath itself when that is a folder, else
-// the snapshot of that name in the cache. It never uses the network.
+// the snapshot of the model with that name in the cache. It does not use the network.
 func Locate(nameOrPath string, opt Options) (string, error) {
 	if info, err := os.Stat(nameOrPath); err == nil && info.IsDir() {
 		return filepath.Abs(nameOrPath)
 	}
 	if filepath.IsAbs(nameOrPath) || strings.HasPrefix(nameOrPath, ".") || strings.Count(nameOrPath, "/") > 1 {
-		return "", usererr.New("give the folder of a model or its name on the hub", "there is no folder %s", nameOrPath)
+		return "", usererr.New("Give the folder of a model or its name on the hub.", "there is no folder %s", nameOrPath)
 	}
 	repo, err := RepoName(nameOrPath)
 	if err != nil {
@@ -39,18 +39,18 @@ func Locate(nameOrPath string, opt Options) (string, error) {
 		return "", err
 	}
 	if missing := cache.firstUnknown(dir); missing != "" {
-		return "", usererr.New(absentHint(repo), "the model %s is in the cache in part only: whether it has %s is not known", repo, missing)
+		return "", usererr.New(absentHint(repo), "the model %s is only partly in the cache: it is not known whether it has %s", repo, missing)
 	}
 	return dir, nil
 }
 
-// settings are files that a model may lack, and that change its vectors where it has
-// them. Other programs fetch only the files they use: a snapshot without one of these
-// is to be trusted only if the cache says that the model has none.
+// optionalFiles are files that some models have and that change their vectors. Other programs
+// download only the files that they use, so a snapshot without one of these is complete only
+// if the cache notes that the model does not have it.
 var optionalFiles = []string{"modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"}
 
-// unsettled returns the first of the settings that a snapshot neither has nor is known
-// to lack.
+// firstUnknown returns the first optional file of which it is not known whether the model has
+// it: neither the file nor the note that there is none is in the cache.
 func (c repoCache) firstUnknown(snapshot string) string {
 	for _, name := range optionalFiles {
 		_, have := os.Stat(filepath.Join(snapshot, name))
@@ -62,10 +62,10 @@ func (c repoCache) firstUnknown(snapshot string) string {
 	return ""
 }
 
-// absence is where the cache notes that a commit has no file of this name.
+// absencePath is the path of the note that a commit has no file of this name.
 func (c repoCache) absencePath(commit, name string) string { return c.dir(".no_exist", commit, name) }
 
-// noteAbsent records which of the settings are not among a commit's files.
+// recordAbsent notes which optional files a commit does not have.
 func (c repoCache) recordAbsent(commit string, files []string) error {
 	for _, name := range optionalFiles {
 		if slices.Contains(files, name) {
@@ -83,11 +83,11 @@ func (c repoCache) recordAbsent(commit string, files []string) error {
 }
 
 func absentHint(repo string) string {
-	return fmt.Sprintf("pull it with: mllmrec model pull %s (online, HF_HUB_OFFLINE unset; HF_ENDPOINT names a mirror), "+
-		"copy the cache folder from a machine that has it, or give the path of the model's folder", repo)
+	return fmt.Sprintf("Pull the model %s while online, with HF_HUB_OFFLINE not set (HF_ENDPOINT may name a mirror); "+
+		"or copy the cache folder from a machine that has it, or give the path of the model's folder.", repo)
 }
 
-// repoCache is the place of one model in the cache.
+// repoCache is the folder of one model in the cache.
 type repoCache struct{ root, repo string }
 
 func (c repoCache) dir(elem ...string) string {
@@ -104,7 +104,7 @@ func (c repoCache) snapshot(revision string) (string, error) {
 			return "", err
 		}
 		if commit = strings.TrimSpace(string(data)); !commitPattern.MatchString(commit) {
-			return "", usererr.New("pull the model again", "%s holds no commit", c.dir("refs", revision))
+			return "", usererr.New("Pull the model again.", "%s holds no commit", c.dir("refs", revision))
 		}
 	}
 	dir := c.dir("snapshots", commit)
@@ -116,8 +116,8 @@ func (c repoCache) snapshot(revision string) (string, error) {
 
 func (c repoCache) blob(etag string) string { return c.dir("blobs", etag) }
 
-// link makes a snapshot's file point to its blob, or be a copy where the file system
-// has no links.
+// link makes a file of a snapshot a link to its blob, or a copy if the file system has no
+// links.
 func (c repoCache) link(commit, file, etag string) error {
 	path := c.dir("snapshots", commit, filepath.FromSlash(file))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

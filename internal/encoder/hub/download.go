@@ -20,7 +20,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// file brings one file into the cache and links it into the snapshot.
+// file downloads one file into the cache and links it into the snapshot.
 func (p *puller) file(ctx context.Context, commit, name string) error {
 	address := p.opt.Endpoint + "/" + p.repo + "/resolve/" + commit + "/" + escapePath(name)
 	r, err := p.stat(ctx, address)
@@ -42,21 +42,21 @@ func (p *puller) file(ctx context.Context, commit, name string) error {
 	return p.cache.link(commit, name, r.etag)
 }
 
-// lock takes the lock that the Python tools take too for this blob.
+// lock takes the lock for a blob, which is the one that the Python tools use.
 func (p *puller) lock(ctx context.Context, etag string) (func(), error) {
 	path := filepath.Join(p.opt.CacheDir, ".locks", filepath.Base(p.cache.dir()), etag+".lock")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("making the model cache: %w", err)
+		return nil, fmt.Errorf("create the model cache: %w", err)
 	}
 	l := flock.New(path)
 	if ok, err := l.TryLockContext(ctx, lockPoll); err != nil || !ok {
-		return nil, fmt.Errorf("waiting for another pull of the same file: %w", err)
+		return nil, fmt.Errorf("wait for another download of the same file: %w", err)
 	}
-	return func() { _ = l.Unlock() }, nil // the process's end unlocks it too
+	return func() { _ = l.Unlock() }, nil // it is also released when the process ends
 }
 
-// download fetches a file to <blob>.incomplete, going on where an earlier try stopped,
-// and moves it into place once its hash is right.
+// download downloads a file to <blob>.incomplete, continuing where an earlier try stopped, and
+// renames it when its hash is correct.
 func (p *puller) download(ctx context.Context, address, name string, r remote) error {
 	blob := p.cache.blob(r.etag)
 	if err := os.MkdirAll(filepath.Dir(blob), 0o755); err != nil {
@@ -66,7 +66,7 @@ func (p *puller) download(ctx context.Context, address, name string, r remote) e
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }() // a second time where all went well
+	defer func() { _ = f.Close() }() // after success it is closed already
 	err = p.retry(ctx, func() error {
 		have, err := f.Seek(0, io.SeekEnd)
 		if err != nil {
@@ -112,7 +112,7 @@ func (p *puller) transfer(ctx context.Context, f *os.File, have int64, address, 
 	switch {
 	case have > 0 && (res.StatusCode == http.StatusOK || res.StatusCode == http.StatusRequestedRangeNotSatisfiable ||
 		res.StatusCode == http.StatusPartialContent && !strings.HasPrefix(from, "bytes "+strconv.FormatInt(have, 10)+"-")):
-		start = 0 // the server does not resume: from the beginning
+		start = 0 // the server does not resume: begin again
 		if err := f.Truncate(0); err != nil {
 			return err
 		}
@@ -131,10 +131,10 @@ func (p *puller) transfer(ctx context.Context, f *os.File, have int64, address, 
 		p.opt.Progress(Progress{File: name, Done: min(done, r.size), Total: r.size})
 	}})
 	switch got := start + n; {
-	case errors.As(err, new(*os.PathError)): // our disk, not the network
+	case errors.As(err, new(*os.PathError)): // a failure of the disk, not the network
 		return err
 	case err != nil:
-		return transient(fmt.Errorf("the transfer broke after %d of %d bytes: %w", got, r.size, withoutURL(err)))
+		return transient(fmt.Errorf("the transfer failed after %d of %d bytes: %w", got, r.size, withoutURL(err)))
 	case got != r.size:
 		return transient(fmt.Errorf("the transfer ended after %d of %d bytes", got, r.size))
 	}
@@ -154,8 +154,8 @@ func (m *progressReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// verify compares a whole file with the hash that names it. Other kinds of ETag, as
-// some mirrors send, say nothing about the content; its size was checked.
+// verify compares a downloaded file with the hash that names it. ETags of other kinds, which
+// some mirrors send, do not depend on the content; of such files only the size is checked.
 func verify(f *os.File, r remote) error {
 	var sum hash.Hash
 	switch raw, err := hex.DecodeString(r.etag); {
@@ -174,7 +174,7 @@ func verify(f *os.File, r remote) error {
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != strings.ToLower(r.etag) {
-		return usererr.New("the damaged copy is removed; pull again, and if it comes back try another HF_ENDPOINT",
+		return usererr.New("The damaged copy was removed. Download the model again; if that fails too, set HF_ENDPOINT to another mirror.",
 			"the content's hash is %s, the hub names it %s", got, r.etag)
 	}
 	return nil

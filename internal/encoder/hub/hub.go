@@ -1,12 +1,12 @@
-// Package hub brings models from the Hugging Face hub, or a mirror of it, into the
-// standard cache layout that the Python tools share:
+// Package hub downloads models from the Hugging Face hub, or a mirror of it, into the cache
+// folder that the Python tools share, and finds models there. The layout of the cache is:
 //
-//	models--org--name/refs/<revision>          the commit a branch or tag stood for
-//	models--org--name/blobs/<etag>             one file a content
+//	models--org--name/refs/<revision>          the commit that a branch or tag pointed to
+//	models--org--name/blobs/<etag>             one file for each content
 //	models--org--name/snapshots/<commit>/...   links to the blobs
 //
-// Every file is checked against the hash the hub names it by: SHA-256 for large files,
-// git's SHA-1 for small ones. An interrupted pull resumes.
+// Every file is checked against the hash that the hub names it by: SHA-256 for large files,
+// git's SHA-1 for small ones. An interrupted download is resumed.
 package hub
 
 import (
@@ -27,8 +27,8 @@ const DefaultModel = "sentence-transformers/all-MiniLM-L6-v2"
 
 const defaultEndpoint = "https://huggingface.co"
 
-// Options say where models come from and where they are kept. The zero value follows
-// the environment as the Python tools do; a set field wins over it.
+// Options say where models are downloaded from and where the cache is. Fields that are zero
+// are taken from the environment, as by the Python tools.
 type Options struct {
 	Endpoint string // HF_ENDPOINT, else the hub
 	Revision string // branch, tag or commit; "main" when empty
@@ -36,16 +36,16 @@ type Options struct {
 	CacheDir string // HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub
 	Offline  bool   // also set by HF_HUB_OFFLINE
 	Client   *http.Client
-	Retries  int                 // tries again after a broken transfer or a server error; 0 is 5, negative none
+	Retries  int                 // further tries after a failed transfer or a server error; 0 is 5, negative none
 	Backoff  time.Duration       // wait before the first retry, doubled each time; 0 is one second
 	Progress func(file Progress) // called as bytes arrive, from one goroutine
 }
 
-// Progress is the state of one file of a pull.
+// Progress is the state of the download of one file.
 type Progress struct {
 	File        string
 	Done, Total int64 // bytes
-	Cached      bool  // it was there already
+	Cached      bool  // it was in the cache already
 }
 
 // withEnv fills empty fields from the environment.
@@ -55,7 +55,7 @@ func (o Options) withEnv() (Options, error) {
 	}
 	o.Endpoint = strings.TrimRight(o.Endpoint, "/")
 	if u, err := url.Parse(o.Endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return o, usererr.New("set HF_ENDPOINT to a URL such as "+defaultEndpoint, "the hub's address is no http or https URL")
+		return o, usererr.New("Set HF_ENDPOINT to a URL such as "+defaultEndpoint+".", "the hub's address is no http or https URL")
 	}
 	o.Revision = firstOf(o.Revision, "main")
 	if !filepath.IsLocal(o.Revision) || strings.ContainsAny(o.Revision, "\\?#") {
@@ -99,7 +99,7 @@ func hfHome() (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", usererr.Wrap(fmt.Errorf("finding the model cache: %w", err), "set HF_HOME or HF_HUB_CACHE to a folder")
+		return "", usererr.Wrap(fmt.Errorf("find the model cache: %w", err), "Set HF_HOME or HF_HUB_CACHE to a folder.")
 	}
 	return filepath.Join(home, ".cache", "huggingface"), nil
 }
@@ -127,11 +127,11 @@ var (
 	etagPattern   = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$`)
 )
 
-// RepoName completes a model name: one without an organisation is one of
-// sentence-transformers, as Sentence-Transformers itself reads it.
+// RepoName completes a model name: a name without an organisation belongs to
+// sentence-transformers, as in Sentence-Transformers itself.
 func RepoName(name string) (string, error) {
 	if !repoPattern.MatchString(name) || strings.Contains(name, "--") || strings.Contains(name, "..") {
-		return "", usererr.New("a name looks like "+DefaultModel, "%q is no model name", name)
+		return "", usererr.New("Give a name such as "+DefaultModel+".", "%q is no model name", name)
 	}
 	if !strings.Contains(name, "/") {
 		return "sentence-transformers/" + name, nil

@@ -343,7 +343,7 @@ func TestOffline(t *testing.T) {
 		t.Errorf("offline pull: %s, %v, %v", got, err, h.hits)
 	}
 	_, err := Locate("org/absent", Options{})
-	if hint, ok := usererr.Hint(err); !ok || !strings.Contains(hint, "mllmrec model pull org/absent") {
+	if hint, ok := usererr.Hint(err); !ok || !strings.Contains(hint, "Pull the model org/absent") {
 		t.Errorf("%v, hint %q", err, hint)
 	}
 }
@@ -377,7 +377,7 @@ func TestLocate(t *testing.T) {
 	os.MkdirAll(snapshot, 0o755)
 	os.MkdirAll(filepath.Join(cache, "models--sentence-transformers--m", "refs"), 0o755)
 	os.WriteFile(filepath.Join(cache, "models--sentence-transformers--m", "refs", "main"), []byte(commit), 0o644)
-	if _, err := Locate("m", Options{}); err == nil || !strings.Contains(err.Error(), "in part only: whether it has modules.json") {
+	if _, err := Locate("m", Options{}); err == nil || !strings.Contains(err.Error(), "whether it has modules.json") {
 		t.Errorf("a snapshot as other programs leave it: %v", err)
 	}
 	absent := filepath.Join(cache, "models--sentence-transformers--m", ".no_exist", commit)

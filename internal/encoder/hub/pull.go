@@ -20,9 +20,9 @@ import (
 // maxListing bounds the answer that lists a model's files.
 const maxListing = 32 << 20
 
-// Pull brings a model into the cache and returns its snapshot folder. What is there
-// already is not fetched again. Only what a sentence encoder needs is pulled:
-// model.safetensors, vocab.txt and the JSON files.
+// Pull downloads a model into the cache and returns its snapshot folder. It downloads only the
+// files that a sentence encoder needs (model.safetensors, vocab.txt and the JSON files) and
+// that the cache does not have.
 func Pull(ctx context.Context, name string, opt Options) (string, error) {
 	repo, err := RepoName(name)
 	if err != nil {
@@ -41,7 +41,7 @@ func Pull(ctx context.Context, name string, opt Options) (string, error) {
 	p := &puller{opt: opt, repo: repo, cache: cache}
 	dir, err := p.pull(ctx)
 	if err != nil {
-		return "", fmt.Errorf("pulling %s: %w", repo, err)
+		return "", fmt.Errorf("download the model %s: %w", repo, err)
 	}
 	return dir, nil
 }
@@ -94,10 +94,10 @@ func (p *puller) list(ctx context.Context) (commit string, files []string, err e
 		}
 		data, err := io.ReadAll(io.LimitReader(res.Body, maxListing))
 		if err != nil {
-			return transient(fmt.Errorf("reading the list of files: %w", err))
+			return transient(fmt.Errorf("read the list of files: %w", err))
 		}
 		if err := json.Unmarshal(data, &answer); err != nil {
-			return transient(fmt.Errorf("the list of files is torn: %w", err))
+			return transient(fmt.Errorf("the list of files is not valid JSON: %w", err))
 		}
 		return nil
 	})
@@ -113,7 +113,7 @@ func (p *puller) list(ctx context.Context) (commit string, files []string, err e
 	return answer.SHA, files, nil
 }
 
-// choose picks the files a sentence encoder needs.
+// neededFiles returns the files that a sentence encoder needs.
 func neededFiles(files []string) ([]string, error) {
 	var list []string
 	for _, f := range files {
@@ -129,21 +129,21 @@ func neededFiles(files []string) ([]string, error) {
 		}
 	}
 	if !slices.Contains(list, "config.json") || !slices.Contains(list, "model.safetensors") {
-		return nil, usererr.New("choose a model that has config.json and model.safetensors",
+		return nil, usererr.New("Choose a model that has config.json and model.safetensors.",
 			"unsupported model: it has %d files, and not both config.json and model.safetensors", len(files))
 	}
 	slices.Sort(list)
 	return list, nil
 }
 
-// remote is what the hub says of a file before it sends it.
+// remote is what the hub reports about a file before the download.
 type remote struct {
 	etag string // its name in the cache: SHA-256, git's SHA-1, or something else on a mirror
 	size int64
 }
 
-// stat asks for a file's hash and size, at the hub itself: redirects within it are
-// followed, one to the store of large files is not.
+// stat asks the hub for a file's hash and size. It follows redirects within the hub, but not
+// one to the store of large files, which does not report the hash.
 func (p *puller) stat(ctx context.Context, address string) (r remote, err error) {
 	client := *p.opt.Client
 	client.CheckRedirect = func(next *http.Request, via []*http.Request) error {

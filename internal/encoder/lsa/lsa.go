@@ -1,13 +1,12 @@
-// Package lsa encodes texts by latent semantic analysis, with no model to download:
-// hashed TF-IDF over words and word pairs, projected on the leading right singular
-// vectors of the item texts' matrix. It stands in for the encoder of Eq. 5 and 13 where
-// there is none. It is fitted on item texts only; users' texts are projected by the same
-// vectors, so nothing of any interaction is in the space.
+// Package lsa encodes texts by latent semantic analysis, in place of the sentence encoder of
+// Eq. 5 and 13 and without a model to download: TF-IDF over hashed words and word pairs,
+// projected on the leading right singular vectors of the item texts' matrix. It is fitted on
+// item texts only, and projects users' texts by the same vectors, so that the space does not
+// depend on interactions.
 //
-// What was decided by measuring (MicroLens-50k titles, untrained dot product with
-// the mean of the user's items, chosen on validation): word pairs help, projections
-// scaled to unit length help, each direction divided by the root of its singular
-// value helps, stemming does not.
+// Details were chosen by measurement (MicroLens-50k titles, untrained dot product with the
+// mean of the user's items, on validation): word pairs help, projections of unit length help,
+// dividing each direction by the root of its singular value helps, stemming does not.
 package lsa
 
 import (

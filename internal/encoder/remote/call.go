@@ -7,7 +7,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// maxAnswer bounds one answer, in bytes; honest ones are far smaller.
+// maxAnswer bounds one answer, in bytes. Correct ones are far smaller.
 const maxAnswer = 256 << 20
 
 func (c *Client) get(ctx context.Context, path string, out any) error {
@@ -22,7 +22,7 @@ func (c *Client) fail(class mllm.Class, format string, args ...any) *mllm.Error 
 	return c.wire.Fail(class, c.cfg.Model, format, args...)
 }
 
-// missing is the user's mistake of asking for a model that is not there.
+// missing is the error of a user who names a model that the server does not have.
 func (c *Client) missing(format string, args ...any) error {
-	return usererr.Wrap(c.fail(mllm.NotFound, format, args...), "name a model that the server has, or pull it there first")
+	return usererr.Wrap(c.fail(mllm.NotFound, format, args...), "Name a model that the server has, or pull it there first.")
 }

@@ -7,12 +7,12 @@ import (
 	"github.com/mllmrec/mllmrec/internal/mllm"
 )
 
-// dialect is how a kind of server is spoken to.
+// dialect is the API of one kind of server.
 type dialect struct {
 	needsModel, dimensions, truncates bool
 
 	embed func(ctx context.Context, c *Client, inputs []string) ([]vector, error)
-	// describe returns what identifies the weights, "" where the server does not tell.
+	// describe returns the digest of the weights, "" if the server does not report it.
 	describe func(ctx context.Context, c *Client) (string, error)
 }
 
@@ -47,7 +47,7 @@ func embedOpenAI(ctx context.Context, c *Client, inputs []string) ([]vector, err
 	if err := c.post(ctx, "/embeddings", in, &out); err != nil {
 		return nil, err
 	}
-	// The order is told by the indices, not by the places.
+	// The indices define the order, not the positions in the list.
 	if len(out.Data) != len(inputs) {
 		return nil, c.fail(mllm.BadResponse, "%d vectors came for %d texts", len(out.Data), len(inputs))
 	}
@@ -84,7 +84,7 @@ func embedOllama(ctx context.Context, c *Client, inputs []string) ([]vector, err
 	return out.Embeddings, nil
 }
 
-// describeOllama finds the digest of the model among those the server has.
+// describeOllama finds the model and its digest in the list of the server's models.
 func describeOllama(ctx context.Context, c *Client) (string, error) {
 	var out struct {
 		Models []struct{ Name, Model, Digest string } `json:"models"`
@@ -116,7 +116,7 @@ func embedTEI(ctx context.Context, c *Client, inputs []string) ([]vector, error)
 	return out, c.post(ctx, "/embed", in, &out)
 }
 
-// describeTEI asks which model is served and how many texts a request may have.
+// describeTEI asks which model the server has and how many texts a request may have.
 func describeTEI(ctx context.Context, c *Client) (string, error) {
 	var out struct {
 		Model    string `json:"model_id"`
@@ -127,7 +127,7 @@ func describeTEI(ctx context.Context, c *Client) (string, error) {
 		return "", err
 	}
 	if c.cfg.Model != "" && out.Model != c.cfg.Model {
-		return "", c.missing("the server serves %s, not %s", out.Model, c.cfg.Model)
+		return "", c.missing("the server has the model %s, not %s", out.Model, c.cfg.Model)
 	}
 	c.cfg.Model = out.Model
 	if out.MaxBatch > 0 {

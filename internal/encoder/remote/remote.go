@@ -1,10 +1,10 @@
 // Package remote encodes texts by an embedding server: OpenAI-compatible /v1/embeddings,
-// Ollama's /api/embed or Hugging Face's text-embeddings-inference /embed. It stands in
-// for the sentence encoder of Eq. 5 and 13.
+// Ollama's /api/embed or Hugging Face's text-embeddings-inference /embed. It takes the place
+// of the sentence encoder of Eq. 5 and 13.
 //
-// Texts go out in batches, several at a time; what fails for a while is tried again, as
-// late as the server asks. An answer is believed only when it has one vector a text, all
-// of one length, all finite.
+// Texts are sent in batches, several at a time. Failed requests are sent again by the rules of
+// mllm.Retry, after the pause that the server asks for. An answer must have one vector for
+// each text, all of the same length, with finite numbers.
 package remote
 
 import (
@@ -33,11 +33,11 @@ func Kinds() []string { return []string{"openai", "ollama", "tei"} }
 // its default.
 type Config struct {
 	BaseURL           string   // "http://localhost:11434"; for openai with /v1
-	Model             string   // needed by openai and ollama; tei serves one model
+	Model             string   // needed by openai and ollama; a tei server has one model
 	Key               mllm.Key // from mllm.KeyFromEnv
 	Prefix            string   // put before each text: "query: " for E5
 	Dimensions        int      // ask for shorter vectors (openai only); 0: the model's own
-	Truncate          bool     // let the server cut texts the model cannot read whole; else they are an error
+	Truncate          bool     // let the server cut texts that are too long for the model; else they are an error
 	Batch             int      // texts a request; 32
 	Concurrency       int      // requests in flight; 4
 	RequestsPerMinute float64  // 0: no limit
@@ -65,11 +65,11 @@ type Client struct {
 	id      string
 
 	mu          sync.Mutex
-	pausedUntil time.Time // the server asked to wait
+	pausedUntil time.Time // the server asked to wait until then
 }
 
-// Open connects to a server of the given kind, learns which weights it serves and how
-// long its vectors are.
+// Open contacts a server of the given kind and asks for its weights' digest and for the length
+// of its vectors.
 func Open(ctx context.Context, kind string, cfg Config) (*Client, error) {
 	c, err := newClient(kind, cfg)
 	if err != nil {
@@ -77,15 +77,15 @@ func Open(ctx context.Context, kind string, cfg Config) (*Client, error) {
 	}
 	digest, err := c.describe(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("asking the embedding server: %w", err)
+		return nil, fmt.Errorf("ask the embedding server for its models: %w", err)
 	}
 	probe, err := c.send(ctx, []string{"dimension"})
 	if err != nil {
-		return nil, fmt.Errorf("asking the embedding server for a vector: %w", err)
+		return nil, fmt.Errorf("ask the embedding server for a vector: %w", err)
 	}
 	c.dim = len(probe[0])
 	if cfg.Dimensions > 0 && c.dim != cfg.Dimensions {
-		return nil, usererr.New("leave the number of dimensions out, or choose a model that can shorten its vectors",
+		return nil, usererr.New("Leave the number of dimensions out, or choose a model that can shorten its vectors.",
 			"%s: %d dimensions asked for, %d came", c.wire.Endpoint(), cfg.Dimensions, c.dim)
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%d\n%t\n%q", kind, c.wire.Endpoint(), c.cfg.Model, digest, c.dim, cfg.Truncate, cfg.Prefix))
@@ -99,13 +99,13 @@ func newClient(kind string, cfg Config) (*Client, error) {
 		return nil, usererr.New("", "unknown kind of embedding server %q; valid: %s", kind, strings.Join(Kinds(), ", "))
 	}
 	if d.needsModel && cfg.Model == "" {
-		return nil, usererr.New("name the model that the server has", "no embedding model is named")
+		return nil, usererr.New("Name the model that the server has.", "no embedding model is named")
 	}
 	if cfg.Dimensions != 0 && !d.dimensions {
-		return nil, usererr.New("leave the number of dimensions out", "a server of kind %s cannot shorten vectors", kind)
+		return nil, usererr.New("Leave the number of dimensions out.", "a server of kind %s cannot shorten vectors", kind)
 	}
 	if cfg.Truncate && !d.truncates {
-		return nil, usererr.New("shorten the texts", "a server of kind %s cannot be asked to cut long texts", kind)
+		return nil, usererr.New("Shorten the texts.", "a server of kind %s cannot be asked to cut long texts", kind)
 	}
 	if cfg.Dimensions < 0 || cfg.Batch < 0 || cfg.Concurrency < 0 || cfg.RequestsPerMinute < 0 || cfg.Timeout < 0 || cfg.Backoff < 0 {
 		return nil, usererr.New("", "a negative number in the settings of the embedding server")
@@ -136,7 +136,7 @@ func orDefault[T int | time.Duration](v *T, def T) {
 // Dim returns the length of a vector.
 func (c *Client) Dim() int { return c.dim }
 
-// ID names the server, the model, its weights where the server tells them, and the settings.
+// ID names the server, the model, its weights if the server reports them, and the settings.
 func (c *Client) ID() string { return c.id }
 
 // Encode returns a len(texts)×Dim matrix as the server sent it. An empty text is sent as
@@ -154,13 +154,13 @@ func (c *Client) Encode(ctx context.Context, texts []string) (*tensor.Matrix, er
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("encoding texts: %w", err)
+		return nil, fmt.Errorf("encode texts: %w", err)
 	}
 	return out, nil
 }
 
-// batch encodes texts [lo,hi). A request that the server refuses is cut in halves until
-// the text to blame stands alone.
+// batch encodes texts [lo,hi). If the server refuses the request, batch splits it in halves
+// until it has found the text that is refused.
 func (c *Client) batch(ctx context.Context, texts []string, lo, hi int, out *tensor.Matrix) error {
 	inputs := make([]string, hi-lo)
 	for i, text := range texts[lo:hi] {
@@ -180,7 +180,7 @@ func (c *Client) batch(ctx context.Context, texts []string, lo, hi int, out *ten
 			return c.batch(ctx, texts, mid, hi, out)
 		}
 		return usererr.Wrap(fmt.Errorf("text %d (%d characters): %w", lo, len([]rune(texts[lo])), err),
-			"shorten the text, or let the server cut it where it can (truncate)")
+			"Shorten the text, or let the server cut it if it can (truncate).")
 	}
 	if err != nil {
 		return err
@@ -194,7 +194,7 @@ func (c *Client) batch(ctx context.Context, texts []string, lo, hi int, out *ten
 	return nil
 }
 
-// send asks for the vectors of one batch, again while that may help.
+// send asks for the vectors of one batch, with retries.
 func (c *Client) send(ctx context.Context, inputs []string) ([]vector, error) {
 	var vectors []vector
 	err := c.retry(ctx, func() error {
@@ -220,7 +220,7 @@ func (c *Client) check(vectors []vector, want int) error {
 	return nil
 }
 
-// retry calls try until it succeeds, fails for good or the attempts are used up.
+// retry calls try until it succeeds, fails finally, or the attempts are used up.
 func (c *Client) retry(ctx context.Context, try func() error) error {
 	retry := mllm.Retry{Attempts: 1 + max(c.cfg.Retries, 0), Backoff: c.cfg.Backoff, MaxBackoff: maxBackoff}
 	return retry.Do(ctx, func(int) (mllm.Next, error) {

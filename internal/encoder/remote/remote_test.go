@@ -358,7 +358,7 @@ func TestOpenErrors(t *testing.T) {
 		"kind":            {"word2vec", func(*Config) {}, "valid: openai, ollama, tei"},
 		"no model":        {"openai", func(c *Config) { c.Model = "" }, "no embedding model"},
 		"absent":          {"ollama", func(c *Config) { c.Model = "gone" }, "it has: m:latest, other:1b"},
-		"other served":    {"tei", func(c *Config) { c.Model = "gone" }, "serves m, not gone"},
+		"other served":    {"tei", func(c *Config) { c.Model = "gone" }, "has the model m, not gone"},
 		"password in URL": {"tei", func(c *Config) { c.BaseURL = "http://u:p4ss@host" }, "must not carry"},
 		"no URL":          {"tei", func(c *Config) { c.BaseURL = "host" }, "http or https"},
 		"dimensions":      {"tei", func(c *Config) { c.Dimensions = 2 }, "cannot shorten"},

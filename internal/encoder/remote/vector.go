@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// vector is a JSON array of finite numbers. null, which encoding/json would read as 0
-// and some servers send for NaN, is an error.
+// vector is a JSON array of finite numbers. null, which some servers send for NaN and
+// encoding/json would read as 0, is an error.
 type vector []float32
 
 // UnmarshalJSON implements json.Unmarshaler; data is valid JSON.

@@ -13,9 +13,9 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// Load reads the tokenizer of a model folder: tokenizer.json, or vocab.txt when there
-// is none; the settings in tokenizer_config.json win over those in tokenizer.json, as
-// in the reference. A tokenizer that is not BERT's WordPiece is a user error.
+// Load reads the tokenizer of a model folder: tokenizer.json, or vocab.txt when there is none.
+// Settings in tokenizer_config.json take precedence over those in tokenizer.json, as in the
+// reference. A tokenizer other than BERT's WordPiece is an error of the user.
 func Load(dir string) (*Tokenizer, error) {
 	var cfg config
 	path := filepath.Join(dir, "tokenizer_config.json")
@@ -34,7 +34,7 @@ func Load(dir string) (*Tokenizer, error) {
 	path = filepath.Join(dir, "vocab.txt")
 	if data, err = os.ReadFile(path); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, usererr.New("the encoder reads WordPiece tokenizers (BERT, MiniLM, BGE, E5, GTE)",
+			return nil, usererr.New("Choose a model with a WordPiece tokenizer, such as BERT, MiniLM, BGE, E5 or GTE.",
 				"%s has neither tokenizer.json nor vocab.txt%s", dir, otherTokenizer(dir))
 		}
 		return nil, fmt.Errorf("reading the vocabulary: %w", err)
@@ -65,12 +65,12 @@ func readJSON(path string, into any) error {
 		return err
 	}
 	if err := json.Unmarshal(data, into); err != nil {
-		return usererr.Wrap(fmt.Errorf("%s: %w", path, err), "the file is torn or no JSON; pull the model again")
+		return usererr.Wrap(fmt.Errorf("%s: %w", path, err), "The file is incomplete or not JSON. Pull the model again.")
 	}
 	return nil
 }
 
-// config is the part of tokenizer_config.json that changes ids.
+// config is the part of tokenizer_config.json that ids depend on.
 type config struct {
 	LowerCase    *bool        `json:"do_lower_case"`
 	StripAccents *bool        `json:"strip_accents"`
@@ -110,8 +110,8 @@ func (s specialToken) or(def string) string {
 	return string(s)
 }
 
-// apply lets tokenizer_config.json override o; strip is strip_accents as written, nil
-// meaning "as lower-casing".
+// apply overrides o by tokenizer_config.json. strip is strip_accents as written; nil means the
+// same as lower-casing.
 func (c config) apply(o normalization, strip *bool) normalization {
 	if c.LowerCase != nil {
 		o.LowerCase = *c.LowerCase
@@ -134,7 +134,7 @@ func parseVocab(data []byte, cfg config) (*Tokenizer, error) {
 		return nil, unsupported("do_basic_tokenize = false")
 	}
 	if len(data) == 0 {
-		return nil, usererr.New("pull the model again", "the vocabulary is empty")
+		return nil, usererr.New("Pull the model again.", "the vocabulary is empty")
 	}
 	lines := strings.Split(string(bytes.TrimSuffix(data, []byte("\n"))), "\n")
 	vocab := make(map[string]int32, len(lines))
@@ -183,6 +183,6 @@ func build(vocab map[string]int32, marker, unknown string, opt normalization) (*
 }
 
 func unsupported(format string, args ...any) error {
-	return usererr.New("the encoder reads WordPiece tokenizers as BERT, MiniLM, BGE, E5 and GTE have them",
+	return usererr.New("Choose a model with a WordPiece tokenizer, such as BERT, MiniLM, BGE, E5 or GTE.",
 		"unsupported tokenizer: "+format, args...)
 }

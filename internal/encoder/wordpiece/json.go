@@ -64,14 +64,14 @@ type jsonTemplatePart struct {
 func parseJSON(data []byte, cfg config) (*Tokenizer, error) {
 	var f jsonFile
 	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, usererr.Wrap(err, "the file is torn or no tokenizer.json; pull the model again")
+		return nil, usererr.Wrap(err, "The file is incomplete or not a tokenizer.json. Pull the model again.")
 	}
 	if err := f.check(); err != nil {
 		return nil, err
 	}
 	vocab := map[string]int32{}
 	if err := json.Unmarshal(f.Model.Vocab, &vocab); err != nil {
-		return nil, usererr.Wrap(fmt.Errorf("the vocabulary: %w", err), "pull the model again")
+		return nil, usererr.Wrap(fmt.Errorf("the vocabulary: %w", err), "Pull the model again.")
 	}
 	n := f.Normalizer
 	opt := cfg.apply(normalization{CleanText: n.CleanText, SpaceChinese: n.Chinese, LowerCase: n.LowerCase, MaxWordChars: 100}, n.StripAccents)
@@ -95,14 +95,14 @@ func parseJSON(data []byte, cfg config) (*Tokenizer, error) {
 	return t, t.setSpecial(f.Post)
 }
 
-// check names the first part of the file that is not BERT's.
+// check refuses a file with a part that BERT's tokenizer does not have.
 func (f *jsonFile) check() error {
 	m := f.Model
 	if m == nil || len(m.Vocab) == 0 {
-		return usererr.New("pull the model again", "tokenizer.json has no model with a vocabulary")
+		return usererr.New("Pull the model again.", "tokenizer.json has no model with a vocabulary")
 	}
 	if m.Type == "" && bytes.HasPrefix(m.Vocab, []byte("{")) && len(m.Merges) == 0 {
-		m.Type = "WordPiece" // files of before 2021 leave it out
+		m.Type = "WordPiece" // files from before 2021 leave it out
 	}
 	if m.Type != "WordPiece" {
 		return unsupported("model type %q", m.Type)

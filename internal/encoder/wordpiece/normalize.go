@@ -16,7 +16,7 @@ const (
 	punct
 )
 
-// classify tells what the first character of s is to the word splitter.
+// classify returns the class of the first character of s for the word splitter.
 func classify(s string) (class, int) {
 	if c := s[0]; c < utf8.RuneSelf {
 		return asciiClass[c], 1
@@ -130,7 +130,7 @@ func stripAccents(s string) string {
 	return b.String()
 }
 
-// lateDecomposition tells the characters that got a canonical decomposition after the
+// lateDecomposition lists the characters that got a canonical decomposition after the
 // Unicode version of the reference (13.0 and 16.0 added them): it leaves them whole.
 func lateDecomposition(c rune) bool {
 	switch {

@@ -1,9 +1,8 @@
-// Package wordpiece turns text into token ids exactly as Hugging Face's
-// BertTokenizerFast does: clean text, space Chinese characters, strip accents,
-// lower-case, split at white space and punctuation, then match each word greedily,
-// longest piece first, against the vocabulary (WordPiece; Wu et al. 2016,
-// arXiv:1609.08144, as in BERT, arXiv:1810.04805 §3). It feeds the sentence encoder
-// of Eq. 5 and 13.
+// Package wordpiece turns text into token ids exactly as Hugging Face's BertTokenizerFast
+// does, for the sentence encoder of package bert (Eq. 5 and 13). It cleans the text, puts
+// spaces around Chinese characters, strips accents, lower-cases, splits at white space and
+// punctuation, and matches each word greedily against the vocabulary, longest piece first
+// (WordPiece; Wu et al. 2016, arXiv:1609.08144, as in BERT, arXiv:1810.04805 §3).
 package wordpiece
 
 import (
@@ -26,7 +25,7 @@ type Tokenizer struct {
 	size    int
 }
 
-// Options are the settings of the text normalisation.
+// normalization holds the settings of the text normalisation.
 type normalization struct {
 	CleanText    bool // drop control characters, make every white space a space
 	SpaceChinese bool // put spaces around CJK ideographs

@@ -203,3 +203,11 @@ func FuzzJSON(f *testing.F) {
 		}
 	})
 }
+
+func TestSettingsKeepTheForm(t *testing.T) {
+	// The ids of encoders, and so the vector caches of users, are made from this text.
+	want := "{CleanText:true SpaceChinese:true StripAccents:true LowerCase:true MaxWordChars:100}"
+	if got := fromVocab(t, true).Settings(); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

@@ -1,9 +1,9 @@
-// Package parquetcheck opens Parquet files of unknown origin. The library allocates
-// whatever a file's footer and page headers claim; this package compares every claimed
-// length with the bytes that are there before the library sees it, and turns the
-// library's panics on damaged files into errors.
+// Package parquetcheck opens Parquet files of unknown origin safely. The Parquet library
+// allocates as much memory as a file's footer and page headers claim. This package first
+// compares every claimed length with the bytes that the file has, and turns the library's
+// panics on damaged files into errors.
 //
-// What it cannot see is inside compressed pages: a run length or a zstd frame there may
+// It cannot check the inside of compressed pages: a run length or a zstd frame there may
 // still claim too much.
 package parquetcheck
 
@@ -18,15 +18,15 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// codecs are those whose decoders give up on damage. The library's decoder of LZ4 asks
-// for twice the memory again and again instead, until there is none.
+// codecs are the compressions whose decoders fail on damaged data. The library's decoder of
+// LZ4 is not among them: it doubles its buffer until there is no memory left.
 var codecs = []format.CompressionCodec{format.Uncompressed, format.Snappy, format.Gzip, format.Brotli, format.Zstd}
 
-// Bounds on what a page may claim: real pages are near 1 MiB. What compresses extremely
+// Bounds on the claims of a page. Real pages have about 1 MiB. Pages that compress extremely
 // well may be larger, in proportion to the file.
 const (
 	pageBase   = 16 << 20
-	pageRatio  = 1024 // uncompressed bytes a compressed byte
+	pageRatio  = 1024 // uncompressed bytes for each compressed byte
 	valuesBase = 4 << 20
 )
 

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// errShort says that the bytes end inside a value: with more of them it may be whole.
+// errShort says that the bytes end inside a value, which may be complete with more bytes.
 var errShort = errors.New("ends inside a value")
 
 // The types of Thrift's compact protocol.
@@ -27,15 +27,15 @@ const (
 
 const maxDepth = 16
 
-// walker passes over a Thrift structure without keeping anything of it, so that
-// lengths can be checked against the bytes that are really there.
+// walker walks over a Thrift structure without decoding it, to check its lengths against the
+// bytes that the file has.
 type walker struct {
 	b   []byte
 	pos int
-	// total is how many bytes there may be in the end; b can be the first part of them.
+	// total is the number of bytes in all, of which b may be only the first part.
 	total int
-	// integer is told every integer field and where it stands: the ids of the fields
-	// that lead to it (lists add none).
+	// integer is called for every integer field, with the ids of the fields that lead to it
+	// (lists add none).
 	integer func(path []int16, v int64)
 	path    []int16
 	depth   int

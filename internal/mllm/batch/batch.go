@@ -1,10 +1,10 @@
-// Package batch writes requests as files for batch services and reads their results:
-// OpenAI's Batch JSONL, which vLLM's run-batch reads too. A batch costs about half of
-// single requests and needs no connection held open; what it lacks, retries and checks,
-// the caller adds by exporting again what did not come back well.
+// Package batch writes requests to files for batch services and reads the files of results.
+// The format is OpenAI's Batch JSONL, which vLLM's run-batch reads too. A batch costs about
+// half as much as single requests and needs no open connection. It has no retries: callers
+// export again those requests that failed or had unusable answers.
 //
-// It also writes chat JSONL, the format in which fine-tuning takes pairs of prompt and
-// answer.
+// The package also writes chat JSONL, the format of pairs of prompt and answer for
+// fine-tuning.
 package batch
 
 import (
@@ -20,14 +20,14 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// Limits of OpenAI's service, which others share.
+// Limits of OpenAI's service, which other services have too.
 const (
 	maxFileRequests = 50_000
 	maxFileBytes    = 200_000_000
 	maxCustomID     = 512
 )
 
-// Options configure a Writer. The zero value suits OpenAI and vLLM.
+// Options configure a Writer. The zero value is right for OpenAI and vLLM.
 type Options struct {
 	Prefix      string // of the file names; "" = "batch"
 	MaxRequests int    // a file; 0 = MaxRequests
@@ -50,8 +50,8 @@ type line struct {
 	Body     json.RawMessage `json:"body"`
 }
 
-// Writer writes requests into as many files as the limits ask for. Files appear under
-// their names only when whole.
+// Writer writes requests into as many files as the limits require. A file gets its name when
+// it is complete.
 type Writer struct {
 	dir   string
 	opt   Options
@@ -64,8 +64,8 @@ type Writer struct {
 	cur File
 }
 
-// NewWriter returns a Writer into dir, which is made if need be. Files of an earlier
-// export with the same prefix are an error: a mixture of two exports would be sent.
+// NewWriter returns a Writer into dir, which it creates if needed. Files of an earlier export
+// with the same prefix are an error, so that files of two exports are not sent together.
 func NewWriter(dir string, opt Options) (*Writer, error) {
 	if opt.Prefix == "" {
 		opt.Prefix = "batch"
@@ -77,7 +77,7 @@ func NewWriter(dir string, opt Options) (*Writer, error) {
 		opt.MaxBytes = maxFileBytes
 	}
 	if opt.MaxRequests < 0 || opt.MaxBytes < 0 || opt.Prefix != filepath.Base(opt.Prefix) {
-		return nil, usererr.New("limits are positive, and the prefix is part of a file name", "batch files cannot be written so")
+		return nil, usererr.New("Use positive limits, and a prefix that can be part of a file name.", "a limit or the prefix of batch files is invalid")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder of batch files: %w", err)
@@ -85,7 +85,7 @@ func NewWriter(dir string, opt Options) (*Writer, error) {
 	w := &Writer{dir: dir, opt: opt, seen: map[string]bool{}}
 	first := w.path(1)
 	if _, err := os.Lstat(first); err == nil {
-		return nil, usererr.New("choose an empty folder, or remove the earlier export", "%s exists already", first)
+		return nil, usererr.New("Choose an empty folder, or remove the earlier export.", "%s exists already", first)
 	}
 	return w, nil
 }
@@ -94,7 +94,7 @@ func (w *Writer) path(n int) string {
 	return filepath.Join(w.dir, fmt.Sprintf("%s-%05d.jsonl", w.opt.Prefix, n))
 }
 
-// Add writes one request under an id that comes back with its result.
+// Add writes one request. Its result will have the same id.
 func (w *Writer) Add(customID string, r mllm.Request) error {
 	switch {
 	case customID == "" || len(customID) > maxCustomID || !utf8.ValidString(customID):
@@ -104,7 +104,7 @@ func (w *Writer) Add(customID string, r mllm.Request) error {
 	case w.model == "":
 		w.model = r.Model
 	case w.model != r.Model:
-		return usererr.New("export one model at a time", "batch request %q is for model %q, the others are for %q; a batch has one model", customID, r.Model, w.model)
+		return usererr.New("Export one model at a time.", "batch request %q is for model %q, the others are for %q; a batch has one model", customID, r.Model, w.model)
 	}
 	body, err := openai.Body(r, w.opt.Body)
 	if err != nil {
@@ -116,7 +116,7 @@ func (w *Writer) Add(customID string, r mllm.Request) error {
 	}
 	data = append(data, '\n')
 	if int64(len(data)) > w.opt.MaxBytes {
-		return usererr.New("make the pictures smaller", "batch request %q has %d bytes, a whole file may have %d", customID, len(data), w.opt.MaxBytes)
+		return usererr.New("Make the pictures smaller.", "batch request %q has %d bytes, a whole file may have %d", customID, len(data), w.opt.MaxBytes)
 	}
 	if w.f != nil && (w.cur.Requests >= w.opt.MaxRequests || w.cur.Bytes+int64(len(data)) > w.opt.MaxBytes) {
 		if err := w.finish(); err != nil {
@@ -146,7 +146,7 @@ func (w *Writer) begin() error {
 	return nil
 }
 
-// finish gives the current file its name.
+// finish completes the current file and gives it its name.
 func (w *Writer) finish() error {
 	f := w.f
 	w.f = nil

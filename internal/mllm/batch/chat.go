@@ -10,8 +10,8 @@ import (
 )
 
 // WriteChat writes one pair of a request and its answer as a line of chat JSONL:
-// {"messages": [system, user, assistant]}. Pictures of the request are embedded as data
-// URIs; leave them out of it for training on text alone.
+// {"messages": [system, user, assistant]}. It embeds the pictures of
+// the request as data URIs.
 func WriteChat(w io.Writer, r mllm.Request, answer string) error {
 	messages := append(openai.Messages(r, ""), openai.Message{Role: "assistant", Content: answer})
 	data, err := json.Marshal(map[string]any{"messages": messages})

@@ -23,10 +23,10 @@ type Result struct {
 	CustomID string
 	Line     int
 	Response mllm.Response
-	Err      error // *mllm.Error if the request failed; Response holds what is known
+	Err      error // *mllm.Error if the request failed; Response then holds what is known
 }
 
-// Report counts what a file, or several read with one Importer, held.
+// Report counts the results in all files read with one Importer.
 type Report struct {
 	Lines      int
 	Answers    int
@@ -38,8 +38,8 @@ type Report struct {
 	BadLines   []LineError // skipped by OnBadLine
 }
 
-// LineError is a line that is not what it should be. It is a user's mistake in that
-// another file, or the whole of this one, would mend it.
+// LineError is a line that cannot be read. It is an error of the user, who can give the right
+// or complete file.
 type LineError struct {
 	File string
 	Line int
@@ -52,15 +52,15 @@ func (e *LineError) Error() string { return fmt.Sprintf("%s:%d: %v", e.File, e.L
 // Unwrap returns the cause.
 func (e *LineError) Unwrap() error { return e.Err }
 
-// Importer reads result files, in any order and any number of parts. What was imported
-// before is known by Known alone, so importing a file twice is harmless.
+// Importer reads files of results, in any order and any number of parts. It keeps no record
+// of earlier imports: only Known decides which results are passed to Each.
 type Importer struct {
 	// Known reports whether the id was exported; nil accepts every id.
 	Known func(customID string) bool
-	// Each is called for every result of a known id that did not come before in this import.
+	// Each is called for every result with a known id, once for each id.
 	Each func(Result) error
-	// OnBadLine decides about a line that cannot be read: nil skips it, an error ends the
-	// import. A nil function ends it.
+	// OnBadLine is called for a line that cannot be read. If it returns nil the line is
+	// skipped, else the import ends. Without OnBadLine the import ends.
 	OnBadLine func(*LineError) error
 
 	seen   map[string]bool
@@ -74,7 +74,7 @@ func (im *Importer) Report() Report { return im.report }
 func (im *Importer) File(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return usererr.Wrap(fmt.Errorf("open the batch results: %w", err), "give the result files that the batch service wrote")
+		return usererr.Wrap(fmt.Errorf("open the batch results: %w", err), "Give the result files that the batch service wrote.")
 	}
 	defer f.Close()
 	return im.Read(f, path)
@@ -115,7 +115,7 @@ func (im *Importer) Read(r io.Reader, name string) error {
 				im.report.BadLines = append(im.report.BadLines, *bad)
 				continue
 			}
-			return usererr.Wrap(bad, "download the file again, or skip lines that cannot be read")
+			return usererr.Wrap(bad, "Download the file again, or skip lines that cannot be read.")
 		}
 		res.Line = n
 		if err := im.take(res); err != nil {

@@ -1,10 +1,9 @@
-// Package check judges what a model answered: whether there is an answer at all, whether
-// it ends, whether it says something, in the writing system and the length asked for,
-// and whether it is the model's own. The preference texts of Eq. 4 are averaged over
-// nothing: one looped or refused answer is one item or user misrepresented for good.
+// Package check decides whether an answer of a model is usable: it must not be empty, cut
+// off, a refusal, a repetition or an echo of the prompt, and it must have the writing system
+// and the length asked for. The checks matter because each item and user has one text
+// (Eq. 1, 4): an unusable answer would misrepresent it for good.
 //
-// Every check errs on the side of accepting. What each one looks for is said at its
-// function.
+// Every check accepts answers in doubt.
 package check
 
 import (
@@ -14,21 +13,21 @@ import (
 	"github.com/mllmrec/mllmrec/internal/mllm"
 )
 
-// Rules say what an answer must be. The zero value checks for what no answer may be:
-// empty, looping, cut off, a refusal, an echo.
+// Rules are the requirements on an answer. The zero value only rejects answers that are
+// empty, repetitive, cut off, a refusal or an echo.
 type Rules struct {
 	MaxWords int    // longest accepted answer, as Words counts; 0 means any
 	Script   Script // writing system that most letters must be of; the zero value means any
 }
 
-// ForLimit returns rules for a prompt that asks for at most limit words. Models count
-// badly: half as many again is still accepted.
+// ForLimit returns rules for a prompt that asks for at most limit words. It accepts half as
+// many again, since models count words badly.
 func ForLimit(limit int, script Script) Rules {
 	return Rules{MaxWords: limit + limit/2, Script: script}
 }
 
-// Answer judges a cleaned answer (see Clean) to r. It returns the class of the first
-// fault found and a reason fit for a list, or "" and "".
+// Answer checks a cleaned answer (see Clean) to r. It returns the class of the first fault
+// and a short reason, or "" and "".
 func Answer(r mllm.Request, resp mllm.Response, rules Rules) (mllm.Class, string) {
 	text := resp.Text
 	words := tokens(text)
@@ -68,8 +67,8 @@ func ForRetry(r mllm.Request, try int) mllm.Request {
 	return r
 }
 
-// echoes reports an answer of at least 20 words most of which (three fifths, in runs of
-// eight words or more) stand in the prompt. A quoted title stays below that.
+// echoes reports an answer of at least 20 words of which three fifths are copied from the
+// prompt, in runs of eight words or more. An answer that quotes a title has fewer.
 func echoes(words []string, r mllm.Request) string {
 	const run, least = 8, 20
 	if len(words) < least {

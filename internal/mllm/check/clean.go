@@ -15,7 +15,7 @@ var (
 	blanks    = regexp.MustCompile(`\n{3,}`)
 )
 
-// Clean takes off an answer what is not part of it, and nothing else:
+// Clean removes from the text of a response what is not part of the answer:
 //
 //   - the reasoning of thinking models (<think>…</think>; all before a stray closing tag,
 //     whose opening one stood in the prompt; all after an opening tag that is never closed),
@@ -26,7 +26,7 @@ var (
 //   - control characters, invalid UTF-8, white space around the answer and more than one
 //     empty line in a row.
 //
-// Emphasis, lists and headings stay: they are the model's way of saying it.
+// Emphasis, lists and headings are kept.
 func Clean(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	text = strings.ReplaceAll(text, "\r\n", "\n")

@@ -7,8 +7,8 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// Refusals are looked for at the beginning only, in the forms that models are trained to
-// give them; a sentence that merely contains "sorry" or "cannot" passes.
+// refusals are the beginnings that models are trained to give refusals. An answer that merely
+// contains "sorry" or "cannot" is accepted.
 var refusals = compile(
 	`(i'm|i am|we're|we are) (really |very |so |deeply )?(sorry|afraid)\b.{0,80}\b(can't|cannot|can not|unable|not able|won't|don't|do not|couldn't|no image)`,
 	`(sorry|my apologies|apologies|i apologi[sz]e|unfortunately)\b.{0,80}\b(i|we) ?('m|am|are)? ?(can't|cannot|can not|unable|not able|won't|don't|do not|couldn't|must decline)`,
@@ -38,7 +38,7 @@ func compile(patterns ...string) []*regexp.Regexp {
 
 var apostrophes = strings.NewReplacer("’", "'", "ʼ", "'", "`", "'", "*", "", "#", "")
 
-// refuses reports an answer that begins as refusals do.
+// refuses reports whether an answer begins like a refusal.
 func refuses(text string) string {
 	const look = 240
 	head := []rune(strings.ToLower(strings.TrimSpace(apostrophes.Replace(text))))
@@ -53,6 +53,6 @@ func refuses(text string) string {
 }
 
 func unknownScript(name string) error {
-	return usererr.New("use a Unicode script name such as Latin, Cyrillic, Greek, Arabic, Hebrew, Devanagari, Thai, Han, Hangul, or Japanese, Korean, any",
+	return usererr.New("Use a Unicode script name such as Latin, Cyrillic, Greek, Arabic, Hebrew, Devanagari, Thai, Han, Hangul, or Japanese, Korean, any.",
 		"unknown script %q", name)
 }

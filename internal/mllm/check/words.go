@@ -48,9 +48,9 @@ func tokens(text string) []string {
 	return out
 }
 
-// loops reports an answer that has stopped saying anything new: one sign over and over;
-// the same passage four times in a row at the end; or, in sixty words or more, hardly
-// any sequence of three words that occurs once.
+// loops reports whether an answer repeats itself: one character over and over, the same
+// passage four times in a row at the end, or, in sixty words or more, hardly any sequence of
+// three words that occurs only once.
 func loops(text string, words []string) string {
 	const signs = 40
 	row, last := 0, rune(-1)
@@ -79,8 +79,8 @@ func loops(text string, words []string) string {
 	return ""
 }
 
-// tail returns the period and the count of the longest repetition that words end with,
-// a last, incomplete one apart.
+// tail returns the period and the count of the longest repetition at the end of words, not
+// counting a last, incomplete one.
 func tail(words []string) (period, times int) {
 	best := 0
 	for p := 1; p <= min(60, len(words)/2); p++ {
@@ -102,7 +102,7 @@ type Script struct {
 	tables []*unicode.RangeTable
 }
 
-// ParseScript finds a script by its name; "" and "any" are any.
+// ParseScript returns the script with the name; "" and "any" mean any.
 func ParseScript(name string) (Script, error) {
 	switch strings.ToLower(name) {
 	case "", "any":
@@ -128,7 +128,8 @@ func (s Script) String() string {
 	return s.name
 }
 
-// misses reports a text of twenty letters or more less than half of which are of the script.
+// misses reports whether a text of twenty letters or more has less than half of them in the
+// script.
 func (s Script) misses(text string) string {
 	if s.name == "" {
 		return ""

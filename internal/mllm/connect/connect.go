@@ -1,5 +1,5 @@
-// Package connect makes a pool of model servers from what a user writes: the kind of
-// server, one or more base URLs, each with its own limits if need be.
+// Package connect makes a pool of model servers from the user's settings: the kind of server
+// and one or more base URLs, which may carry limits of their own.
 package connect
 
 import (
@@ -29,8 +29,8 @@ const DefaultKeyEnv = "OPENAI_API_KEY"
 // Options describe the servers.
 type Options struct {
 	Kind string // ollama | openai
-	// URLs are the base URLs; none means ollama.DefaultURL. What differs from the limits
-	// below is written behind a #, which is never sent:
+	// URLs are the base URLs; none means ollama.DefaultURL. Settings of one server that
+	// differ from those below follow a #; they are never sent:
 	//
 	//	http://gpu1:11434#weight=2&concurrency=8
 	//	https://api.example.com#kind=openai&key-env=EXAMPLE_KEY&rpm=500&tpm=200000
@@ -38,7 +38,7 @@ type Options struct {
 	// Valid there: kind, weight, concurrency, rpm, tpm, key-env.
 	URLs        []string
 	KeyEnv      string // variable that holds the key; must be set if named
-	Concurrency int    // requests in flight an endpoint, fewer for lighter ones; 0 means 4
+	Concurrency int    // requests in flight at one endpoint, fewer at endpoints of lower weight; 0 means 4
 	RPM, TPM    float64
 	Timeout     time.Duration // of one attempt; 0 means the client's default
 	PerImage    int           // tokens a picture, for estimates
@@ -51,17 +51,17 @@ type Options struct {
 
 const defaultConcurrency = 4
 
-const settings = "behind the # of a base URL, kind, weight, concurrency, rpm, tpm and key-env are valid, joined by &"
+const settings = "After the # of a base URL, write kind, weight, concurrency, rpm, tpm or key-env, joined by &."
 
-// Pool builds the pool. It reaches for no server; ask Describe for that.
+// Pool makes the pool. It does not contact the servers; Describe does.
 func Pool(opt Options) (*mllm.Pool, error) {
 	if opt.Concurrency < 0 {
-		return nil, usererr.New("leave it out for the default", "%d requests in flight", opt.Concurrency)
+		return nil, usererr.New("Leave it out for the default.", "%d requests in flight", opt.Concurrency)
 	}
 	urls := opt.URLs
 	if len(urls) == 0 {
 		if opt.Kind == OpenAI {
-			return nil, usererr.New("give --base-url", "an OpenAI-compatible server has no default address")
+			return nil, usererr.New("Give the base URL of the server.", "an OpenAI-compatible server has no default address")
 		}
 		urls = []string{ollama.DefaultURL}
 	}
@@ -73,14 +73,14 @@ func Pool(opt Options) (*mllm.Pool, error) {
 		}
 		endpoints = append(endpoints, e)
 	}
-	shareOut(endpoints, opt.Concurrency)
+	shareConcurrency(endpoints, opt.Concurrency)
 	return mllm.NewPool(endpoints, opt.Pool)
 }
 
-// shareOut gives endpoints without a concurrency of their own the common one, the lighter
-// ones of them as much less of it as they weigh less. A run keeps every endpoint busy, so that
-// their shares follow from what each may have in flight.
-func shareOut(endpoints []mllm.EndpointConfig, common int) {
+// shareConcurrency sets the concurrency of endpoints that have none of their own: that with the
+// greatest weight gets the common one, the others less in proportion to their weights. A run
+// keeps every endpoint busy, so that its share of requests follows from its concurrency.
+func shareConcurrency(endpoints []mllm.EndpointConfig, common int) {
 	if common == 0 {
 		common = defaultConcurrency
 	}
@@ -148,7 +148,7 @@ func endpoint(opt Options, written string) (mllm.EndpointConfig, error) {
 	return e, err
 }
 
-// newClient builds one client. An option that the kind cannot honour is an error.
+// newClient makes one client. An option that has no effect with the kind is an error.
 func newClient(opt Options, kind, base string, key mllm.Key) (mllm.Client, error) {
 	switch kind {
 	case Ollama:
@@ -156,9 +156,9 @@ func newClient(opt Options, kind, base string, key mllm.Key) (mllm.Client, error
 			KeepAlive: opt.KeepAlive, MaxNumCtx: opt.MaxNumCtx, Think: opt.Think})
 	case OpenAI:
 		if opt.Kind == OpenAI && (opt.KeepAlive != "" || opt.MaxNumCtx != 0 || opt.Think != nil) {
-			return nil, usererr.New("leave it out, or use --mllm ollama", "keep-alive, context window and thinking can be set for Ollama only")
+			return nil, usererr.New("Leave it out, or use an Ollama server.", "keep-alive, context window and thinking can be set for Ollama only")
 		}
 		return openai.New(openai.Config{BaseURL: base, Key: key, Timeout: opt.Timeout, PerImage: opt.PerImage, Body: opt.Body})
 	}
-	return nil, usererr.New("valid kinds: ollama, openai", "unknown kind of model server %q", kind)
+	return nil, usererr.New("The kinds are ollama and openai.", "unknown kind of model server %q", kind)
 }

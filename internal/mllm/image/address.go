@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// special lists the address blocks that are not the public internet (IANA's special-
-// purpose registries), beyond what netip's own predicates cover.
+// special lists the address blocks of IANA's special-purpose registries that are not the
+// public internet, except those that the methods of netip.Addr know.
 var special = prefixes(
 	"0.0.0.0/8",       // this network
 	"100.64.0.0/10",   // carrier-grade NAT; some clouds' metadata service
@@ -40,8 +40,8 @@ func prefixes(list ...string) []netip.Prefix {
 	return out
 }
 
-// public reports whether a is a unicast address of the public internet. Addresses that
-// carry an IPv4 address inside are judged by that one too.
+// public reports whether a is a unicast address of the public internet. Of an address that
+// contains an IPv4 address, that address must be public too.
 func public(a netip.Addr) bool {
 	a = a.WithZone("").Unmap()
 	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsLoopback() {
@@ -64,9 +64,9 @@ func public(a netip.Addr) bool {
 	return true
 }
 
-// checkDial is called with the very address a connection is about to be made to, after
-// DNS and for every redirect, so that no name can resolve to one thing for the check and
-// to another for the connection.
+// checkDial is called with the address of each connection before it is made, after DNS and
+// for every redirect. So a name cannot resolve to one address for the check and to another
+// for the connection.
 func (l *Loader) checkDial(_, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// entry is one download kept on disk: a line of JSON, then the bytes as they came. One
-// file, so that the two cannot part.
+// entry is one cached download: a file with a line of JSON, then the bytes as downloaded.
+// It is one file so that the two always belong together.
 type entry struct {
 	URL          string    `json:"url"`
 	ETag         string    `json:"etag,omitempty"`
@@ -27,8 +27,8 @@ type entry struct {
 	data []byte
 }
 
-// ErrCache marks a cache that cannot be written. No picture is to blame: the next one
-// would fail the same way.
+// ErrCache says that the cache cannot be written. It ends a run, since every further picture
+// would fail in the same way.
 var ErrCache = errors.New("write the image cache")
 
 const maxEntryHeader = 64 << 10
@@ -39,7 +39,7 @@ func (l *Loader) cachePath(key string) string {
 	return filepath.Join(l.opt.CacheDir, "images", name[:2], name)
 }
 
-// cached returns the entry of a URL, or nil if there is none that is whole.
+// cached returns the entry of a URL, or nil if there is no complete one.
 func (l *Loader) cached(url string) *entry {
 	if l.opt.CacheDir == "" {
 		return nil
@@ -62,8 +62,8 @@ func (l *Loader) cached(url string) *entry {
 	return &e
 }
 
-// keep writes an entry. A cache that cannot be written is an error: a run of days must
-// not learn at its end that every picture is downloaded again.
+// keep writes an entry. A cache that cannot be written is an error, because a run of days
+// would download every picture again.
 func (l *Loader) keep(e *entry) error {
 	if l.opt.CacheDir == "" {
 		return nil
@@ -73,7 +73,7 @@ func (l *Loader) keep(e *entry) error {
 		return err
 	}
 	if len(head) > maxEntryHeader {
-		return nil // an absurd URL or ETag is not worth keeping
+		return nil // not for an absurdly long URL or ETag
 	}
 	return writeCache(l.cachePath(e.URL), append(append(head, '\n'), e.data...))
 }
@@ -81,7 +81,7 @@ func (l *Loader) keep(e *entry) error {
 func writeCache(path string, data []byte) error {
 	if err := writeAtomic(path, data); err != nil {
 		return usererr.Wrap(fmt.Errorf("%w: %w", ErrCache, err),
-			"free space on the disk or make the folder writable, then run the same command again: it goes on where it stopped")
+			"Free space on the disk or make the folder writable, then start the same run again: it continues where it stopped.")
 	}
 	return nil
 }

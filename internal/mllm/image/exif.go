@@ -51,7 +51,7 @@ func exifOfJPEG(data []byte) []byte {
 	return nil
 }
 
-// exifOfPNG walks the chunks; eXIf may stand before or after the pixels.
+// exifOfPNG walks the chunks; eXIf may come before or after the pixels.
 func exifOfPNG(data []byte) []byte {
 	const overhead = 12 // length, type, checksum
 	for i := 8; i+overhead <= len(data); {
@@ -67,7 +67,7 @@ func exifOfPNG(data []byte) []byte {
 	return nil
 }
 
-// exifOfWebP walks the RIFF chunks. Some writers keep JPEG's header before the block.
+// exifOfWebP walks the RIFF chunks. Some encoders put JPEG's header before the block.
 func exifOfWebP(data []byte) []byte {
 	for i := 12; i+8 <= len(data); {
 		length := int64(binary.LittleEndian.Uint32(data[i+4:]))

@@ -19,7 +19,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/mllm"
 )
 
-// download is what came of one URL.
+// download is the result of downloading one URL.
 type download struct {
 	data         []byte
 	etag         string
@@ -27,8 +27,8 @@ type download struct {
 	notModified  bool
 }
 
-// transport never uses a proxy: a proxy would resolve and connect in our place, where
-// the address cannot be checked.
+// transport never uses a proxy: a proxy would resolve names and connect itself, where the
+// address cannot be checked.
 func (l *Loader) transport(resolver *net.Resolver) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: l.checkDial, Resolver: resolver}
 	return &http.Transport{
@@ -44,7 +44,8 @@ func (l *Loader) transport(resolver *net.Resolver) *http.Transport {
 	}
 }
 
-// checkURL refuses what is not plain http or https to a plainly written host.
+// checkURL refuses URLs that are not http or https, or whose host is not a plain name or
+// address.
 func checkURL(u *url.URL) error {
 	host := u.Hostname()
 	switch {
@@ -62,8 +63,8 @@ func checkURL(u *url.URL) error {
 	return nil
 }
 
-// looksNumeric reports whether some resolver may read host as an IPv4 address in one of
-// the old notations: 2130706433, 0x7f000001, 0177.1.
+// looksNumeric reports whether some resolver may take host for an IPv4 address in one of the
+// old notations: 2130706433, 0x7f000001, 0177.1.
 func looksNumeric(host string) bool {
 	last := host[strings.LastIndexByte(strings.TrimSuffix(host, "."), '.')+1:]
 	last = strings.TrimSuffix(last, ".")
@@ -141,8 +142,8 @@ func (l *Loader) fetchOnce(ctx context.Context, u *url.URL, etag, lastModified s
 	return download{data: data, etag: resp.Header.Get("ETag"), lastModified: resp.Header.Get("Last-Modified")}, nil
 }
 
-// readBounded reads at most most bytes. A declared length (-1 if unknown) only serves to
-// refuse early; it never decides how much is allocated.
+// readBounded reads at most most bytes. A declared length (-1 if unknown) is only used to
+// refuse early, never to allocate memory.
 func readBounded(r io.Reader, most, declared int64) ([]byte, error) {
 	if declared > most {
 		return nil, fail(TooLarge, "%d bytes; at most %d are read", declared, most)

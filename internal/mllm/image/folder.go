@@ -13,8 +13,8 @@ import (
 var extensions = []string{".jpg", ".jpeg", ".png", ".webp", ".gif"}
 
 // Folder finds pictures by item id among the files of one folder: B00123.jpg is the
-// picture of item B00123. Ids are looked up among names read from the folder and never
-// become part of a path, so no id can lead out of it.
+// picture of item B00123. Ids are looked up in the list of names read from the folder and
+// never become part of a path, so no id can lead out of the folder.
 type Folder struct {
 	dir   string
 	files map[string]string // id to file name
@@ -24,11 +24,11 @@ type Folder struct {
 func OpenFolder(dir string) (*Folder, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, usererr.Wrap(fmt.Errorf("read the folder of pictures: %w", err), "give the folder that holds <item id>.jpg, .png, .webp or .gif")
+		return nil, usererr.Wrap(fmt.Errorf("read the folder of pictures: %w", err), "Give the folder that holds <item id>.jpg, .png, .webp or .gif.")
 	}
 	f := &Folder{dir: dir, files: map[string]string{}}
 	best := map[string]int{}
-	for _, e := range entries { // sorted by name: the choice below is always the same
+	for _, e := range entries { // sorted by name, so that the choice below is deterministic
 		if e.IsDir() {
 			continue
 		}
@@ -52,8 +52,8 @@ func rankOf(ext string) int {
 	return -1
 }
 
-// Find returns the path of the picture of an item, for a Loader without Options.Dir. A
-// character that a file name cannot hold may be written as _ in the file's name.
+// Find returns the path of the picture of an item, for a Loader without Options.Dir. The file's
+// name may have _ for a character that file names cannot have.
 func (f *Folder) Find(id string) (path string, ok bool) {
 	name, ok := f.files[id]
 	if !ok {

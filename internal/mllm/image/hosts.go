@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// hosts bounds how many downloads run against one host at a time.
+// hosts bounds the number of downloads from one host at a time.
 type hosts struct {
 	limit int
 
@@ -14,8 +14,8 @@ type hosts struct {
 }
 
 type hostSlots struct {
-	free  chan struct{} // holds a token for each running download
-	users int           // running and waiting; the entry goes when there are none
+	free  chan struct{} // holds an element for each running download
+	users int           // downloads running and waiting; at zero the entry is removed
 }
 
 func newHosts(limit int) *hosts { return &hosts{limit: limit, slots: map[string]*hostSlots{}} }

@@ -1,17 +1,15 @@
-// Package image turns what a catalogue says of a picture (a file, a folder with files
-// named by item, a URL, a data URI) into bytes fit to be sent to a model: decoded within
-// limits, turned upright, flattened on white, made small, encoded again as JPEG. It is
-// the picture of Eq. 1.
+// Package image loads the pictures of items, from a file, a folder with files named by item,
+// a URL or a data URI, and prepares them for a model (Eq. 1): it decodes them within limits,
+// turns them upright, puts them on white, makes them small, and encodes them as JPEG.
 //
-// Pictures come from strangers. Nothing is trusted: not the address (checked on every
-// connection, after DNS), not the name's extension, not the declared type or length, not
-// the header's dimensions. Every failure is an *Error with a Kind, so that a run can list
-// it and go on with the item's text.
+// Pictures come from strangers, so nothing about them is trusted: not the address (which is
+// checked on every connection, after DNS), the extension of the name, the declared type or
+// length, or the dimensions in the header. Every failure is an [*Error] with a [Kind], so
+// that a run can list it and continue with the item's text.
 //
-// The prepared bytes are computed with integers only and depend on the source, the
-// Options and the encoder of Go's standard library, not on the machine. Their SHA-256 is
-// part of the key under which an answer is kept; a new Go release that changes
-// image/jpeg changes it, except for pictures kept in the cache.
+// Preparing uses integers only. The result depends on the source, the Options and Go's
+// image/jpeg, not on the machine. Its SHA-256 is part of the key of the stored answer, so a
+// Go release that changes image/jpeg changes keys, except for pictures in the cache.
 package image
 
 import (
@@ -28,21 +26,21 @@ type Kind string
 
 // The kinds of failure.
 const (
-	BadReference  Kind = "bad-reference"   // neither a path nor a URL we follow
+	BadReference  Kind = "bad-reference"   // neither a path nor a supported URL
 	Blocked       Kind = "blocked-address" // resolves to an address that is not public
 	Missing       Kind = "missing"         // no such file, or HTTP 404 or 410
 	Unreadable    Kind = "unreadable"      // the file cannot be read
 	TooLarge      Kind = "too-large"       // more bytes than allowed
 	TooManyPixels Kind = "too-many-pixels" // more pixels than allowed, by its header
 	NotAnImage    Kind = "not-an-image"    // by its content, whatever its name
-	Unsupported   Kind = "unsupported"     // a picture, of a format or flavour we do not read
+	Unsupported   Kind = "unsupported"     // a picture in a format that is not supported
 	Corrupt       Kind = "corrupt"         // truncated or damaged
-	Refused       Kind = "refused"         // HTTP 403 and the like: asking again is of no use
-	HTTPStatus    Kind = "http-status"     // the server answers with an error that may pass
+	Refused       Kind = "refused"         // HTTP 403 and similar: another try would fail too
+	HTTPStatus    Kind = "http-status"     // the server reports an error that may pass
 	Redirects     Kind = "redirects"       // too many of them
-	Timeout       Kind = "timeout"         // not whole in time
+	Timeout       Kind = "timeout"         // not complete in time
 	Network       Kind = "network"         // no connection, or it broke
-	Cancelled     Kind = "cancelled"       // we stopped it
+	Cancelled     Kind = "cancelled"       // the caller cancelled the download
 )
 
 // Error is a picture that cannot be used.
@@ -95,15 +93,15 @@ type Options struct {
 	MaxBytes  int64 // of the source; 20 MiB
 	MaxPixels int64 // of the source; 40 million
 
-	Dir          string        // folder that relative paths are resolved in and may not leave; "" = any path, relative to the working directory
+	Dir          string        // folder that relative paths start from and must stay in; "" = any path, relative to the working directory
 	AllowPrivate bool          // also connect to loopback, private and other special addresses
 	Timeout      time.Duration // of one download, redirects included; 30 s
-	Attempts     int           // for failures that may pass; 3
+	Attempts     int           // tries of a download; 3
 	MaxRedirects int           // 5
 	PerHost      int           // downloads from one host at a time; 4
 	UserAgent    string        // "mllmrec"
 	CacheDir     string        // for downloads and prepared pictures; "" = no cache on disk
-	Revalidate   time.Duration // age at which a cached download is asked about again; 24 h
+	Revalidate   time.Duration // age from which the server is asked whether a cached download changed; 24 h
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -134,11 +132,11 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	switch {
 	case o.LongSide < 16 || o.LongSide > 16384:
-		return o, usererr.New("use a number of pixels from 16 to 16384", "long side of pictures: %d", o.LongSide)
+		return o, usererr.New("Use a number of pixels from 16 to 16384.", "long side of pictures: %d", o.LongSide)
 	case o.Quality < 1 || o.Quality > 100:
-		return o, usererr.New("use a number from 1 to 100", "JPEG quality of pictures: %d", o.Quality)
+		return o, usererr.New("Use a number from 1 to 100.", "JPEG quality of pictures: %d", o.Quality)
 	case o.MaxBytes < 0 || o.MaxPixels < 0 || o.Timeout < 0 || o.Attempts < 0 || o.MaxRedirects < 0 || o.PerHost < 0 || o.Revalidate < 0:
-		return o, usererr.New("limits are positive numbers; leave them out for the defaults", "a limit on pictures is negative")
+		return o, usererr.New("Use positive numbers, or leave the limits out for the defaults.", "a limit on pictures is negative")
 	}
 	return o, nil
 }

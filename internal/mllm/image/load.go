@@ -66,7 +66,7 @@ func (l *Loader) Load(ctx context.Context, ref string) (mllm.Image, error) {
 	}
 	var e *Error
 	switch {
-	case errors.Is(err, ErrCache): // naming the picture would lead astray
+	case errors.Is(err, ErrCache): // the cause is not the picture
 		return mllm.Image{}, err
 	case !errors.As(err, &e):
 		return mllm.Image{}, fmt.Errorf("image %s: %w", displayRef(ref), err)
@@ -87,8 +87,8 @@ func (l *Loader) load(ctx context.Context, ref string) (mllm.Image, error) {
 	return l.Prepare(ctx, data)
 }
 
-// scheme matches what makes a reference a URL. Two letters at least, so that a Windows
-// drive stays a path.
+// scheme matches the beginning of a URL. It has at least two letters, so that a Windows drive
+// begins a path.
 var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]+:`)
 
 // read returns the encoded bytes that ref points to.
@@ -132,7 +132,7 @@ func (l *Loader) readFile(path string) ([]byte, error) {
 	return data, err
 }
 
-// open does not wait for a writer if the path is a named pipe.
+// open opens a file. If the path is a named pipe it does not wait for a writer.
 func (l *Loader) open(path string) (*os.File, error) {
 	if l.root != nil {
 		return l.root.OpenFile(path, os.O_RDONLY|nonblock, 0)
@@ -176,9 +176,9 @@ func (l *Loader) readDataURI(rest string) ([]byte, error) {
 	return data, err
 }
 
-// readURL downloads a picture, or takes it from the cache while it is fresh. If asking
-// anew fails in a way that may pass, the cached bytes are used (RFC 5861,
-// stale-if-error): the picture did not change because its server is down.
+// readURL downloads a picture, or takes it from the cache while it is fresh. If asking the
+// server again fails in a way that may pass, it uses the cached bytes (stale-if-error of
+// RFC 5861): a server that is down has not changed the picture.
 func (l *Loader) readURL(ctx context.Context, ref string) ([]byte, error) {
 	u, err := url.Parse(ref)
 	if err != nil {
@@ -210,7 +210,7 @@ func (l *Loader) readURL(ctx context.Context, ref string) ([]byte, error) {
 		return have.data, l.keep(have)
 	}
 	if _, err := sniff(got.data); err != nil {
-		return nil, err // a page that says "not found" with HTTP 200 is not worth keeping
+		return nil, err // do not cache an error page that came with HTTP 200
 	}
 	fresh := &entry{URL: key, ETag: got.etag, LastModified: got.lastModified, Fetched: time.Now().UTC(), SHA256: hash(got.data), data: got.data}
 	return got.data, l.keep(fresh)
@@ -218,8 +218,8 @@ func (l *Loader) readURL(ctx context.Context, ref string) ([]byte, error) {
 
 var _ io.Closer = (*Loader)(nil)
 
-// shown shortens a reference for a message: no credentials, no query (which may carry a
-// signature), no data.
+// displayRef shortens a reference for a message, without credentials, query (which may be a
+// signature) and data.
 func displayRef(ref string) string {
 	const most = 120
 	if strings.HasPrefix(strings.ToLower(ref), "data:") {

@@ -17,9 +17,9 @@ import (
 	"github.com/mllmrec/mllmrec/internal/mllm"
 )
 
-// Prepare turns an encoded picture (JPEG, PNG, GIF, WebP) into the one that is sent.
-// Of an animation the first frame is taken. With Options.CacheDir, what was prepared
-// before is read back.
+// Prepare makes of an encoded picture (JPEG, PNG, GIF, WebP) the one that is sent. Of an
+// animation it takes the first frame. With Options.CacheDir it reads pictures prepared before
+// from the cache.
 func (l *Loader) Prepare(ctx context.Context, data []byte) (mllm.Image, error) {
 	if int64(len(data)) > l.opt.MaxBytes {
 		return mllm.Image{}, fail(TooLarge, "more than %d bytes", l.opt.MaxBytes)
@@ -57,7 +57,8 @@ func (l *Loader) prepare(ctx context.Context, data []byte) (mllm.Image, error) {
 	case pixels > l.opt.MaxPixels:
 		return mllm.Image{}, fail(TooManyPixels, "%d×%d; at most %d pixels are decoded", cfg.Width, cfg.Height, l.opt.MaxPixels)
 	}
-	// Pictures being decoded at once together stay within the limit for one.
+	// All pictures being decoded at the same time together have at most the pixels allowed for
+	// one.
 	if err := l.decoding.Acquire(ctx, pixels); err != nil {
 		return mllm.Image{}, &Error{Kind: Cancelled, Err: err}
 	}
@@ -114,7 +115,7 @@ func decode(data []byte, f format) (img goimage.Image, err error) {
 	return img, damaged(err)
 }
 
-// damaged gives a decoder's error its kind.
+// damaged makes an *Error of a decoder's error.
 func damaged(err error) error {
 	if err == nil {
 		return nil
@@ -127,8 +128,8 @@ func damaged(err error) error {
 	return &Error{Kind: Corrupt, Err: err}
 }
 
-// contain turns a decoder's panic into an error: a hostile picture must cost an item its
-// picture, not the run.
+// recoverDecoder turns a decoder's panic into an error, so that a hostile picture does not end
+// the run.
 func recoverDecoder(err *error) {
 	if r := recover(); r != nil {
 		*err = fail(Corrupt, "the decoder gave up: %s", fmt.Sprint(r))

@@ -10,10 +10,10 @@ import (
 	"github.com/mllmrec/mllmrec/internal/mllm"
 )
 
-// Prepared pictures are kept beside the downloads: a run that is resumed must know each
-// picture's hash to find its answer, and decoding tens of thousands again takes an hour.
-// They are found by the hash of the source's bytes and what else decides the result, and
-// stay what they were when a new encoder would make them differently.
+// Prepared pictures are cached beside the downloads: a resumed run needs each picture's hash
+// to find its answer, and decoding tens of thousands of pictures again takes an hour. Their
+// names are hashes of the source's bytes and the options, not of the JPEG encoder: a cached
+// picture stays the same when a new release of Go would encode it differently.
 
 // preparedHead is the first line of a prepared picture's file; the bytes follow.
 type preparedHead struct {

@@ -6,13 +6,13 @@ import (
 	"image/draw"
 )
 
-// bandRows is how many rows of the source are converted at a time: the whole picture is
-// never held a second time.
+// bandRows is the number of source rows converted at a time, so that the whole picture is not
+// in memory twice.
 const bandRows = 64
 
-// shrink returns src flattened on white, its longer side at most longSide. Each pixel is
-// the exact area average of what it covers, computed in integers: the same on every
-// machine. Pictures are never enlarged.
+// shrink returns src on white, with its longer side at most longSide. Each pixel is the exact
+// average of the area that it covers, computed in integers and so the same on every machine.
+// shrink never enlarges.
 func shrink(src goimage.Image, longSide int) *goimage.RGBA {
 	b := src.Bounds()
 	w, h := fit(b.Dx(), b.Dy(), longSide)
@@ -42,7 +42,7 @@ func fit(w, h, longSide int) (int, int) {
 	return scaled(w), scaled(h)
 }
 
-// flatten draws the part of src at sp over white.
+// flatten draws the part of src at sp on white.
 func flatten(dst *goimage.RGBA, src goimage.Image, sp goimage.Point) {
 	if o, ok := src.(interface{ Opaque() bool }); ok && isAlwaysOpaque(src) && o.Opaque() {
 		draw.Draw(dst, dst.Rect, src, sp, draw.Src)
@@ -52,7 +52,8 @@ func flatten(dst *goimage.RGBA, src goimage.Image, sp goimage.Point) {
 	draw.Draw(dst, dst.Rect, src, sp, draw.Over)
 }
 
-// isAlwaysOpaque spares the scan of every pixel for types that have no alpha.
+// isAlwaysOpaque reports whether pictures of this type have no alpha, so that their pixels
+// need not be checked.
 func isAlwaysOpaque(src goimage.Image) bool {
 	switch src.(type) {
 	case *goimage.YCbCr, *goimage.Gray, *goimage.Gray16, *goimage.CMYK:
@@ -68,7 +69,7 @@ type scaler struct {
 	w, h int // destination
 	dst  *goimage.RGBA
 	line []uint32 // one source row averaged along x: sums with weights that add up to W
-	sum  []uint64 // the destination row being made: weights along y add up to H
+	sum  []uint64 // sums of the destination row in progress: weights along y add up to H
 	y    int      // its number
 }
 
@@ -127,7 +128,7 @@ func (s *scaler) emit() {
 	s.y++
 }
 
-// turn returns img turned upright, given its EXIF orientation.
+// applyOrientation returns img turned upright, given its EXIF orientation.
 func applyOrientation(img *goimage.RGBA, orientation int) *goimage.RGBA {
 	if orientation <= 1 || orientation > 8 {
 		return img

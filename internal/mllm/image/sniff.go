@@ -15,8 +15,8 @@ const (
 	formatWebP format = "webp"
 )
 
-// sniff tells the format by the first bytes. Formats that we know of but do not read
-// are told apart from what is no picture at all.
+// sniff returns the format by the first bytes. It distinguishes known formats that are not
+// supported from files that are not pictures.
 func sniff(data []byte) (format, error) {
 	has := func(at int, magic string) bool {
 		return len(data) >= at+len(magic) && string(data[at:at+len(magic)]) == magic

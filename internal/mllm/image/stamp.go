@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Stamp returns, without decoding anything, a string that stands for the bytes that Load
-// would return: it changes with the file behind ref (by size and time of change) or the
-// download in the cache, with the options and with the release of Go whose JPEG encoder
-// is used. ok is false where only Load can tell.
+// Stamp returns, without decoding anything, a string that identifies the bytes that Load would
+// return. It is made of the size and modification time of the file, or of the download in
+// the cache, the options, and the release of Go, whose JPEG encoder is used. ok is false if
+// only Load can tell.
 func (l *Loader) Stamp(ref string) (stamp string, ok bool) {
 	ref = strings.TrimSpace(ref)
 	source := ""
@@ -24,7 +24,7 @@ func (l *Loader) Stamp(ref string) (stamp string, ok bool) {
 		}
 		defer f.Close()
 		info, err := f.Stat()
-		// A file changed within the clock's grain may change again and look the same.
+		// A file that was changed just now may change again within the clock's resolution.
 		if err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < 2*time.Second {
 			return "", false
 		}

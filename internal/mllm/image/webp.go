@@ -2,9 +2,9 @@ package image
 
 import "encoding/binary"
 
-// firstFrame returns an animated WebP's first frame as a still picture; any other WebP
-// is returned as it is. The decoder does not know animations. What else the file holds,
-// EXIF above all, is kept.
+// firstFrame returns the first frame of an animated WebP as a still picture, and any other
+// WebP unchanged, because the decoder does not support animations. It keeps the other chunks
+// of the file, EXIF among them.
 func firstFrame(data []byte) []byte {
 	var frame, rest []byte
 	for i := 12; i+8 <= len(data); {

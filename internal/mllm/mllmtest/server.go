@@ -1,8 +1,7 @@
-// Package mllmtest is a model server for tests that speaks both dialects, Ollama's and
-// OpenAI's, keeps a log of what it was asked, and fails in every way a server is known
-// to, as often as it is told to. Which request fails is a function of the seed, the
-// request and how often that request came before, so a run is the same whatever the
-// order in which requests arrive.
+// Package mllmtest is a fake model server for tests. It answers requests of Ollama's and of
+// OpenAI's API, logs them, and fails as often and in the ways that its options say. Which
+// request fails depends on the seed, the request and how often that request came before, so
+// that a test gives the same result whatever the order in which requests arrive.
 package mllmtest
 
 import (
@@ -24,7 +23,7 @@ import (
 // Fault is one way to fail.
 type Fault string
 
-// The faults. None answers honestly.
+// The faults. With None the server answers correctly.
 const (
 	None        Fault = ""
 	RateLimit   Fault = "429-retry-after"
@@ -52,8 +51,8 @@ func Faults() []Fault {
 		Flood, OverLong, CutOff, Loop, Refusal, PromptCut, Auth, BadRequest}
 }
 
-// Class is the class a client must give to the fault; the empty class means that the
-// client hands the answer on, and its text is for package check to find fault with.
+// Class is the class that a client must give to the fault. The empty class means that the
+// client returns the answer, whose text package check must reject.
 func (f Fault) Class() mllm.Class {
 	switch f {
 	case RateLimit, BareLimit:
@@ -80,12 +79,12 @@ func (f Fault) Class() mllm.Class {
 	return ""
 }
 
-// Options configure a Server. The zero value is an honest one.
+// Options configure a Server. The zero value answers every request correctly.
 type Options struct {
 	Seed          uint64
 	Probability   map[Fault]float64            // per request; the sum must not exceed 1
 	Script        []Fault                      // what the first requests get, in order of arrival
-	Choose        func(r Record) (Fault, bool) // when it says true, overrides all else
+	Choose        func(r Record) (Fault, bool) // its fault takes precedence over all else if it returns true
 	Delay         time.Duration                // of every answer
 	RetryAfter    string                       // value of the header; "" = "0"
 	Model         string                       // "" = gemma3:27b
@@ -158,7 +157,7 @@ func New(t Cleaner, opt Options) *Server {
 	return s
 }
 
-// Stop frees every hanging request and closes the server.
+// Stop ends hanging requests and closes the server.
 func (s *Server) Stop() {
 	s.mu.Lock()
 	select {
@@ -173,8 +172,8 @@ func (s *Server) Stop() {
 	s.Close()
 }
 
-// Honest is the answer of a server without fault: plain words that depend on all that
-// was asked.
+// Honest is the answer of a server without faults: plain words that depend on everything in
+// the request.
 func Honest(r Record) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q %d", r.Model, r.System, r.Prompt, r.Seed)
@@ -194,7 +193,7 @@ func (s *Server) Requests() []Record {
 	return slices.Clone(s.records)
 }
 
-// Counts returns how many requests got each fault; None counts the honest answers.
+// Counts returns how many requests got each fault; None counts the correct answers.
 func (s *Server) Counts() map[Fault]int {
 	counts := map[Fault]int{}
 	for _, r := range s.Requests() {
@@ -210,7 +209,7 @@ func (s *Server) Total() int {
 	return len(s.records)
 }
 
-// admit logs r and decides its fate.
+// admit logs r and decides which fault it gets.
 func (s *Server) admit(r Record) Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -36,9 +36,8 @@ type showResponse struct {
 	Capabilities []string       `json:"capabilities"`
 }
 
-// Describe lists the server's models with digest, context length and capabilities. Of a
-// model that the server cannot show (a damaged one, which need not be the one wanted)
-// only the listing is told.
+// Describe lists the server's models with digest, context length and capabilities. A model
+// that the server lists but cannot show, because it is damaged, has the digest only.
 func (c *Client) Describe(ctx context.Context) (mllm.ServerInfo, error) {
 	info := mllm.ServerInfo{Kind: "ollama", Endpoint: c.Endpoint()}
 	var version struct {
@@ -71,7 +70,7 @@ func (t tag) info() mllm.ModelInfo {
 		Parameters: t.Details.ParameterSize, Quantization: t.Details.Quantization}
 }
 
-// show adds what /api/show tells: context length and capabilities.
+// show adds what /api/show reports: context length and capabilities.
 func (c *Client) show(ctx context.Context, m *mllm.ModelInfo) error {
 	var out showResponse
 	if err := c.wire.Call(ctx, listTimeout, "/api/show", m.Name, map[string]string{"model": m.Name}, &out); err != nil {
@@ -102,16 +101,18 @@ func (c *Client) model(name string) *model {
 	return m
 }
 
-// lookup is one asking about a model, shared by all requests that wait for it.
+// lookup is one question to the server about a model, shared by all requests that wait for
+// the answer.
 type lookup struct {
 	done chan struct{} // closed when info and err are set
 	info mllm.ModelInfo
 	err  error
 }
 
-// info returns what the server says about the model, asked anew every few minutes so
-// that weights exchanged during a run are noticed. Requests that arrive meanwhile share
-// one asking and its outcome: with a server that hangs, each waits once, not in turn.
+// info returns what the server reports about the model. It asks again every few minutes, to
+// notice weights that are replaced during a run. Requests that need it at the same time share
+// one question and its outcome, so that with a server that hangs they wait together, not one
+// after the other.
 func (c *Client) info(ctx context.Context, m *model, name string) (mllm.ModelInfo, error) {
 	m.mu.Lock()
 	if !m.fetched.IsZero() && time.Since(m.fetched) < infoLifetime {
@@ -122,7 +123,7 @@ func (c *Client) info(ctx context.Context, m *model, name string) (mllm.ModelInf
 	if l == nil {
 		l = &lookup{done: make(chan struct{})}
 		m.asking = l
-		// It serves others too: the first one's leaving must not end it.
+		// Other requests wait for it too: it must not end when the first is cancelled.
 		go c.look(context.WithoutCancel(ctx), m, name, l)
 	}
 	m.mu.Unlock()
@@ -162,6 +163,6 @@ func (c *Client) find(ctx context.Context, name string) (mllm.ModelInfo, error) 
 		}
 	}
 	e := c.wire.Fail(mllm.NotFound, name, "the server does not have this model")
-	e.Err = usererr.Wrap(e.Err, fmt.Sprintf("run: ollama pull %s", name))
+	e.Err = usererr.Wrap(e.Err, fmt.Sprintf("Pull the model with Ollama (ollama pull %s), or name one that the server has.", name))
 	return mllm.ModelInfo{}, e
 }

@@ -1,9 +1,9 @@
 // Package ollama is a client of Ollama's native API (/api/chat, /api/show, /api/tags).
 //
-// The native API is used because the server's OpenAI-compatible one ignores num_ctx:
-// a prompt longer than the default window is then cut and answered with HTTP 200. Here
-// the window is derived from the prompt, and the server's own count of what it read is
-// held against it; a prompt that was cut is a failure.
+// It uses the native API because Ollama's OpenAI-compatible one ignores num_ctx: it cuts a
+// prompt longer than the default context window and answers with HTTP 200. This client
+// derives the window from the prompt, and compares the server's count of prompt tokens with
+// its own estimate; a prompt that was cut is a failure.
 package ollama
 
 import (
@@ -25,7 +25,7 @@ const (
 	defaultTimeout = 10 * time.Minute
 )
 
-// infoLifetime is how long the server's listing of models is believed.
+// infoLifetime is how long what the server reported about a model is used.
 const infoLifetime = 5 * time.Minute
 
 // Config configures a Client. The zero value reaches a server on this machine.
@@ -34,7 +34,7 @@ type Config struct {
 	Key      mllm.Key      // for servers behind a gateway; usually none
 	Timeout  time.Duration // of one attempt, unless the request says otherwise; 0 = DefaultTimeout
 	PerImage int           // tokens a picture, for the estimate; 0 = mllm.ImageTokens
-	// MaxNumCtx caps the window that is asked for, in tokens; 0 = what the model can do.
+	// MaxNumCtx is the largest window requested, in tokens; 0 = the model's context length.
 	MaxNumCtx int
 	// KeepAlive is how long the server keeps the model loaded after a request, such as
 	// "30m"; "" leaves it to the server.
@@ -60,13 +60,13 @@ type model struct {
 	mu      sync.Mutex
 	known   mllm.ModelInfo
 	fetched time.Time
-	asking  *lookup // nil unless the server is being asked
-	numCtx  int     // largest window asked for so far: asking for a smaller one would reload the model
+	asking  *lookup // nil unless the server is being asked now
+	numCtx  int     // largest window requested so far: a smaller one would make the server reload the model
 }
 
 var _ mllm.Client = (*Client)(nil)
 
-// New checks the configuration and returns a Client. It does not reach for the server.
+// New checks the configuration and returns a Client. It does not contact the server.
 func New(cfg Config) (*Client, error) {
 	if cfg.BaseURL == "" {
 		cfg.BaseURL = DefaultURL
@@ -94,7 +94,7 @@ type chatRequest struct {
 	Options   map[string]any `json:"options"`
 	KeepAlive string         `json:"keep_alive,omitempty"`
 	Think     *bool          `json:"think,omitempty"`
-	// Servers that know these report a prompt that does not fit instead of cutting it;
+	// With these, newer servers report a prompt that does not fit instead of cutting it;
 	// others ignore them.
 	Truncate bool `json:"truncate"`
 	Shift    bool `json:"shift"`
@@ -116,8 +116,9 @@ type chatResponse struct {
 	Error           string  `json:"error"`
 }
 
-// Generate implements mllm.Client. A window that proves too small is doubled and the
-// request sent again, up to what the model can do; a window fixed by r.NumCtx is not.
+// Generate implements mllm.Client. If the window was too small, it sends the request again
+// with a window of twice the size, up to the model's context length. It does not change a
+// window set by r.NumCtx.
 func (c *Client) Generate(ctx context.Context, r mllm.Request) (mllm.Response, error) {
 	start := time.Now()
 	m := c.model(r.Model)
@@ -142,7 +143,7 @@ func (c *Client) Generate(ctx context.Context, r mllm.Request) (mllm.Response, e
 	for {
 		resp, err := c.ask(ctx, m, r, window)
 		sent++
-		// Tokens of attempts that were thrown away were computed all the same.
+		// Count the tokens of discarded attempts too.
 		promptTokens, answerTokens = promptTokens+resp.PromptTokens, answerTokens+resp.AnswerTokens
 		resp.Attempts, resp.ModelDigest, resp.Seconds = sent, info.Digest, time.Since(start).Seconds()
 		if mllm.ClassOf(err) != mllm.PromptCut {
@@ -152,7 +153,7 @@ func (c *Client) Generate(ctx context.Context, r mllm.Request) (mllm.Response, e
 		if limit > 0 {
 			larger = min(larger, limit)
 		}
-		// A count far from filling the window was cut for another reason than its size.
+		// If the count is far below the window, a larger window does not help.
 		full := resp.PromptTokens+resp.AnswerTokens >= window-1
 		if fixed || !full || larger <= window || limit == 0 {
 			resp.PromptTokens, resp.AnswerTokens = promptTokens, answerTokens
@@ -192,7 +193,7 @@ func (c *Client) ask(ctx context.Context, m *model, r mllm.Request, window int) 
 	return resp, c.judge(m, r, out, window)
 }
 
-// judge finds what makes a well-formed answer useless.
+// judge finds why a well-formed answer is unusable.
 func (c *Client) judge(m *model, r mllm.Request, out chatResponse, window int) error {
 	switch {
 	case out.Error != "":
@@ -225,12 +226,12 @@ func (c *Client) limit(info mllm.ModelInfo) int {
 	return info.ContextLength
 }
 
-// imageTag is how the server marks the place of a picture inside a prompt. In the text
+// imageTag matches the server's mark for the place of a picture inside a prompt. In the text
 // of an item it would move a picture or make the server fail.
 var imageTag = regexp.MustCompile(`\[(img(?:-\d+)?)\]`)
 
 func plain(s string) string {
-	if !strings.Contains(s, "[img") { // nearly always: the expression takes longer than the request's JSON
+	if !strings.Contains(s, "[img") { // nearly always; the regular expression takes longer than encoding the request
 		return s
 	}
 	return imageTag.ReplaceAllString(s, "($1)")

@@ -7,10 +7,10 @@ const (
 	answerRoom     = 1024 // tokens left for the answer when the request sets no limit
 )
 
-// window returns the context window to ask for: the estimate of the prompt with some
-// margin, and room for the answer, rounded up to a step so that requests of like size
-// share one window. It never shrinks, because the server reloads the model for each
-// change, and it never exceeds limit, unless limit is 0 (unknown).
+// window returns the context window to request: the estimated prompt with a margin, and the
+// answer, rounded up so that requests of similar size have the same window. It never becomes
+// smaller, because the server reloads the model for every change, and it is at most limit,
+// unless limit is 0 (unknown).
 func (m *model) window(r mllm.Request, limit int) int {
 	answer := r.MaxTokens
 	if answer == 0 {
@@ -24,8 +24,7 @@ func (m *model) window(r mllm.Request, limit int) int {
 	return m.raise(want)
 }
 
-// raise makes want the model's window unless a larger one is in use; it returns the
-// window to use.
+// raise sets the model's window to want unless it is larger already, and returns it.
 func (m *model) raise(want int) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()

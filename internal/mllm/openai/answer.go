@@ -26,8 +26,8 @@ type completion struct {
 	} `json:"usage"`
 }
 
-// ParseCompletion reads the body of a chat completion, as it comes from the route or
-// from a batch file. The error is an *mllm.Error without an endpoint; the Response is
+// ParseCompletion reads the body of a chat completion, from the server's answer or from a
+// batch file. The error is an *mllm.Error without an endpoint; the Response is
 // filled as far as the body goes.
 func ParseCompletion(data []byte) (mllm.Response, error) {
 	var out completion
@@ -41,8 +41,8 @@ func ParseCompletion(data []byte) (mllm.Response, error) {
 	return resp, err
 }
 
-// StatusError classifies a failed request as a batch file reports it: an HTTP status and
-// the body that came with it.
+// StatusError makes an error of a failed request in a batch file: of its HTTP status and the
+// body that came with it.
 func StatusError(status int, body []byte) *mllm.Error {
 	e := wire.StatusError(status, body, mllm.Key{})
 	e.Endpoint = "batch"

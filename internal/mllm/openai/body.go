@@ -14,11 +14,11 @@ import (
 // ChatPath is the route of a chat completion below the server's root.
 const ChatPath = "/v1/chat/completions"
 
-// BodyOptions adapt the body of a chat completion to what a server takes. The zero
-// value suits vLLM, SGLang, llama.cpp's server and LM Studio.
+// BodyOptions adapt the body of a chat completion to a server. The zero value is right for
+// vLLM, SGLang, llama.cpp's server and LM Studio.
 type BodyOptions struct {
-	// CompletionTokens names the limit max_completion_tokens, which OpenAI's newer models
-	// demand, in place of max_tokens.
+	// CompletionTokens sends the limit as max_completion_tokens, which OpenAI's newer models
+	// require instead of max_tokens.
 	CompletionTokens bool
 	// OmitSampling leaves out temperature and seed, which OpenAI's reasoning models reject.
 	OmitSampling bool
@@ -72,8 +72,7 @@ func DataURI(img mllm.Image) string {
 	return "data:" + img.MIME + ";base64," + base64.StdEncoding.EncodeToString(img.Data)
 }
 
-// Body returns the JSON body of a chat completion for r. The bytes are a function of
-// the arguments alone.
+// Body returns the JSON body of a chat completion for r. Equal arguments give equal bytes.
 func Body(r mllm.Request, opt BodyOptions) (json.RawMessage, error) {
 	body := map[string]any{"model": r.Model, "messages": Messages(r, opt.Detail)}
 	if r.MaxTokens > 0 {
@@ -88,7 +87,7 @@ func Body(r mllm.Request, opt BodyOptions) (json.RawMessage, error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(opt.Extra)) {
 		if _, taken := body[key]; taken || key == "stream" || key == "n" {
-			return nil, usererr.New("remove it from the extra members", "the body member %q is set by the request itself", key)
+			return nil, usererr.New("Remove it from the extra members.", "the body member %q is set by the request itself", key)
 		}
 		body[key] = opt.Extra[key]
 	}

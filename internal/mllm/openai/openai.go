@@ -1,7 +1,7 @@
 // Package openai is a client of OpenAI-compatible servers (/v1/chat/completions with
 // image parts, /v1/models): vLLM, SGLang, llama.cpp's server, LM Studio, and hosted
-// services. Do not use it for Ollama, whose compatible route cuts long prompts without
-// saying so; package ollama is for that.
+// services. Do not use it for Ollama, whose OpenAI-compatible route cuts long prompts and
+// does not report it; use package ollama.
 package openai
 
 import (
@@ -17,17 +17,17 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// DefaultTimeout bounds one attempt unless the request says otherwise.
+// defaultTimeout bounds one attempt unless the request sets a timeout.
 const defaultTimeout = 5 * time.Minute
 
 // Config configures a Client.
 type Config struct {
-	BaseURL  string        // such as http://localhost:8000; a trailing /v1 is understood
+	BaseURL  string        // such as http://localhost:8000, with or without /v1
 	Key      mllm.Key      // sent as a bearer token
 	Timeout  time.Duration // of one attempt; 0 = DefaultTimeout
 	PerImage int           // tokens a picture, for the estimate; 0 = mllm.ImageTokens
 	Body     BodyOptions
-	// Aliases are further names under which the server may answer for the wanted model.
+	// Aliases are further names that the server may give the requested model in answers.
 	Aliases []string
 	// AnyModel accepts an answer whatever model it names.
 	AnyModel  bool
@@ -45,10 +45,10 @@ type Client struct {
 
 var _ mllm.Client = (*Client)(nil)
 
-// New checks the configuration and returns a Client. It does not reach for the server.
+// New checks the configuration and returns a Client. It does not contact the server.
 func New(cfg Config) (*Client, error) {
 	if strings.TrimSpace(cfg.BaseURL) == "" {
-		return nil, usererr.New("give the server's address, such as http://localhost:8000", "no base URL for the OpenAI-compatible server")
+		return nil, usererr.New("Give the server's address, such as http://localhost:8000.", "no base URL for the OpenAI-compatible server")
 	}
 	cfg.BaseURL = strings.TrimSuffix(strings.TrimRight(strings.TrimSpace(cfg.BaseURL), "/"), "/v1")
 	if cfg.Timeout == 0 {
@@ -73,9 +73,9 @@ func (c *Client) Endpoint() string { return c.wire.Endpoint() }
 // String names the client and hides the key.
 func (c *Client) String() string { return "openai " + c.wire.Endpoint() }
 
-// Generate implements mllm.Client. r.NumCtx is an error, since these servers fix the
-// window when they start, and so is r.ModelDigest, since they tell none. Both are of class
-// NotFound: such a model is not to be had here, for this request or any like it.
+// Generate implements mllm.Client. r.NumCtx is an error, since these servers set the context
+// window when they start, and so is r.ModelDigest, since they report no digests. Both errors
+// have class NotFound: this server cannot answer any such request.
 func (c *Client) Generate(ctx context.Context, r mllm.Request) (mllm.Response, error) {
 	start := time.Now()
 	resp := mllm.Response{Endpoint: c.Endpoint()}
@@ -109,7 +109,7 @@ func (c *Client) Generate(ctx context.Context, r mllm.Request) (mllm.Response, e
 	return resp, nil
 }
 
-// judge finds what makes a well-formed answer useless, apart from its text.
+// judge finds why a well-formed answer is unusable, apart from its text.
 func (c *Client) judge(r mllm.Request, resp mllm.Response, class mllm.Class) error {
 	if class == mllm.BadResponse || class == mllm.Server {
 		return nil // nothing to judge
@@ -125,7 +125,7 @@ func (c *Client) judge(r mllm.Request, resp mllm.Response, class mllm.Class) err
 	return nil
 }
 
-// accepts reports whether an answer by the named model will do. Some servers name none.
+// accepts reports whether an answer by the named model is accepted. Some servers name none.
 func (c *Client) accepts(wanted, answered string) bool {
 	if c.cfg.AnyModel || answered == "" || mllm.SameModel(wanted, answered) {
 		return true
@@ -138,7 +138,7 @@ func (c *Client) accepts(wanted, answered string) bool {
 	return false
 }
 
-// label adds the endpoint and the model to an error, and takes the key out of it.
+// label adds the endpoint and the model to an error, and removes the key from it.
 func (c *Client) label(err error, model string) error {
 	var e *mllm.Error
 	if !errors.As(err, &e) {
@@ -160,7 +160,7 @@ func (c *Client) estimator(model string) *mllm.Estimator {
 	return e
 }
 
-// Describe lists the server's models; vLLM and some others tell their context length.
+// Describe lists the server's models; vLLM and some others report their context length.
 func (c *Client) Describe(ctx context.Context) (mllm.ServerInfo, error) {
 	info := mllm.ServerInfo{Kind: "openai", Endpoint: c.Endpoint()}
 	var out struct {

@@ -13,16 +13,16 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// StatusError classifies an HTTP status other than 200 by it and by the body's message,
-// from which the key is removed.
+// StatusError makes an error of an HTTP status other than 200 and the message in the body,
+// from which it removes the key.
 func StatusError(status int, body []byte, key mllm.Key) *mllm.Error {
 	message := errorMessage(body)
 	e := &mllm.Error{Class: classOfStatus(status, message), Status: status, Err: errors.New(Excerpt(key.Redact(message)))}
 	switch e.Class {
 	case mllm.Auth:
-		e.Err = usererr.Wrap(e.Err, "check the key, its permissions and the account's quota; the key is read from the environment")
+		e.Err = usererr.Wrap(e.Err, "Check the key, its permissions and the account's quota; the key is read from the environment.")
 	case mllm.NotFound:
-		e.Err = usererr.Wrap(e.Err, "check the base URL and the model's name; the server must have the model already")
+		e.Err = usererr.Wrap(e.Err, "Check the base URL and the model's name; the server must have the model already.")
 	}
 	return e
 }
@@ -31,7 +31,7 @@ func classOfStatus(status int, message string) mllm.Class {
 	message = strings.ToLower(message)
 	switch {
 	case status == http.StatusTooManyRequests && strings.Contains(message, "insufficient_quota"):
-		return mllm.Auth // waiting does not mend it
+		return mllm.Auth // waiting does not help
 	case status == http.StatusTooManyRequests:
 		return mllm.RateLimit
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusPaymentRequired:
@@ -50,7 +50,8 @@ func classOfStatus(status int, message string) mllm.Class {
 	return mllm.Refused
 }
 
-// tooLongForModel recognises how servers say that a prompt exceeds the context.
+// tooLongForModel recognises the messages of servers about a prompt that is longer than the
+// context window.
 func tooLongForModel(message string) bool {
 	for _, sign := range []string{"context_length_exceeded", "maximum context length", "exceed_context_size",
 		"exceeds the available context", "longer than the maximum model length", "exceeds context length", "input length exceeds"} {
@@ -62,7 +63,7 @@ func tooLongForModel(message string) bool {
 }
 
 // errorMessage finds the message in the error bodies of Ollama ({"error":"…"}), OpenAI
-// ({"error":{"message","type","code"}}) and others; anything else is shown as it came.
+// ({"error":{"message","type","code"}}) and others. It returns any other body unchanged.
 func errorMessage(body []byte) string {
 	var outer struct {
 		Error   json.RawMessage `json:"error"`
@@ -124,9 +125,9 @@ func Excerpt(text string) string {
 	return s
 }
 
-// retryAfter reads Retry-After (seconds, whole or fractional, or an HTTP date; RFC 9110
-// §10.2.3). A date in the past means now; waits are capped at an hour, since a clock that
-// is wrong by days must not stop a run for days.
+// retryAfter reads Retry-After: seconds, whole or fractional, or an HTTP date (RFC 9110
+// §10.2.3). A date in the past means now. It returns at most an hour, since a wrong clock of
+// the server must not stop a run for days.
 func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	const most = time.Hour
 	value := strings.TrimSpace(h.Get("Retry-After"))

@@ -1,5 +1,6 @@
-// Package wire sends one JSON request to a model server and reads one JSON answer,
-// bounded in size and time, with every failure classified and the key kept out of it.
+// Package wire sends a JSON request over HTTP to a model server and reads its JSON answer,
+// for the clients of chat and embedding servers. It bounds the size and the time of an
+// answer, gives every failure its class, and keeps the API key out of errors.
 package wire
 
 import (
@@ -18,17 +19,17 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// MaxBody bounds the answer that is read from a server, in bytes, unless Caller.MaxBody
-// says otherwise. The longest honest answer of a language model is a few thousand tokens;
-// listings of models stay below too.
+// maxBody is the default of Caller.MaxBody. Answers of language models have at most a few
+// thousand tokens, and lists of models are shorter too.
 const maxBody = 4 << 20
 
-// quoted is how much of an answer that is no JSON is looked at to quote from.
+// quotedBytes is how many bytes of an answer that is not JSON an error quotes at most, before
+// it is shortened.
 const quotedBytes = 64 << 10
 
 // Caller reaches one server.
 type Caller struct {
-	MaxBody int64 // bytes of one answer
+	MaxBody int64 // longest answer, in bytes
 
 	endpoint string
 	key      mllm.Key
@@ -41,17 +42,17 @@ func New(baseURL string, key mllm.Key, transport http.RoundTripper) (*Caller, er
 	u, err := url.Parse(strings.TrimSpace(baseURL))
 	if err != nil {
 		// The parser's message repeats the URL, which may hold a password.
-		return nil, usererr.New("write it like http://localhost:11434", "the base URL is not a URL")
+		return nil, usererr.New("Write it like http://localhost:11434.", "the base URL is not a URL")
 	}
 	switch {
 	case u.User != nil:
-		return nil, usererr.New("put the key into the environment and name the variable", "the base URL must not carry a user name or password")
+		return nil, usererr.New("Put the key into an environment variable and name that variable.", "the base URL must not carry a user name or password")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, usererr.New("write it like http://localhost:11434", "base URL %q: the scheme must be http or https", baseURL)
+		return nil, usererr.New("Write it like http://localhost:11434.", "base URL %q: the scheme must be http or https", baseURL)
 	case u.Host == "":
-		return nil, usererr.New("write it like http://localhost:11434", "base URL %q names no host", baseURL)
+		return nil, usererr.New("Write it like http://localhost:11434.", "base URL %q names no host", baseURL)
 	case u.RawQuery != "" || u.Fragment != "":
-		return nil, usererr.New("put a key into the environment and name the variable", "the base URL must not carry a query or a fragment")
+		return nil, usererr.New("Put the key into an environment variable and name that variable.", "the base URL must not carry a query or a fragment")
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
 	u.RawPath = ""
@@ -67,7 +68,7 @@ func New(baseURL string, key mllm.Key, transport http.RoundTripper) (*Caller, er
 		key:      key,
 		http: &http.Client{
 			Transport: transport,
-			// A redirect would turn a POST into a GET, or take the key elsewhere.
+			// A redirect would turn a POST into a GET, or send the key to another server.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}, nil
@@ -79,15 +80,15 @@ func (c *Caller) Endpoint() string { return c.endpoint }
 // String names the server and hides the key.
 func (c *Caller) String() string { return c.endpoint }
 
-// Fail builds a classified error of this server. The key is removed from its message
-// before that is shortened: half a key is a leak too.
+// Fail makes an error of the given class of this server. It removes the key from the message
+// before shortening it, so that no part of the key remains.
 func (c *Caller) Fail(class mllm.Class, model, format string, args ...any) *mllm.Error {
 	return &mllm.Error{Class: class, Endpoint: c.endpoint, Model: model,
 		Err: errors.New(Excerpt(c.key.Redact(fmt.Sprintf(format, args...))))}
 }
 
-// Call sends in (nil for GET) to path below the base URL and decodes the answer into
-// out. timeout 0 means none beyond ctx. model only labels errors.
+// Call sends in to path below the base URL, by GET if in is nil, else by POST, and decodes
+// the answer into out. A timeout of 0 means none but that of ctx. model is for errors.
 func (c *Caller) Call(ctx context.Context, timeout time.Duration, path, model string, in, out any) error {
 	attempt := ctx
 	if timeout > 0 {
@@ -141,7 +142,7 @@ func (c *Caller) badResponse(resp *http.Response, model, format string, args ...
 	return e
 }
 
-// broken classifies a transport error: ours (cancelled), the clock's, or the network's.
+// transportError gives an error of the transport its class: Cancelled, Timeout or Network.
 func (c *Caller) transportError(parent, attempt context.Context, model string, status int, what string, err error) error {
 	class := mllm.Network
 	var timeout interface{ Timeout() bool }
@@ -153,19 +154,19 @@ func (c *Caller) transportError(parent, attempt context.Context, model string, s
 	}
 	var ue *url.Error
 	if errors.As(err, &ue) {
-		err = ue.Err // the endpoint is named already
+		err = ue.Err // the error names the endpoint already
 	}
 	e := c.Fail(class, model, "%s: %v", what, err)
 	e.Status = status
 	return e
 }
 
-// status classifies an answer other than 200.
+// statusError makes an error of an HTTP status other than 200.
 func (c *Caller) statusError(resp *http.Response, body []byte, model string) error {
 	e := StatusError(resp.StatusCode, body, c.key)
 	e.Endpoint, e.Model = c.endpoint, model
 	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
-		e.Err = usererr.New("give the address it points to as the base URL", "the server redirects to %s; requests are not redirected", c.key.Redact(location))
+		e.Err = usererr.New("Give the address it points to as the base URL.", "the server redirects to %s; requests are not redirected", c.key.Redact(location))
 	}
 	e.RetryAfter, e.HasRetryAfter = retryAfter(resp.Header, time.Now())
 	return e

@@ -16,21 +16,21 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
-// lookupKeys is how many keys one query takes. There is one such query, prepared once a
-// connection: fewer keys are filled up with the last one, which costs less than a query
-// of another length.
+// lookupKeys is the number of keys in the query for many keys, which each connection prepares
+// once. For fewer keys the last one is repeated, which costs less than preparing a query of
+// another length.
 const lookupKeys = 64
 
-// mapSize is how much of the file lookups read through a map of it, in bytes: nearly all
-// that SQLite can. A page that is mapped is neither fetched by a system call nor copied.
+// mapSize is the number of bytes of the file that lookups read through a memory map, nearly
+// the most that SQLite allows. Mapped pages are read without a system call or a copy.
 const mapSize = 2<<30 - 1<<16
 
-// readers are the connections that look keys up. Each keeps its statements; they are
-// opened as they are needed.
+// readers are the connections that look up keys. They are opened when needed, and keep
+// their prepared statements.
 type readers struct {
 	db      *sql.DB
 	origins *originCache
-	free    chan *reader // nil: one that is not open yet
+	free    chan *reader // a nil element is a connection that is not open yet
 	all     struct {
 		sync.Mutex
 		open []*reader
@@ -46,7 +46,7 @@ func newReaders(db *sql.DB, origins *originCache) *readers {
 	return r
 }
 
-// lookUp returns what find adds for keys, several connections at work on parts of them.
+// lookUp returns what find adds for keys. Several connections work on parts of keys.
 func lookUp[T any](ctx context.Context, r *readers, keys []string, find func(c *reader, keys []string, add func(string, T)) error) (map[string]T, error) {
 	found := make(map[string]T, len(keys))
 	var mu sync.Mutex
@@ -76,7 +76,7 @@ func lookUp[T any](ctx context.Context, r *readers, keys []string, find func(c *
 	return found, errors.Join(errs...)
 }
 
-// use calls f with a connection that is free.
+// use calls f with a free connection.
 func (r *readers) use(ctx context.Context, f func(*reader) error) error {
 	var c *reader
 	select {
@@ -131,8 +131,8 @@ func (r *readers) close() error {
 	return errors.Join(errs...)
 }
 
-// reader is one connection with its statements. It speaks to the driver itself: what
-// database/sql does for each column of each row takes longer than to find the row.
+// reader is one connection with its prepared statements. It calls the driver directly,
+// because database/sql spends more time on the columns of a row than finding it takes.
 type reader struct {
 	conn         *sql.Conn
 	whole, brief keyQuery
@@ -141,7 +141,7 @@ type reader struct {
 	rowScanner
 }
 
-// keyQuery is a query for one key, and for many.
+// keyQuery is one query in two forms: for one key, and for lookupKeys keys.
 type keyQuery struct{ one, many driver.Stmt }
 
 func (q *keyQuery) prepare(ctx context.Context, conn driver.ConnPrepareContext, columns string) (err error) {
@@ -175,9 +175,10 @@ func (c *reader) close() error {
 	return errors.Join(err, c.conn.Close())
 }
 
-// guarded calls f, which may use the connection. Where the disk fails below the map of a
-// file, there is a fault instead of an error: it becomes one here. SQLite was interrupted
-// anywhere then, so the connection is broken and must not even be closed.
+// guarded calls f, which may use the connection. A read error of the disk is a fault of the
+// process where the file is memory-mapped; guarded turns that fault into an error. SQLite
+// may have been interrupted anywhere then, so the connection is not used again, and not
+// even closed.
 func (c *reader) guarded(f func() error) error {
 	return c.conn.Raw(func(any) (err error) {
 		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -198,18 +199,18 @@ func (c *reader) guarded(f func() error) error {
 	})
 }
 
-// generations adds what is stored under at most lookupKeys keys.
+// generations adds the generations stored under keys, at most lookupKeys of them.
 func (c *reader) generations(keys []string, add func(string, texts.Generation)) error {
 	return c.find(&c.whole, numColumns, keys, func(ctx context.Context, row []driver.Value) error {
 		g, err := c.generation(ctx, row)
-		if err == nil && slices.Contains(keys, g.Key) { // else a stranger with the same hash
+		if err == nil && slices.Contains(keys, g.Key) { // another key may have the same hash
 			add(g.Key, g)
 		}
 		return err
 	})
 }
 
-// standings is generations without most of them.
+// statuses adds the statuses of the generations stored under keys.
 func (c *reader) statuses(keys []string, add func(string, texts.AnswerStatus)) error {
 	return c.find(&c.brief, numBriefColumns, keys, func(ctx context.Context, row []driver.Value) error {
 		key, s, err := c.answerStatus(ctx, row)
@@ -220,8 +221,9 @@ func (c *reader) statuses(keys []string, add func(string, texts.AnswerStatus)) e
 	})
 }
 
-// find calls fn with the rows of at most lookupKeys keys. None waits for a lock, and all
-// are found soon, so that no context is watched, which the driver does by a goroutine.
+// find calls fn with the rows of keys, at most lookupKeys of them. It passes no context that
+// can end: the query does not wait for locks and takes little time, while the driver would
+// start a goroutine to watch the context.
 func (c *reader) find(q *keyQuery, columns int, keys []string, fn func(context.Context, []driver.Value) error) error {
 	if len(keys) == 0 {
 		return nil
@@ -264,7 +266,7 @@ func (r *rowScanner) scan(ctx context.Context, stmt driver.Stmt, columns int, ar
 	}
 }
 
-// generation is what a row says, together with the row of its origin.
+// generation makes a generation of a row and its origin.
 func (r *rowScanner) generation(ctx context.Context, row []driver.Value) (texts.Generation, error) {
 	g, id, err := generation(row)
 	if err != nil {
@@ -278,7 +280,7 @@ func (r *rowScanner) generation(ctx context.Context, row []driver.Value) (texts.
 	return g, nil
 }
 
-// standing is generation for a brief row.
+// answerStatus makes the status of a generation of a brief row and its origin.
 func (r *rowScanner) answerStatus(ctx context.Context, row []driver.Value) (key string, s texts.AnswerStatus, err error) {
 	key, s, id, err := answerStatus(row)
 	if err != nil {

@@ -11,12 +11,12 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
-// originColumns are those of an origin, in the order of its fields.
+// originColumns are the columns of table origins, in the order of the fields of origin.
 const originColumns = "stage, model, model_digest, prompt_hash, split_hash, scope, status, class, finish"
 
 const numOriginColumns = 9
 
-// origin is what many generations have in common.
+// origin holds the fields that many generations have in common.
 type origin struct {
 	stage, model, modelDigest, promptHash, splitHash, scope, status, class, finish string
 }
@@ -34,14 +34,13 @@ func (o *origin) values() []driver.Value {
 	return []driver.Value{o.stage, o.model, o.modelDigest, o.promptHash, o.splitHash, o.scope, o.status, o.class, o.finish}
 }
 
-// originCache holds origins that were read. They never change, so what one connection
-// read is true for all.
+// originCache caches origins for all connections. Stored origins never change.
 type originCache struct {
 	mu   sync.RWMutex
 	byID map[int64]*origin
 }
 
-// maxOrigins bounds the cache, should every answer have an origin of its own.
+// maxOrigins bounds the cache, for ledgers in which every answer has an origin of its own.
 const maxOrigins = 10_000
 
 func (c *originCache) get(id int64) *origin {
@@ -59,7 +58,7 @@ func (c *originCache) add(id int64, o *origin) {
 	c.byID[id] = o
 }
 
-// originReader finds origins on one connection, inside whatever that connection reads.
+// originReader reads origins on one connection, within the transaction of that connection.
 type originReader struct {
 	cache *originCache
 	stmt  driver.Stmt

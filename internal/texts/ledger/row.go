@@ -10,20 +10,21 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
-// columns are those of a generation in the table of answers, as generation reads them.
+// columns are the columns of table answers, in the order in which generation reads them.
 const columns = `key, origin, subject, fold, params, image_hash, sources, prompt_tokens, answer_tokens, seconds,
 	attempt, created, error, text`
 
 const numColumns = 14
 
-// values are what is stored of g, in the order of the table.
+// values returns the values of columns for g.
 func values(g *texts.Generation, origin int64) [numColumns]driver.Value {
 	return [numColumns]driver.Value{g.Key, origin, g.Subject, int64(g.Fold), g.Params, g.ImageHash, writeSources(g.Sources),
 		int64(g.PromptTokens), int64(g.AnswerTokens), g.Seconds, int64(g.Attempt), g.Created.UnixMicro(), g.Error, g.Text}
 }
 
-// generation is what the columns of a row say, and the row of its origin. A million rows
-// are read when a run begins again, so that neither reflection nor a copy has a part in it.
+// generation makes a generation of the columns of a row, without the fields of its origin,
+// whose id it returns. It uses no reflection and copies no text, because a resumed run
+// reads up to a million rows.
 func generation(row []driver.Value) (g texts.Generation, origin int64, err error) {
 	r := rowReader{row: row}
 	g.Key, origin, g.Subject, g.Fold = r.text(), r.number(), r.text(), int(r.number())
@@ -42,12 +43,14 @@ func generation(row []driver.Value) (g texts.Generation, origin int64, err error
 	return g, origin, nil
 }
 
-// briefColumns are those that tell how a question stands, as standing reads them.
+// briefColumns are the columns that a status needs, in the order in which answerStatus reads
+// them.
 const briefColumns = "key, origin, prompt_tokens, answer_tokens, seconds, attempt"
 
 const numBriefColumns = 6
 
-// standing is what the brief columns of a row say, and the row of its origin.
+// answerStatus makes a status of the brief columns of a row, without the fields of its
+// origin, whose id it returns.
 func answerStatus(row []driver.Value) (key string, s texts.AnswerStatus, origin int64, err error) {
 	r := rowReader{row: row}
 	key, origin = r.text(), r.number()
@@ -58,7 +61,7 @@ func answerStatus(row []driver.Value) (key string, s texts.AnswerStatus, origin 
 	return key, s, origin, nil
 }
 
-// keyHash is the number that a key is found by: 64-bit FNV-1a. It is part of the format.
+// keyHash is the 64-bit FNV-1a hash that keys are indexed by. It is part of the file format.
 func keyHash(key string) int64 {
 	h := uint64(14695981039346656037)
 	for i := range len(key) {
@@ -67,7 +70,7 @@ func keyHash(key string) int64 {
 	return int64(h)
 }
 
-// rowReader takes a row apart, column by column, and keeps the first surprise.
+// rowReader reads the values of a row one after the other, and keeps the first error.
 type rowReader struct {
 	row []driver.Value
 	at  int

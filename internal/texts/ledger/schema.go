@@ -6,16 +6,18 @@ import (
 	"fmt"
 )
 
-// schemaVersion is stored in the file; a newer one is refused, an older one upgraded.
+// schemaVersion is stored in the file. A file with a newer version is refused, one with an
+// older version is upgraded.
 const schemaVersion = 2
 
 // applicationID marks a file as a ledger: "mllr".
 const applicationID = 0x6d6c6c72
 
-// What thousands of generations have in common is written once, in origins, whose rows
-// are never changed or deleted. A generation is found by a number derived from its key
-// (see keyHash), because an index of numbers is a quarter the size of one of keys, stays
-// in memory, and is searched faster. That a key is there once is up to Put.
+// tables creates the tables. Fields that thousands of generations have in common are stored
+// once, in origins, whose rows are never changed or deleted. Generations are indexed by a
+// number derived from the key (see keyHash), because that index is a quarter the size of
+// one of keys, stays in memory, and is searched faster. Put makes sure that no key is
+// stored twice.
 const tables = `
 CREATE TABLE origins (
 	id           INTEGER PRIMARY KEY,
@@ -56,7 +58,7 @@ CREATE INDEX answers_totals ON answers (origin, prompt_tokens, answer_tokens, se
 CREATE INDEX answers_subject ON answers (subject, fold, created, origin);
 `
 
-// views show whole generations to those who open the file with other tools.
+// views shows whole generations to users who open the file with other tools.
 const views = `
 CREATE VIEW generations AS
 SELECT a.id, a.key, o.stage, a.subject, a.fold, o.status, a.text, o.model, o.model_digest, a.params, o.prompt_hash,
@@ -65,8 +67,8 @@ SELECT a.id, a.key, o.stage, a.subject, a.fold, o.status, a.text, o.model, o.mod
 FROM answers a JOIN origins o ON o.id = a.origin;
 `
 
-// prepareSchema makes the tables of a new file, checks those of an old one, and upgrades
-// them. Two processes that open a file at once are told apart by the write lock.
+// prepareSchema creates the tables of a new file, and checks and upgrades those of an old
+// one. If two processes open a file at the same time, the second waits for the write lock.
 func prepareSchema(ctx context.Context, db *sql.DB) error {
 	version, app, err := fileVersion(ctx, db)
 	if err != nil {

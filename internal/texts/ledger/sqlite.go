@@ -1,6 +1,7 @@
-// Package ledger keeps generations in a database: every answer of a describer or
-// reasoner (Eq. 1, 3–4) with its provenance, so that none is lost and none is asked for
-// twice. [OpenSQLite] keeps them in one file, through a driver in pure Go.
+// Package ledger stores every answer of a describer or reasoner (Eq. 1, 3–4) with its
+// provenance in a database, so that no answer is lost and no question is asked twice.
+// [OpenSQLite] opens a ledger in one SQLite file, through a driver in pure Go; sub-package
+// postgres has one that several machines share.
 package ledger
 
 import (
@@ -20,12 +21,12 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// busyTimeout is how long a writer waits for another process's transaction.
+// busyTimeout is how long a write waits for the transaction of another process.
 const busyTimeout = 30 * time.Second
 
-// SQLite is a ledger in one file, in write-ahead mode: readers and one writer do not
-// wait for each other. A Put that returned is on disk, whatever happens to the process
-// or the machine.
+// SQLite is a ledger in one file, in write-ahead mode: readers and the writer do not wait
+// for each other. When Put returns, its generations are on disk and survive a crash of the
+// process or the machine.
 type SQLite struct {
 	db      *sql.DB
 	path    string
@@ -36,8 +37,8 @@ type SQLite struct {
 
 var _ texts.Store = (*SQLite)(nil)
 
-// OpenSQLite opens or creates a ledger. A file that is no ledger, is damaged, or was
-// written by a newer version is an error that says so.
+// OpenSQLite opens or creates a ledger. It refuses a file that is not a ledger, is damaged,
+// or was written by a newer version of the program.
 func OpenSQLite(ctx context.Context, path string) (*SQLite, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -59,7 +60,7 @@ func OpenSQLite(ctx context.Context, path string) (*SQLite, error) {
 	return s, nil
 }
 
-// explain names the file and, where the fault is the file's or the disk's, what to do.
+// explain adds the file's name to err and, for faults of the file or the disk, a hint.
 func (s *SQLite) explain(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -73,7 +74,7 @@ func (s *SQLite) explain(doing string, err error) error {
 	case sqlite3.SQLITE_NOTADB:
 		return usererr.Wrap(err, "The file is not a ledger. Move it away, or name another.")
 	case sqlite3.SQLITE_CORRUPT:
-		return usererr.Wrap(err, "The ledger is damaged. Restore it from a copy, or save what is readable with sqlite3's .recover.")
+		return usererr.Wrap(err, "The ledger is damaged. Restore it from a copy, or save what is readable with the .recover command of sqlite3.")
 	case sqlite3.SQLITE_FULL:
 		return usererr.Wrap(err, "The disk is full. Free some space and run again: all answers stored so far are kept.")
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
@@ -107,7 +108,7 @@ func (s *SQLite) Put(ctx context.Context, generations []texts.Generation) error 
 	return s.explain("write", s.writer.put(ctx, generations))
 }
 
-// Each implements texts.Store. It reads a snapshot: what fn stores is not met.
+// Each implements texts.Store. It reads a snapshot, without what fn stores meanwhile.
 func (s *SQLite) Each(ctx context.Context, stage string, fn func(texts.Generation) error) error {
 	return s.explain("read", s.query(ctx, fn, "SELECT "+columns+` FROM answers INDEXED BY answers_subject
 		WHERE origin IN (SELECT id FROM origins WHERE stage = ?) ORDER BY subject, fold, created`, stage))
@@ -144,7 +145,7 @@ func (s *SQLite) Counts(ctx context.Context) ([]texts.Count, error) {
 	return counts, s.explain("read", rows.Err())
 }
 
-// query calls fn with each generation found, on a connection of its own, so that fn may
+// query calls fn with each generation found. It uses a connection of its own, so that fn may
 // use the ledger.
 func (s *SQLite) query(ctx context.Context, fn func(texts.Generation) error, query string, args ...driver.Value) error {
 	conn, err := s.db.Conn(ctx)

@@ -9,7 +9,7 @@ import (
 	"modernc.org/sqlite"
 )
 
-// The upgrade runs inside the database, which has no hash of its own.
+// init registers the hash of keys as an SQL function, because the upgrade runs in SQL.
 func init() {
 	sqlite.MustRegisterDeterministicScalarFunction("mllmrec_key_hash", 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
 		key, ok := args[0].(string)
@@ -20,8 +20,8 @@ func init() {
 	})
 }
 
-// upgradeFrom1 moves the one table of format 1 into the tables of format 2. It is part of
-// tx: a file whose upgrade fails or is killed is the file it was.
+// upgradeFrom1 moves the rows of format 1's only table into the tables of format 2. It runs
+// within tx: if it fails or the process is killed, the file is unchanged.
 func upgradeFrom1(ctx context.Context, tx *sql.Tx) error {
 	if err := execAll(ctx, tx, "ALTER TABLE generations RENAME TO generations_1", tables, `
 		INSERT INTO origins (`+originColumns+`) SELECT DISTINCT `+originColumns+` FROM generations_1`, `
@@ -40,7 +40,7 @@ func upgradeFrom1(ctx context.Context, tx *sql.Tx) error {
 		return fmt.Errorf("upgrade from format 1: %w", err)
 	}
 	if before != after {
-		return fmt.Errorf("upgrade from format 1: %d of %d generations arrived, so all is left as it was", after, before)
+		return fmt.Errorf("upgrade from format 1: %d of %d generations arrived, so the file is left unchanged", after, before)
 	}
 	if err := execAll(ctx, tx, "DROP TABLE generations_1", indexes, views); err != nil {
 		return fmt.Errorf("upgrade from format 1: %w", err)

@@ -11,7 +11,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
-// The statements of a Put. A row is replaced under its id, so that it keeps its place.
+// The statements of a Put. A replaced row keeps its id.
 const (
 	findRow      = "SELECT a.id, o.status FROM answers a JOIN origins o ON o.id = a.origin WHERE a.hash = ? AND a.key = ?"
 	putRow       = "INSERT OR REPLACE INTO answers (" + columns + ", hash, id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -19,15 +19,15 @@ const (
 	findOriginID = "SELECT id FROM origins WHERE (" + originColumns + ") = (?,?,?,?,?,?,?,?,?)"
 )
 
-// writer is the connection that stores generations, one transaction at a time, and its
-// statements. It is opened by the first of them: most programs only read.
+// writer is the connection that stores generations, one transaction at a time, with its
+// prepared statements. It is opened by the first Put, since most programs only read.
 type writer struct {
 	db *sql.DB
 
 	mu      sync.Mutex
 	conn    *sql.Conn
 	stmts   struct{ findRow, putRow, putOrigin, findOriginID driver.Stmt }
-	origins map[origin]int64 // met on this connection
+	origins map[origin]int64 // ids of origins, as stored or found on this connection
 	args    [numColumns + 2]driver.NamedValue
 }
 
@@ -49,19 +49,20 @@ func (w *writer) put(ctx context.Context, generations []texts.Generation) error 
 			return err
 		}
 		if err := w.insert(ctx, generations); err != nil {
-			tx.Rollback() //nolint:errcheck // some failures roll back themselves; the connection ends below
+			tx.Rollback() //nolint:errcheck // after some failures SQLite has rolled back already; the connection is closed below
 			return err
 		}
 		return tx.Commit()
 	})
 	if err != nil {
-		w.drop() //nolint:errcheck // nothing of a failed transaction may reach the next
+		w.drop() //nolint:errcheck // a failed transaction must not affect the next
 	}
 	return err
 }
 
 func (w *writer) insert(ctx context.Context, generations []texts.Generation) error {
-	// The driver watches a context by a goroutine a statement, which takes longer than the statement.
+	// For a context that can end, the driver starts a goroutine for each statement, which takes
+	// longer than the statement.
 	unwatched := context.WithoutCancel(ctx)
 	for i := range generations {
 		if err := ctx.Err(); err != nil {
@@ -74,7 +75,7 @@ func (w *writer) insert(ctx context.Context, generations []texts.Generation) err
 	return ctx.Err()
 }
 
-// insertOne stores g unless an answer is there under its key.
+// insertOne stores g unless its key has an answer already.
 func (w *writer) insertOne(ctx context.Context, g *texts.Generation) error {
 	hash := keyHash(g.Key)
 	var there [2]driver.Value // id, status
@@ -89,12 +90,12 @@ func (w *writer) insertOne(ctx context.Context, g *texts.Generation) error {
 	for i, v := range values(g, from) {
 		w.args[i].Value = v
 	}
-	w.args[numColumns].Value, w.args[numColumns+1].Value = hash, there[0] // without id, a new one
+	w.args[numColumns].Value, w.args[numColumns+1].Value = hash, there[0] // a nil id makes a new row
 	_, err = w.stmts.putRow.(driver.StmtExecContext).ExecContext(ctx, w.args[:])
 	return err
 }
 
-// originID returns the row of an origin, which it makes if need be.
+// originID returns the id of an origin, which it stores if it is new.
 func (w *writer) originID(ctx context.Context, o origin) (int64, error) {
 	if id, known := w.origins[o]; known {
 		return id, nil
@@ -159,7 +160,8 @@ func (w *writer) prepare(ctx context.Context, conn driver.ConnPrepareContext) (e
 	return nil
 }
 
-// drop closes the connection if it is open; Conn.Close would keep it for others. mu is held.
+// drop closes the connection if it is open. Conn.Close would put it back into the pool. mu
+// is held.
 func (w *writer) drop() error {
 	if w.conn == nil {
 		return nil

@@ -5,14 +5,14 @@ import "math"
 // lab is a colour in CIELAB under D65: lightness 0 to 100, a red–green, b yellow–blue.
 type lab struct{ l, a, b float64 }
 
-// named is a colour with the word people use for it.
+// named is a colour with its word.
 type named struct {
 	word string
 	at   lab
 }
 
-// palette holds the colour words, each at one or two typical sRGB values. Order breaks
-// ties.
+// palette holds the colour words, each with one or two typical sRGB values. Of equally near
+// colours the first is taken.
 var palette = func() []named {
 	p := make([]named, 0, len(paletteRGB))
 	for _, c := range paletteRGB {
@@ -45,7 +45,8 @@ var paletteRGB = []struct {
 	{"blue", 0x1410f0}, {"navy", 0x02027c}, {"orange", 0xffa40a}, {"lavender", 0xdcdcf4}, {"green", 0x14c81e}, {"mustard", 0xb8860b},
 }
 
-// nearest returns the index of the palette colour nearest to c, one index a word.
+// nearest returns the index of the palette colour nearest to c; colours with the same word
+// have the same index.
 func nearest(c lab) int {
 	best, at := math.Inf(1), 0
 	for i := range palette {
@@ -56,8 +57,8 @@ func nearest(c lab) int {
 	return firstOf[at]
 }
 
-// distance is CIE94's colour difference with textile weights for chroma and hue: unlike
-// the plain distance in CIELAB it does not call every strong blue purple.
+// distance is CIE94's colour difference with textile weights for chroma and hue: the
+// plain distance in CIELAB would call every strong blue purple.
 func distance(x, y lab) float64 {
 	c1, c2 := math.Hypot(x.a, x.b), math.Hypot(y.a, y.b)
 	dl, dc := x.l-y.l, c1-c2

@@ -1,8 +1,7 @@
-// Package offline has the describer and the reasoner that need no model: one measures
-// pixels and says what it found in a sentence (in the place of Eq. 1), the other
-// extracts a preference from the words of a history (in the place of Eq. 3–4). Both
-// are deterministic, and everything they write carries their names, so that nobody
-// takes it for a model's.
+// Package offline writes texts without a model. Its [Describer] measures the pixels of a
+// picture and describes them in a sentence (in place of Eq. 1); its [Reasoner] extracts a
+// preference from the words of a history (in place of Eq. 3–4). Both are deterministic, and
+// their answers carry their names, so that no reader takes them for answers of a model.
 package offline
 
 import (
@@ -14,18 +13,17 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
-// DescriberModel is the name under which the offline describer's answers are kept.
+// DescriberModel is the model name of the offline describer's answers in the ledger.
 const DescriberModel = "offline-pixels/1"
 
-// Describer says in one sentence what the pixels of a picture show: colours, layout,
-// pattern, light, format.
+// Describer describes in one sentence what the pixels of a picture show: colours, layout,
+// pattern, brightness, format.
 type Describer struct{}
 
 // ID is "offline-pixels/1".
 func (Describer) ID() string { return DescriberModel }
 
-// Describe reads a JPEG, PNG, GIF (first frame) or WebP. It looks at nothing but the
-// picture. Pictures over 64 MiB or 50 megapixels are refused before they are decoded.
+// Describe reads a JPEG, PNG, GIF (first frame) or WebP. It uses the picture alone. Pictures over 64 MiB or 50 megapixels are refused before they are decoded.
 func (Describer) Describe(ctx context.Context, r texts.DescribeRequest) (texts.Answer, error) {
 	if err := ctx.Err(); err != nil {
 		return texts.Answer{}, err
@@ -41,7 +39,7 @@ func (Describer) Describe(ctx context.Context, r texts.DescribeRequest) (texts.A
 	return texts.Answer{Text: text, Model: DescriberModel, ImageHash: r.Image.SHA256}, nil
 }
 
-// DescribeImage describes a decoded picture.
+// describeImage describes a decoded picture.
 func describeImage(m image.Image) (string, error) {
 	r, err := rasterise(m)
 	if err != nil {

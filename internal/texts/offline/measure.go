@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// look is what the sentence is written from.
+// look holds the measurements that the sentence is written from.
 type look struct {
-	colours    []string // of the subject, most first
+	colours    []string // of the subject, the most frequent first
 	background string   // colour word; empty: no plain background
 	area       float64  // part of the frame that is subject; 1 without a plain background
 	cx, cy     float64  // centre of the subject, 0 to 1

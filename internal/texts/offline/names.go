@@ -9,15 +9,15 @@ import (
 	"github.com/mllmrec/mllmrec/internal/words"
 )
 
-// weighted is a name or term with what it counts in a history.
+// weighted is a name or term with its weight in a history.
 type weighted struct {
 	text   string
 	weight float64
 	items  int // in how many items of the history
 }
 
-// tally sums weights by a folded key, keeps the first spelling, and hands out the
-// names by descending weight, ties in the order of arrival.
+// tally sums weights by a case-folded key, keeps the first spelling, and returns the names
+// by descending weight, ties in the order of their first addition.
 type tally struct {
 	at   map[string]int
 	list []weighted
@@ -52,9 +52,9 @@ func brands(items []texts.HistoryItem, ages []float64) []weighted {
 	return t.sorted()
 }
 
-// categories weighs the special ends of the paths more than their general beginnings,
-// and leaves out what the whole history shares from the root on unless nothing else is
-// there: "Baby" says nothing in a shop of baby products.
+// categories weighs the specific ends of category paths more than their general beginnings.
+// It leaves out the beginning that all paths of the history share, unless nothing else is
+// left: "Baby" says nothing in a shop of baby products.
 func categories(items []texts.HistoryItem, ages []float64) []weighted {
 	var t tally
 	for i, it := range items {
@@ -68,7 +68,7 @@ func categories(items []texts.HistoryItem, ages []float64) []weighted {
 	return t.sorted()
 }
 
-// looks are the telling words of the pictures' descriptions; in a history of several
+// looks returns the informative words of the pictures' descriptions; in a history of several
 // pictures only those that recur.
 func (r *Reasoner) looks(items []texts.HistoryItem, ages []float64) []weighted {
 	var t tally
@@ -96,11 +96,11 @@ func (r *Reasoner) looks(items []texts.HistoryItem, ages []float64) []weighted {
 	return names
 }
 
-// commonIDF is the idf of a term that half of the items have: it tells nothing.
+// commonIDF is the idf of a term that half of the items have, which is uninformative.
 const commonIDF = 0.69
 
-// list writes "Lead: a, b, c." with at most limit words, the lead included, and
-// returns how many they are; nothing where no name fits.
+// list writes "Lead: a, b, c." with at most limit words, the lead included, and returns the
+// number of words. If no name fits it returns an empty text.
 func list(lead string, names []weighted, limit int) (string, int) {
 	var kept []string
 	used := 1

@@ -10,8 +10,8 @@ const (
 )
 
 // pattern names the texture inside the subject: "plain", "striped", "dotted" or
-// "patterned". Gradients that agree on one direction are stripes; many small compact
-// spots of one colour are dots.
+// "patterned". Gradients in one common direction are stripes; many small compact spots of
+// one colour are dots.
 func pattern(r *raster, subject []bool, names []int) string {
 	var xx, yy, xy float64
 	edges, inside := 0, 0

@@ -10,25 +10,25 @@ import (
 	"github.com/mllmrec/mllmrec/internal/words"
 )
 
-// maxTerms bounds what is read of one item: what a 1 MB description says after its
-// first thousand telling words is not looked at.
+// maxTerms bounds the informative terms that are read of one item, whose description may
+// have a megabyte.
 const maxTerms = 1000
 
-// titleWeight is what a word of the title counts relative to one of the description.
+// titleWeight is the weight of a word of the title relative to one of the description.
 const titleWeight = 2
 
-// occurrence is a telling term at its first place in an item's text.
+// occurrence is the first occurrence of an informative term in an item's text.
 type occurrence struct {
 	item, order int // order within the item
 	text        string
 	start, end  int // bytes in the item's text
 	weight      float64
-	rank        float64 // what it is chosen by
+	rank        float64 // terms are chosen by descending rank
 }
 
-// phrases writes the most telling words of the items' titles and descriptions, at most
-// limit of them, in the order in which they stand, newest item first, a semicolon
-// between items. A word's weight is TF-IDF within its item, scaled so that each item
+// phrases writes the most informative words of the items' titles and descriptions, at most
+// limit of them, in the order of the texts, newest item first, with a semicolon between
+// items. A word's weight is TF-IDF within its item, scaled so that each item
 // counts the same, times the item's recency; words that recur over the history
 // weigh more.
 func (r *Reasoner) phrases(items []texts.HistoryItem, ages []float64, limit int) string {
@@ -98,8 +98,8 @@ func (r *Reasoner) occurrences(item int, text string, title int, age float64) []
 	return occ
 }
 
-// join writes the occurrences as they are spelt in their texts; overlapping ones
-// (bigrams of scripts without blanks) become one stretch.
+// join writes the occurrences as they are spelt in their texts. Overlapping ones (bigrams of
+// scripts without spaces) are joined.
 func join(occ []*occurrence, texts []string) string {
 	var b strings.Builder
 	item := -1

@@ -18,7 +18,7 @@ const (
 	maxImagePixels = 50_000_000
 )
 
-// side is the longer side of the raster that pictures are judged on.
+// side is the longer side of the raster that pictures are measured on, in cells.
 const side = 96
 
 // raster is a picture averaged down to cells, on white where it was transparent.
@@ -30,8 +30,8 @@ type raster struct {
 
 func (r *raster) at(x, y int) lab { return r.cells[y*r.w+x] }
 
-// decode reads a picture's bytes within the limits. A decoder that panics is a
-// damaged picture, not the end of the run.
+// decode reads a picture's bytes within the limits. A panic of the decoder becomes an error:
+// the picture is damaged.
 func decode(data []byte) (m image.Image, err error) {
 	if len(data) > maxImageBytes {
 		return nil, fmt.Errorf("picture of %d bytes, the limit is %d", len(data), maxImageBytes)
@@ -54,8 +54,8 @@ func decode(data []byte) (m image.Image, err error) {
 	return m, nil
 }
 
-// rasterise averages the picture to at most side×side cells. Of large cells an evenly
-// spread sample of pixels stands for all.
+// rasterise averages the picture to at most side×side cells. Large cells are averaged over an
+// evenly spaced sample of their pixels.
 func rasterise(m image.Image) (*raster, error) {
 	b := m.Bounds()
 	pw, ph := b.Dx(), b.Dy()
@@ -79,7 +79,7 @@ func rasterise(m image.Image) (*raster, error) {
 	return r, nil
 }
 
-// samples bounds the pixels looked at in a cell, each way.
+// samples bounds the pixels read in a cell, in each direction.
 const samples = 6
 
 func average(at func(x, y int) (r, g, b float64), x0, x1, y0, y1 int) lab {

@@ -9,20 +9,20 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
-// ReasonerModel is the name under which the offline reasoner's answers are kept.
+// ReasonerModel is the model name of the offline reasoner's answers in the ledger.
 const ReasonerModel = "offline-extractive/1"
 
-// recency is what an item counts relative to the next one in time.
+// recency is the weight of an item relative to that of the next later one.
 const recency = 0.97
 
-// Reasoner writes a preference from the words of the items it is handed: no model,
-// no network, the same text for the same items.
+// Reasoner writes a preference from the words of the items it is given, without a model or
+// the network. The same items give the same text.
 type Reasoner struct {
 	stats statistics
 	limit int
 }
 
-// NewReasoner takes the catalogue's statistics from the item texts (Eq. 2).
+// NewReasoner counts terms in the item texts (Eq. 2) of the catalogue.
 func NewReasoner(corpus []string) *Reasoner {
 	return &Reasoner{stats: newStatistics(corpus), limit: texts.MaxWords}
 }
@@ -74,8 +74,8 @@ func (r *Reasoner) write(items []texts.HistoryItem) string {
 	return strings.Join(out, " ")
 }
 
-// plainWords is what is left to say of a history without a telling word: the newest
-// text that has words, cut at the limit.
+// plainWords is the preference from a history without an informative word: the newest text
+// that has words, cut at the limit.
 func plainWords(items []texts.HistoryItem, limit int) string {
 	for _, it := range slices.Backward(items) {
 		if w := strings.Fields(it.Text()); len(w) > 0 {

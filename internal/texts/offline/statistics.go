@@ -12,10 +12,10 @@ import (
 	"github.com/mllmrec/mllmrec/internal/words"
 )
 
-// statistics says how common terms are in the catalogue.
+// statistics counts how many texts of the catalogue have a term.
 type statistics struct {
 	docs   int
-	df     map[string]int32 // terms of two texts or more; the others have 1
+	df     map[string]int32 // document frequency of terms in two texts or more; of others it is 1
 	digest string
 }
 
@@ -29,7 +29,7 @@ func newStatistics(corpus []string) statistics {
 			}
 			key := t.Text
 			if last[key] == 0 {
-				key = strings.Clone(key) // let go of the text
+				key = strings.Clone(key) // do not keep the whole text in memory
 			}
 			last[key] = int32(i + 1)
 			s.df[key]++
@@ -45,8 +45,8 @@ func newStatistics(corpus []string) statistics {
 	return s
 }
 
-// idf is how much a term tells: ln((1+n)/df), never negative; about 0 for one that
-// every item has.
+// idf is the inverse document frequency of a term, ln((1+n)/df), never negative; about 0 for
+// a term that every item has.
 func (s *statistics) idf(term string) float64 {
 	return math.Log(float64(1+s.docs) / float64(max(s.df[term], 1)))
 }

@@ -1,12 +1,13 @@
-// Package prompt writes what is asked of a multimodal model: for the description of a
-// product's picture (Eq. 1) and for a user's preference from a history (Eq. 3–4), the
-// latter also in steps, for histories longer than a model's window.
+// Package prompt writes the prompts for multimodal models: for the description of a
+// product's picture (Eq. 1) and for a user's preference from a history (Eq. 3–4), also part
+// by part for histories longer than a model's context window.
 //
-// Prompts come from templates (see [Set]), which users may replace. Texts of items are
-// data from strangers. They are cleaned, bounded in length and fenced (see fence.go),
-// and every prompt says that what is fenced holds no instructions; a template cannot
-// leave the fence out, change what is in it, or show the data elsewhere. No filter makes
-// a model deaf to what it reads: fences keep data from passing for our words, no more.
+// Prompts come from templates (see [Set]), which users may replace. Texts of items come from
+// strangers and are not trusted. They are cleaned, bounded in length and fenced (see
+// fence.go), and every prompt says that fenced text is data, not instructions. A template
+// cannot leave the fence out, change the text in it, or show the data elsewhere. Fences
+// only keep data from being taken for the prompt's own words: no filter can keep a model
+// from following what it reads.
 package prompt
 
 import (
@@ -34,14 +35,15 @@ const (
 // Kinds lists the kinds of prompt.
 func Kinds() []Kind { return []Kind{Describe, Preference, Continue} }
 
-// Options bound a prompt and its answer. The zero value of each field means its default.
+// Options set the limits of a prompt and its answer. The zero value of each field means its
+// default.
 type Options struct {
-	Words      int // asked for at most; texts.MaxWords
-	ItemRunes  int // characters of one item's own words, of one conclusion so far; 800
+	Words      int // longest answer asked for; texts.MaxWords
+	ItemRunes  int // characters of one item's metadata, and of one conclusion; 800
 	ImageRunes int // characters of one description of a picture; 900
 }
 
-// WithDefaults fills in the defaults; values that cannot be met are a user's mistake.
+// WithDefaults fills in the defaults. Values out of range are an error of the user.
 func (o Options) WithDefaults() (Options, error) {
 	for _, f := range []struct {
 		name       string
@@ -57,7 +59,7 @@ func (o Options) WithDefaults() (Options, error) {
 			*f.value = f.preset
 		}
 		if *f.value < f.lo || *f.value > f.hi {
-			return o, usererr.New(fmt.Sprintf("use a number from %d to %d", f.lo, f.hi), "limit on the %s: %d", f.name, *f.value)
+			return o, usererr.New(fmt.Sprintf("Use a number from %d to %d.", f.lo, f.hi), "limit on the %s: %d", f.name, *f.value)
 		}
 	}
 	return o, nil
@@ -68,13 +70,13 @@ type Prompt struct {
 	Kind         Kind
 	System, User string
 	Images       []mllm.Image
-	Conclusion   string // the earlier conclusion, as it stands in User; empty but in Continue
+	Conclusion   string // the conclusion from earlier parts, as it is in User; only in Continue
 	TemplateHash string // see Set.Hash
 	Source       string // where the template came from
 }
 
-// Hash is the SHA-256 of the messages and of the pictures' hashes: two prompts with the
-// same hash ask the same.
+// Hash is the SHA-256 of the messages and of the pictures' hashes. Prompts with the same hash
+// ask the same.
 func (p Prompt) Hash() string {
 	h := sha256.New()
 	for _, s := range []string{string(p.Kind), p.System, p.User} {
@@ -86,7 +88,8 @@ func (p Prompt) Hash() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Request returns the request that sends the prompt; model and parameters are not set.
+// Request returns a request with the prompt's messages and pictures; the caller sets model
+// and parameters.
 func (p Prompt) Request() mllm.Request {
 	return mllm.Request{System: p.System, Prompt: p.User, Images: p.Images}
 }

@@ -9,20 +9,20 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
-// AnyDomain stands for the domain when none is named.
+// anyDomain is the domain of prompts when none is named.
 const anyDomain = "products"
 
 const (
 	noText      = "(no text)"
 	domainRunes = 80
-	leastRunes  = 20 // less of a text than this is not worth showing
+	leastRunes  = 20 // a shorter beginning of a text is not shown
 )
 
-// variables are what a template can show. Which of them a kind has is in variablesOf.
+// variables are what templates can show. variablesOf lists those that a kind has.
 type variables struct {
 	Domain   string // what the shop sells
 	Words    int    // limit of the answer
-	Item     block  // fenced: the item's own words
+	Item     block  // fenced: the item's metadata
 	Items    block  // fenced: items in time order
 	Previous block  // fenced: the conclusion so far
 	Count    int    // of the items shown
@@ -34,8 +34,8 @@ type variables struct {
 	mark string // of the fences
 }
 
-// Describe renders the prompt that asks for the description of an item's picture. The
-// picture need not be there: without one the messages are the same.
+// Describe renders the prompt that asks for the description of an item's picture. Without a
+// picture the messages are the same.
 func (s *Set) Describe(r texts.DescribeRequest, o Options) (Prompt, error) {
 	o, err := o.WithDefaults()
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *Set) Preference(r texts.ReasonRequest, end int, o Options) (Prompt, err
 }
 
 // Latest renders the prompt that asks for a preference from items [begin, len) of the
-// history, as if there were no others.
+// history, without mentioning the others.
 func (s *Set) Latest(r texts.ReasonRequest, begin int, o Options) (Prompt, error) {
 	if begin < 0 || begin >= len(r.Items) {
 		return Prompt{}, fmt.Errorf("prompt for user %q: no items from position %d of %d", r.User, begin, len(r.Items))
@@ -107,9 +107,9 @@ func (s *Set) items(kind Kind, r texts.ReasonRequest, previous string, begin, en
 	return p, nil
 }
 
-// HistoryLine is how one item of a history stands in a prompt: its number, its own words
-// and, after them, the description of its picture, each within its own bound, so that a
-// long text does not displace the picture. It is one line, or two.
+// HistoryLine is one item of a history as prompts show it: its number, its metadata and the
+// description of its picture. Each of the two has a limit of its own, so that long metadata
+// does not displace the picture. It has one or two lines.
 func HistoryLine(h texts.HistoryItem, number int, o Options) string {
 	text, picture := tame(h.Item.Text(), o.ItemRunes), tame(h.ImageText, o.ImageRunes)
 	line := fmt.Sprintf("%d. ", number)
@@ -124,8 +124,8 @@ func HistoryLine(h texts.HistoryItem, number int, o Options) string {
 	return line + text + "\n   Picture: " + picture
 }
 
-// itemLines shows an item's own words under their names. Together they keep to limit;
-// what comes last, the description, is cut first.
+// itemLines shows an item's metadata, each field with its name, in at most limit characters
+// together. The description comes last and is cut first.
 func itemLines(item dataset.Item, limit int) string {
 	var lines []string
 	for _, f := range []struct{ name, text string }{

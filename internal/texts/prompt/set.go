@@ -17,11 +17,11 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// FormatVersion changes whenever the same template and data would give another prompt:
-// with the fence, its guard, the cleaning, the lines of items.
+// formatVersion must change whenever the same template and data would give another prompt,
+// because the fence, its guard, the cleaning or the lines of items change.
 const formatVersion = 1
 
-// maxTemplate bounds a template file: a prompt is a page, not a book.
+// maxTemplate bounds a template file, in bytes. A prompt is about a page.
 const maxTemplate = 64 << 10
 
 //go:embed templates/*.tmpl
@@ -29,10 +29,10 @@ var builtin embed.FS
 
 // Set holds one template of each [Kind].
 //
-// A template is a Go text/template. Its text is the user message; a template defined in
-// it under the name "system" is the system message. It must show {{.Item}} (describe),
-// {{.Items}} (preference, continue) and {{.Previous}} (continue), each once, as it is,
-// and in the user message. It may show {{.Domain}}, {{.Words}}, {{.Count}} and
+// A template is a Go text/template. Its text is the user message; a template that it defines
+// under the name "system" is the system message. The user message must show {{.Item}}
+// (describe), {{.Items}} (preference, continue) and {{.Previous}} (continue), each exactly
+// once and unchanged. A template may show {{.Domain}}, {{.Words}}, {{.Count}} and
 // {{.Total}}; in continue also {{.Before}}, {{.First}} and {{.Last}}.
 type Set struct {
 	templates map[Kind]*source
@@ -61,14 +61,15 @@ func Default() *Set {
 	return s
 }
 
-// Load returns the default templates with those replaced that path has: a folder with
-// files named describe.tmpl, preference.tmpl or continue.tmpl, or one such file. An empty
-// path means the defaults. Every mistake in a template is a user's, and names file and line.
+// Load returns the default templates, with those at path in place of the built-in ones. path
+// is a folder with files named describe.tmpl, preference.tmpl or continue.tmpl, or one such
+// file; an empty path means the defaults. An error in a template is an error of the user
+// that names file and line.
 func Load(path string) (*Set, error) {
 	if path == "" {
 		return Default(), nil
 	}
-	const hint = "give a file named describe.tmpl, preference.tmpl or continue.tmpl, or a folder with such files"
+	const hint = "Give a file named describe.tmpl, preference.tmpl or continue.tmpl, or a folder with such files."
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, usererr.Wrap(fmt.Errorf("prompt templates: %w", err), hint)
@@ -116,25 +117,25 @@ func templatesIn(dir string) ([]string, error) {
 func readTemplate(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return "", usererr.Wrap(fmt.Errorf("prompt template: %w", err), "check the path and that you may read it")
+		return "", usererr.Wrap(fmt.Errorf("prompt template: %w", err), "Check the path, and that you may read the file.")
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxTemplate {
-		return "", usererr.New("a template is a plain text file of a page or so", "prompt template %s: not a regular file of at most %d bytes", file, maxTemplate)
+		return "", usererr.New("Give a plain text file of about a page.", "prompt template %s: not a regular file of at most %d bytes", file, maxTemplate)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxTemplate+1))
 	if err != nil {
 		return "", fmt.Errorf("prompt template: %w", err)
 	}
 	if len(data) > maxTemplate || !utf8.Valid(data) {
-		return "", usererr.New("save it as UTF-8", "prompt template %s: not a text in UTF-8", file)
+		return "", usererr.New("Save it as UTF-8.", "prompt template %s: not a text in UTF-8", file)
 	}
 	return string(data), nil
 }
 
-// Hash is the SHA-256 of the format version, the kind and the template's text. Line ends
-// of Windows count as those of Unix.
+// Hash is the SHA-256 of the format version, the kind and the template's text. Windows line
+// ends are hashed as Unix ones.
 func (s *Set) Hash(kind Kind) string { return s.templates[kind].hash }
 
 // Text is the template itself.
@@ -155,11 +156,12 @@ func parseTemplate(kind Kind, name, text string) (*source, error) {
 	return src, s.try(kind)
 }
 
-// mistake is an error of a template; those of text/template name file and line.
+// mistake makes an error of the user from an error in a template. Errors of text/template
+// name file and line already.
 func mistake(err error, name string) error {
 	text := strings.TrimPrefix(err.Error(), "template: ")
 	if !strings.Contains(text, name) {
 		text = name + ": " + text
 	}
-	return usererr.Wrap(errors.New("prompt template "+text), "correct the template, or leave it out to use the built-in one")
+	return usererr.Wrap(errors.New("prompt template "+text), "Correct the template, or leave it out to use the built-in one.")
 }

@@ -40,8 +40,8 @@ func shown(kind Kind, v variables) []block {
 	return []block{v.Items, v.Previous}
 }
 
-// checkVariables finds variables that do not exist, and functions that may not be used,
-// also on branches that no test run would take.
+// checkVariables finds unknown variables and forbidden functions, also in branches that the
+// trial rendering does not take.
 func checkVariables(kind Kind, body *template.Template) error {
 	known := variablesOf(kind)
 	for _, t := range body.Templates() {
@@ -55,7 +55,7 @@ func checkVariables(kind Kind, body *template.Template) error {
 			}
 			if !slices.Contains(known, names[0]) || len(names) > 1 {
 				where, _ := t.Tree.ErrorContext(n)
-				found = usererr.New("a "+string(kind)+" prompt can show ."+strings.Join(known, ", ."),
+				found = usererr.New("A template for "+string(kind)+" can show ."+strings.Join(known, ", .")+".",
 					"prompt template %s: unknown variable .%s", where, strings.Join(names, "."))
 			}
 		}
@@ -68,11 +68,11 @@ func checkVariables(kind Kind, body *template.Template) error {
 			case *syntax.VariableNode:
 				check(n, n.Ident[1:])
 			case *syntax.IdentifierNode:
-				// Functions that take a text apart could show a piece of the data without its
-				// fence. What others make of it carries the mark, which render counts.
+				// These functions could show a piece of the data without its fence. The output of
+				// the others has the mark, which render counts.
 				if found == nil && (n.Ident == "slice" || n.Ident == "index") {
 					where, _ := t.Tree.ErrorContext(n)
-					found = usererr.New("show each variable as it is", "prompt template %s: the function %s is not for prompts", where, n.Ident)
+					found = usererr.New("Show each variable unchanged.", "prompt template %s: the function %s may not be used in prompts", where, n.Ident)
 				}
 			}
 		})
@@ -83,7 +83,7 @@ func checkVariables(kind Kind, body *template.Template) error {
 	return nil
 }
 
-// walk visits every node below v, whatever its type keeps them in.
+// walk visits every node below v, through fields, slices and pointers of any type.
 func walk(v reflect.Value, visit func(syntax.Node)) {
 	switch v.Kind() {
 	case reflect.Interface:
@@ -112,7 +112,7 @@ func walk(v reflect.Value, visit func(syntax.Node)) {
 	}
 }
 
-// render fills in the template and sees to it that the data came through.
+// render executes the template, and checks that the prompt has all data in its fences.
 func (s *Set) render(kind Kind, v variables) (Prompt, error) {
 	src := s.templates[kind]
 	p := Prompt{Kind: kind, TemplateHash: src.hash, Source: src.name}
@@ -131,7 +131,7 @@ func (s *Set) render(kind Kind, v variables) (Prompt, error) {
 		marks += strings.Count(b.text, v.mark)
 		switch n := strings.Count(p.User, b.text); {
 		case strings.Contains(p.System, v.mark):
-			return p, mistake(errors.New("data stands in the system message; it belongs in the user message"), src.name)
+			return p, mistake(errors.New("data is in the system message; it belongs in the user message"), src.name)
 		case n == 0:
 			return p, mistake(fmt.Errorf("the prompt does not show {{.%s}} as it is", b.variable), src.name)
 		case n > 1:
@@ -144,10 +144,10 @@ func (s *Set) render(kind Kind, v variables) (Prompt, error) {
 	return p, nil
 }
 
-// maxPrompt bounds what a template may write: one with a loop in it could fill the memory.
+// maxPrompt bounds the output of a template, which could fill the memory with a loop.
 const maxPrompt = 64 << 20
 
-// bounded is a text that may not grow beyond maxPrompt.
+// bounded is a text builder that fails beyond maxPrompt bytes.
 type bounded struct{ strings.Builder }
 
 func (b *bounded) Write(p []byte) (int, error) {
@@ -157,7 +157,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.Builder.Write(p)
 }
 
-// try renders made-up data, to find mistakes before a run does.
+// try renders made-up data, to find errors in a template before a run does.
 func (s *Set) try(kind Kind) error {
 	item := dataset.Item{Title: "Sample", Description: "A sample."}
 	history := texts.ReasonRequest{Items: []texts.HistoryItem{{Item: item}, {Item: item, ImageText: "A picture."}, {}}}

@@ -12,17 +12,17 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
-// assembly is the store, and the writer, as the engine sees them while it assembles
-// texts after the workers: nothing is stored, nothing is asked, and what failed fails
-// again in the words that the worker left.
+// assembly stands for the store and the model while package texts makes the texts after the
+// workers have finished. It stores nothing and asks nothing. A question that failed at a
+// worker fails again with the error that the worker stored.
 type assembly struct {
 	texts.Store
-	givenUp string // why questions have neither answer nor failure; empty: they were beyond the limit
+	givenUp string // why questions have neither answer nor error; empty: they were beyond the limit
 
-	queuedKeys map[uint64]bool // as in the collector
+	queuedKeys map[uint64]bool // see collector
 
 	mu       sync.Mutex
-	answered int // of asked
+	answered int // number of queued questions that have an answer
 	failed   map[subject]texts.Generation
 }
 
@@ -42,7 +42,7 @@ func (c *collector) assembly() *assembly {
 	return a
 }
 
-// options are those of the assembling run.
+// options returns the options of the run that makes the texts.
 func (a *assembly) options(opt texts.Options) texts.Options {
 	opt.Concurrency, opt.Attempts, opt.Limit, opt.Progress = 1, 1, 0, nil
 	return opt
@@ -64,17 +64,17 @@ func (a *assembly) tally(found map[string]texts.AnswerStatus) (failed []string) 
 	for key, s := range found {
 		if s.Status != texts.StatusOK {
 			failed = append(failed, key)
-			s.Attempt-- // the engine counts the try that absent makes
+			s.Attempt-- // the run adds one for the replayed failure
 			found[key] = s
 		} else if h := hashKey(key); a.queuedKeys[h] {
 			a.answered++
-			delete(a.queuedKeys, h) // an item is looked up once by its picture's stamp, once by its picture
+			delete(a.queuedKeys, h) // count it once: an item is looked up by its picture's stamp and by its picture
 		}
 	}
 	return failed
 }
 
-// noteFailures keeps what the workers left of questions that failed.
+// noteFailures reads the errors that workers stored for questions that failed.
 func (a *assembly) noteFailures(ctx context.Context, keys []string) error {
 	if len(keys) == 0 {
 		return nil
@@ -91,7 +91,7 @@ func (a *assembly) noteFailures(ctx context.Context, keys []string) error {
 // Put implements texts.Store.
 func (a *assembly) Put(context.Context, []texts.Generation) error { return nil }
 
-// classNotAsked marks questions beyond the limit.
+// classNotAsked is the class of questions beyond the limit.
 const classNotAsked = "not-asked"
 
 func (a *assembly) fail(s subject) error {
@@ -107,7 +107,7 @@ func (a *assembly) fail(s subject) error {
 	return failure(g.Error, g.Class)
 }
 
-// failure is an error with words and class of one that was stored.
+// failure makes an error with the text and class of a stored one.
 func failure(text, class string) error {
 	if class == texts.ClassOther {
 		return errors.New(text)
@@ -123,6 +123,7 @@ type storedFailure struct {
 func (f *storedFailure) Error() string { return f.text }
 func (f *storedFailure) Unwrap() error { return f.err }
 
+// replayDescriber answers nothing: it fails as the worker's question did.
 type replayDescriber struct {
 	texts.Describer
 	a *assembly
@@ -132,6 +133,7 @@ func (d replayDescriber) Describe(_ context.Context, r texts.DescribeRequest) (t
 	return texts.Answer{}, d.a.fail(subject{r.Item.ID, texts.FullFold})
 }
 
+// replayReasoner answers nothing: it fails as the worker's question did.
 type replayReasoner struct {
 	texts.Reasoner
 	a *assembly
@@ -141,7 +143,7 @@ func (w replayReasoner) Reason(_ context.Context, r texts.ReasonRequest) (texts.
 	return texts.Answer{}, w.a.fail(subject{r.User, r.Fold})
 }
 
-// RequestID implements texts.PreciseID: keys must be those of the reasoner behind.
+// RequestID implements texts.RequestIdentifier, so that keys are those of the reasoner.
 func (w replayReasoner) RequestID(r texts.ReasonRequest) string {
 	return textWriter{reasoner: w.Reasoner}.idFor(r)
 }
@@ -154,8 +156,8 @@ func (w replayReasoner) FirstShown(r texts.ReasonRequest) int {
 	return 0
 }
 
-// merge makes of the report on assembling, which found or missed answers, and the sums
-// of the workers', which tell what was asked, one as of a run.
+// merge makes the report of the whole run. Which questions have an answer comes from the
+// report of the run that made the texts, what was asked and used up from the workers' sums.
 func (c *collector) merge(a *assembly, assembled texts.Report) texts.Report {
 	r, did := assembled, c.result.Report
 	r.Seconds = time.Since(c.started).Seconds()

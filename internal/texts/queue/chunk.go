@@ -14,19 +14,19 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
-// Job is what all questions of one stage share.
+// Job holds what all questions of one stage have in common.
 type Job struct {
 	Stage     string // texts.StageDescribe or texts.StageReason
 	Domain    string
 	Writer    string          // ID of the describer or reasoner that keys were made with
-	Spec      json.RawMessage // from which a worker's factory makes that writer; holds no secret
+	Spec      json.RawMessage // from it a worker makes that describer or reasoner; holds no secret
 	Attempts  int             // as in [texts.Options]
-	ChunkSize int             // questions a job; 0 = 16
-	Owner     string          // who queues, to be told apart by in [Status] and [Withdraw]
+	ChunkSize int             // questions in one job of the queue; 0 = 16
+	Owner     string          // who queues; [Status] and [Withdraw] distinguish owners by it
 }
 
-// chunkArgs are a job's arguments as River stores them. What is asked is in table chunk:
-// River indexes arguments, and they are read on every look at the queue.
+// chunkArgs are a job's arguments as River stores them. The questions are in table chunk
+// instead, because River indexes arguments and reads them in every query of the queue.
 type chunkArgs struct {
 	Chunk     string `json:"chunk" river:"unique"`
 	Stage     string `json:"stage"`
@@ -39,7 +39,7 @@ func (chunkArgs) Kind() string { return jobKind }
 
 const payloadFormat = 1
 
-// payload is a chunk as it is stored: gzipped JSON. Items and pictures are in table blob.
+// payload is a chunk as it is stored: gzipped JSON. Its items and pictures are in table blob.
 type payload struct {
 	Format    int              `json:"format"`
 	Stage     string           `json:"stage"`
@@ -68,7 +68,7 @@ type picture struct {
 	Height int    `json:"height"`
 }
 
-// shownItem is an item as blob: what a describer or reasoner may look at.
+// shownItem is an item as it is stored in table blob: what a describer or reasoner is shown.
 type shownItem struct {
 	ID          string   `json:"id"`
 	Title       string   `json:"title,omitempty"`
@@ -83,7 +83,7 @@ type digest [sha256.Size]byte
 // MarshalText writes hexadecimal digits.
 func (d digest) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(d[:])), nil }
 
-// UnmarshalText reads them.
+// UnmarshalText reads hexadecimal digits.
 func (d *digest) UnmarshalText(b []byte) error {
 	n, err := hex.Decode(d[:], b[:min(len(b), 2*len(d))])
 	if err != nil || n != len(d) || len(b) != 2*len(d) {
@@ -99,8 +99,8 @@ func (h *shownItem) historyItem() texts.HistoryItem {
 	}
 }
 
-// pack turns questions into what a chunk holds of them, and puts into blobs what it
-// refers to.
+// pack makes the stored form of a question, and adds to blobs the items and pictures that
+// it refers to.
 func pack(stage string, q texts.Question, blobs map[digest][]byte) (storedQuestion, error) {
 	a := storedQuestion{Key: q.About.Key, Subject: q.About.Subject, Fold: q.About.Fold,
 		SplitHash: q.About.SplitHash, Scope: q.About.Scope, Sources: q.About.Sources}
@@ -124,8 +124,8 @@ func pack(stage string, q texts.Question, blobs map[digest][]byte) (storedQuesti
 	return a, nil
 }
 
-// packItem leaves out the reference to the picture: it may be a path, or all of the
-// picture, and nobody is shown it.
+// packItem adds an item to blobs. It leaves out the reference to the picture, which may be
+// a path or the whole picture, and which no model is shown.
 func packItem(it texts.HistoryItem, blobs map[digest][]byte) digest {
 	raw, err := json.Marshal(shownItem{it.Item.ID, it.Item.Title, it.Item.Brand, it.Item.Categories, it.Item.Description, it.ImageText})
 	if err != nil { // strings always marshal
@@ -136,7 +136,7 @@ func packItem(it texts.HistoryItem, blobs map[digest][]byte) digest {
 	return d
 }
 
-// id names a chunk by what it asks.
+// id is the SHA-256 of what the chunk asks.
 func (p *payload) id() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %q %q %q %q\n", p.Format, p.Stage, p.Domain, p.Writer, p.Spec)
@@ -162,7 +162,7 @@ func (p *payload) encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// maxPayload bounds what a chunk may unfold to.
+// maxPayload bounds the size of a decompressed chunk.
 const maxPayload = 256 << 20
 
 func decodePayload(data []byte) (*payload, error) {
@@ -175,7 +175,7 @@ func decodePayload(data []byte) (*payload, error) {
 		return nil, err
 	}
 	if len(raw) > maxPayload {
-		return nil, fmt.Errorf("it unfolds to more than %d bytes", maxPayload)
+		return nil, fmt.Errorf("decompressed, it has more than %d bytes", maxPayload)
 	}
 	var p payload
 	if err := json.Unmarshal(raw, &p); err != nil {
@@ -192,7 +192,7 @@ func decodePayload(data []byte) (*payload, error) {
 	return &p, nil
 }
 
-// writer asks what is in a chunk: a describer, or a reasoner.
+// textWriter answers the questions of a chunk: exactly one of the two is set.
 type textWriter struct {
 	describer texts.Describer
 	reasoner  texts.Reasoner
@@ -205,8 +205,8 @@ func (w textWriter) id() string {
 	return w.reasoner.ID()
 }
 
-// questions unpacks a chunk's questions and checks that w would store its answers under
-// the keys that the coordinator expects.
+// questions unpacks a chunk's questions, and checks that the keys made from w are those that
+// the coordinator expects.
 func (p *payload) questions(w textWriter, blobs map[digest][]byte) ([]texts.Question, error) {
 	out := make([]texts.Question, len(p.Questions))
 	for i, q := range p.Questions {
@@ -230,7 +230,7 @@ func (p *payload) questions(w textWriter, blobs map[digest][]byte) ([]texts.Ques
 		case texts.StageReason:
 			r := &texts.ReasonRequest{User: q.Subject, Fold: q.Fold, Domain: p.Domain, Items: items}
 			out[i].Reason = r
-			if len(q.Sources) == len(items) { // else the key knows more sources than were shown
+			if len(q.Sources) == len(items) { // else the sources in the key are more than those stored
 				key = texts.ReasonKey(w.idFor(*r), *r, q.SplitHash, q.Scope, q.Sources)
 			}
 		}
@@ -241,7 +241,7 @@ func (p *payload) questions(w textWriter, blobs map[digest][]byte) ([]texts.Ques
 	return out, nil
 }
 
-// idFor is the ID that the key of one preference is made with.
+// idFor returns the ID that the key of one preference is made from.
 func (w textWriter) idFor(r texts.ReasonRequest) string {
 	if byRequest, ok := w.reasoner.(texts.RequestIdentifier); ok {
 		return byRequest.RequestID(r)

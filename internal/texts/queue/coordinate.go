@@ -13,19 +13,19 @@ import (
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
-// Order says what workers are to do with the questions of a stage.
+// JobOptions say how the questions of a stage are queued.
 type JobOptions struct {
 	Spec      json.RawMessage // see [Job]
 	ChunkSize int             // see [Job]
 	Owner     string          // see [Job]
-	Progress  func(Progress)  // while workers work; may be nil
+	Progress  func(Progress)  // called while the coordinator waits for workers; may be nil
 }
 
-// ClassGivenUp is the class of questions that no worker settled.
+// classGivenUp is the class of questions whose chunk no worker could settle.
 const classGivenUp = "given-up"
 
-// DescribeItems is [texts.DescribeItems] with workers that ask in place of d. Of d only
-// ID is called, so it need not reach its model from here.
+// DescribeItems does what [texts.DescribeItems] does, with workers that ask instead of d.
+// Only the ID of d is used, so d need not reach its model.
 func (c *Coordinator) DescribeItems(ctx context.Context, items []dataset.Item, images texts.ImageSource, d texts.Describer, opt texts.DescribeOptions, order JobOptions) (*texts.Texts[workspace.ItemText], texts.Report, error) {
 	collected := c.newCollector(texts.StageDescribe, d.ID(), opt.Options, order)
 	_, err := texts.UnansweredDescriptions(ctx, items, images, d, c.store, opt, func(q texts.Question) error { return collected.collect(ctx, q) })
@@ -38,7 +38,7 @@ func (c *Coordinator) DescribeItems(ctx context.Context, items []dataset.Item, i
 	return texts, collected.merge(a, report), err
 }
 
-// ReasonUsers is [texts.ReasonUsers] with workers that ask in place of reasoner.
+// ReasonUsers does what [texts.ReasonUsers] does, with workers that ask instead of reasoner.
 func (c *Coordinator) ReasonUsers(ctx context.Context, h *dataset.Histories, users []string, catalogue []texts.HistoryItem, reasoner texts.Reasoner, opt texts.ReasonOptions, order JobOptions) (*texts.Texts[workspace.UserText], texts.Report, error) {
 	collected := c.newCollector(texts.StageReason, reasoner.ID(), opt.Options, order)
 	err := texts.UnansweredPreferences(ctx, h, users, catalogue, reasoner, c.store, opt, func(q texts.Question) error { return collected.collect(ctx, q) })
@@ -60,7 +60,7 @@ type collector struct {
 	started     time.Time
 	batch       Batch
 	pending     []texts.Question
-	queuedKeys  map[uint64]bool // hashes of the keys queued
+	queuedKeys  map[uint64]bool // hashes of the queued questions' keys, see hashKey
 	bytes       int
 	result      Result
 }
@@ -70,7 +70,7 @@ func (c *Coordinator) newCollector(stage, id string, opt texts.Options, order Jo
 		job: Job{Stage: stage, Domain: opt.Domain, Writer: id, Spec: order.Spec, Attempts: opt.Attempts, ChunkSize: order.ChunkSize, Owner: order.Owner}}
 }
 
-// errLimit ends the search for questions.
+// errLimit ends the search for questions when the limit is reached.
 var errLimit = errors.New("enough questions")
 
 // How many questions, and how many bytes of pictures, are queued at a time.
@@ -94,7 +94,8 @@ func (c *collector) collect(ctx context.Context, q texts.Question) error {
 	return c.flush(ctx)
 }
 
-// short is as much of a key as tells a few million apart, for a count.
+// hashKey shortens a key to 8 bytes, which distinguish some million keys well enough to count
+// them.
 func hashKey(key string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(key))
@@ -110,7 +111,8 @@ func (c *collector) flush(ctx context.Context) error {
 	return err
 }
 
-// wait queues the rest, if the search went well, and waits for the workers.
+// wait queues the remaining questions, unless the search for questions failed with err, and
+// waits for the workers.
 func (c *collector) wait(ctx context.Context, err error) error {
 	if err != nil && !errors.Is(err, errLimit) {
 		return err
@@ -126,7 +128,7 @@ func (c *collector) wait(ctx context.Context, err error) error {
 	return err
 }
 
-// progress tells both who asked for the fleet's progress and who asked for the engine's.
+// progress calls the Progress functions of both JobOptions and texts.Options.
 func (c *collector) progress(p Progress) {
 	if c.order.Progress != nil {
 		c.order.Progress(p)

@@ -15,18 +15,18 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 )
 
-// chunkSize is how many questions a job holds by default: few enough that what a killed
-// worker had leased is soon done elsewhere, many enough that the queue is no bottleneck.
+// chunkSize is the default number of questions in a job: few enough that another worker
+// soon redoes the chunk of a killed one, many enough that the queue is no bottleneck.
 const chunkSize = 16
 
-// maxAttempts is how often a job may be begun. A chunk that brings down its worker every
-// time is given up after so many; questions that fail otherwise do not count.
+// maxAttempts is how often a chunk is begun before it is given up, because every worker
+// that took it died or failed. Questions that fail by themselves do not count.
 const maxAttempts = 25
 
-// enqueueLock is the advisory lock that one coordinator at a time queues under.
+// enqueueLock is the advisory lock that a coordinator holds while it queues.
 const enqueueLock = 0x6d6c6c6d72656332 // "mllmrec2"
 
-// live are the states of jobs that are not over.
+// unfinishedStates are the states of jobs that are not over.
 var unfinishedStates = []string{"available", "pending", "running", "retryable", "scheduled"}
 
 // Batch is a set of jobs to wait for.
@@ -37,9 +37,9 @@ type Batch struct {
 	Questions, Queued int
 }
 
-// Enqueue cuts questions into chunks and queues them, and adds the jobs to b. A question
-// that a job in the queue is about already is not queued again, whoever queued it:
-// that job is waited for. So it does no harm to enqueue twice.
+// Enqueue cuts questions into chunks, queues them, and adds the jobs to b. If a job in the
+// queue already has the question, whoever queued it, the question is not queued again and
+// that job is added to b. So enqueuing twice is harmless.
 func (c *Coordinator) Enqueue(ctx context.Context, b *Batch, job Job, questions []texts.Question) error {
 	if job.ChunkSize <= 0 {
 		job.ChunkSize = chunkSize
@@ -62,7 +62,7 @@ func (c *Coordinator) Enqueue(ctx context.Context, b *Batch, job Job, questions 
 	}
 	var jobs map[int64]int
 	queued := 0
-	// Repeating a commit that may have happened finds the questions queued.
+	// If a commit is repeated that did happen, its questions are found in the queue.
 	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
 		return pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) (err error) {
 			var fresh []storedQuestion
@@ -84,7 +84,8 @@ func (c *Coordinator) Enqueue(ctx context.Context, b *Batch, job Job, questions 
 	return nil
 }
 
-// known tells apart questions that a live job is about from the others.
+// splitQueued returns the unfinished jobs that have some of the questions, with the number of
+// these, and the questions that no job has.
 func splitQueued(ctx context.Context, tx pgx.Tx, keys []string, packed []storedQuestion) (jobs map[int64]int, fresh []storedQuestion, err error) {
 	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(enqueueLock)); err != nil {
 		return nil, nil, err
@@ -117,7 +118,7 @@ func splitQueued(ctx context.Context, tx pgx.Tx, keys []string, packed []storedQ
 	return jobs, fresh, nil
 }
 
-// insert queues chunks of questions and adds them to jobs.
+// insert queues questions in chunks and adds the new jobs to jobs.
 func (c *Coordinator) insert(ctx context.Context, tx pgx.Tx, job Job, fresh []storedQuestion, jobs map[int64]int) error {
 	var params []river.InsertManyParams
 	var chunks [][]storedQuestion
@@ -157,13 +158,14 @@ func (c *Coordinator) insert(ctx context.Context, tx pgx.Tx, job Job, fresh []st
 	return tx.SendBatch(ctx, &linked).Close()
 }
 
-// sentFor is how long a blob is trusted to be in the database; see prune.
+// sentTrust is how long the coordinator relies on a blob that it sent being in the database;
+// prune keeps blobs for longer.
 const sentTrust = time.Hour
 
-// sendBytes bounds what one statement sends.
+// sendBytes is the number of bytes after which a statement is sent.
 const sendBytes = 8 << 20
 
-// send stores the blobs that are not in the database yet.
+// send stores those blobs that are not in the database yet.
 func (c *Coordinator) send(ctx context.Context, blobs map[digest][]byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -177,7 +179,7 @@ func (c *Coordinator) send(ctx context.Context, blobs map[digest][]byte) error {
 			sums = append(sums, bytes.Clone(d[:]))
 		}
 	}
-	slices.SortFunc(sums, bytes.Compare) // locks in the same order everywhere
+	slices.SortFunc(sums, bytes.Compare) // coordinators take row locks in the same order
 	var there [][]byte
 	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
 		rows, err := c.pool.Query(ctx, "UPDATE mllmrec.blob SET used = now() WHERE sha256 = ANY ($1) RETURNING sha256", sums)
@@ -224,8 +226,8 @@ func (c *Coordinator) send(ctx context.Context, blobs map[digest][]byte) error {
 	return flush()
 }
 
-// prune removes what no job in the queue needs. A blob that a live job uses was touched
-// within sentFor before the job was made.
+// prune removes chunks, questions and blobs that no unfinished job needs. A blob that such a
+// job needs was marked as used at most sentTrust before the job was made.
 func (c *Coordinator) prune(ctx context.Context) error {
 	for _, query := range []string{
 		`DELETE FROM mllmrec.chunk c WHERE created < now() - interval '1 hour'

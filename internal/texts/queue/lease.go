@@ -12,29 +12,29 @@ import (
 	"github.com/mllmrec/mllmrec/internal/mllm"
 )
 
-// hold names a lease: a worker may take a job again that it has lost, while the end of
-// the first hold is still awaited.
+// leaseID identifies a lease. The attempt is part of it because a worker may lose a job and
+// take it again while its first lease has not ended yet.
 type leaseID struct {
 	job     int64
 	attempt int32
 }
 
-// lease is a worker's hold on a chunk. It lasts as long as the worker's heartbeat names
-// the job.
+// lease is a worker's claim on a chunk. It lasts as long as the worker's heartbeats name the
+// job.
 type lease struct {
 	leaseID
-	lost   bool // another took the job; it is no longer named
+	lost   bool // another worker took the job; heartbeats no longer name it
 	cancel context.CancelCauseFunc
 	undo   func() bool
-	ended  time.Time     // zero while worked on
-	over   chan struct{} // closed when the job, lost, is no longer running elsewhere
+	ended  time.Time     // zero while the worker works on the chunk
+	over   chan struct{} // closed when the job was lost and no other worker runs it any more
 }
 
-// errLost ends the work on a chunk that another worker has taken: this one was silent
-// for too long.
+// errLost ends the work on a chunk that another worker has taken, because this worker sent
+// no heartbeat for too long.
 var errLost = errors.New("the lease was lost")
 
-// take begins a lease. The context ends when the worker is stopped, too.
+// take begins a lease. The returned context also ends when the worker is stopped.
 func (w *worker) take(ctx context.Context, job int64, attempt int) (context.Context, *lease) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	l := &lease{leaseID: leaseID{job, int32(attempt)}, cancel: cancel, over: make(chan struct{})}
@@ -45,7 +45,7 @@ func (w *worker) take(ctx context.Context, job int64, attempt int) (context.Cont
 	return ctx, l
 }
 
-// release ends a lease. It stays in the heartbeat until River, too, has booked the end.
+// release ends a lease. Heartbeats name the job until River has recorded its end too.
 func (w *worker) release(l *lease) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -54,8 +54,8 @@ func (w *worker) release(l *lease) {
 	l.cancel(nil)
 }
 
-// awaitOther waits until a job that was lost is not running elsewhere any more: River
-// would book the end of this run as the end of that one.
+// awaitOther waits until no other worker runs a lost job any more: River would take the end
+// of this worker's run for the end of the other's.
 func (w *worker) awaitOther(l *lease) {
 	select {
 	case <-l.over:
@@ -63,10 +63,10 @@ func (w *worker) awaitOther(l *lease) {
 	}
 }
 
-// beats is how many heartbeats there are to a lease.
+// heartbeatsPerLease is the number of heartbeats in the duration of a lease.
 const heartbeatsPerLease = 5
 
-// keep sends heartbeats, and frees the chunks of workers that have stopped sending them.
+// runHeartbeats sends heartbeats, and frees the chunks of workers that send none any more.
 func (w *worker) runHeartbeats(ctx context.Context, quit <-chan struct{}) {
 	tick := time.NewTicker(w.opt.Lease / heartbeatsPerLease)
 	defer tick.Stop()
@@ -89,7 +89,8 @@ func (w *worker) runHeartbeats(ctx context.Context, quit <-chan struct{}) {
 	}
 }
 
-// beat tells the others that this worker lives, and cancels the chunks that it has lost.
+// heartbeat records that this worker is alive and which jobs it holds, and cancels the work
+// on chunks that it has lost.
 func (w *worker) heartbeat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, max(w.opt.Lease, 2*time.Second))
 	defer cancel()
@@ -105,8 +106,8 @@ func (w *worker) heartbeat(ctx context.Context) error {
 	b.Queue(`INSERT INTO mllmrec.worker (id, host, pid, lease, jobs, answered, failed, note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (id) DO UPDATE SET seen = now(), jobs = excluded.jobs, answered = excluded.answered, failed = excluded.failed, note = excluded.note`,
 		w.id, w.host, os.Getpid(), w.opt.Lease, named, answered, failed, note)
-	// A job that is not running any more was booked as ended; one that runs at another
-	// attempt was lost.
+	// A job that is not running any more was recorded as ended; a job that runs with another
+	// attempt number was lost.
 	b.Queue(`SELECT held.job, held.attempt, j.state = 'running' FROM unnest($1::bigint[], $2::int[]) AS held (job, attempt)
 		JOIN mllmrec.river_job j ON j.id = held.job WHERE j.state <> 'running' OR j.attempt <> held.attempt`, jobs, attempts)
 	results := w.store.Pool().SendBatch(ctx, &b)
@@ -130,10 +131,10 @@ func (w *worker) heartbeat(ctx context.Context) error {
 	return nil
 }
 
-// held lists the leases, and the jobs of those that are not lost. It forgets leases that
-// ended a lease ago: if their end was not booked by then, it never will be, and the chunk
-// is to be taken once more. A lost one is not named, or a job whose new worker dies would
-// seem to be in good hands.
+// currentLeases lists all leases, and the jobs that the heartbeat names. It drops leases
+// that ended more than the duration of a lease ago: if River has not recorded their end by
+// then, it never will, and another worker must take the chunk. Lost leases are not named:
+// if the job's new worker dies, the job must be freed.
 func (w *worker) currentLeases() (holds []leaseID, named []int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -151,8 +152,8 @@ func (w *worker) currentLeases() (holds []leaseID, named []int64) {
 	return holds, named
 }
 
-// gone deals with a lease whose job is not held any more: it runs elsewhere, under this
-// worker's next hold on it perhaps, or not at all.
+// leaseGone handles a lease whose job this worker does not hold under it any more. elsewhere
+// says that the job still runs, at another worker or under a later lease of this one.
 func (w *worker) leaseGone(h leaseID, elsewhere bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -174,8 +175,8 @@ func (w *worker) leaseGone(h leaseID, elsewhere bool) {
 	}
 }
 
-// reap frees the chunks of dead workers. Leases are counted from the start of the
-// database at the earliest: while it was away nobody could send a heartbeat.
+// freeDeadLeases frees the chunks of workers that send no heartbeats. Leases are counted from
+// the start of the database at the earliest, since no worker could send one before.
 func (w *worker) freeDeadLeases(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, max(w.opt.Lease, 2*time.Second))
 	defer cancel()
@@ -199,14 +200,14 @@ func (w *worker) freeDeadLeases(ctx context.Context) {
 		return
 	}
 	if n := tag.RowsAffected(); n > 0 {
-		w.log.Info("took back the chunks of dead workers", "chunks", n)
+		w.log.Info("freed the chunks of dead workers", "chunks", n)
 	}
 	if _, err := w.store.Pool().Exec(ctx, "DELETE FROM mllmrec.worker WHERE seen < now() - greatest(20 * lease, interval '1 hour')"); err != nil {
-		w.log.Warn("forgetting dead workers failed", "error", err)
+		w.log.Warn("removing dead workers from the list failed", "error", err)
 	}
 }
 
-// empty reports whether no job is left.
+// queueEmpty reports whether the queue has no unfinished job.
 func (w *worker) queueEmpty(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, w.opt.Lease)
 	defer cancel()
@@ -215,7 +216,8 @@ func (w *worker) queueEmpty(ctx context.Context) bool {
 	return err == nil && !any
 }
 
-// leave takes the worker off the list, unless it is worth remembering why it stopped.
+// deregister removes the worker from the list of workers. A worker that used up its budget
+// stays listed, with that as its note.
 func (w *worker) deregister(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -226,6 +228,6 @@ func (w *worker) deregister(ctx context.Context) {
 		}
 	}
 	if _, err := w.store.Pool().Exec(ctx, "DELETE FROM mllmrec.worker WHERE id = $1", w.id); err != nil {
-		w.log.Warn("leaving the list of workers failed", "error", err)
+		w.log.Warn("removing this worker from the list failed", "error", err)
 	}
 }

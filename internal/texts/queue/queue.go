@@ -1,13 +1,17 @@
-// Package queue spreads the reasoning stage (Eq. 1, 3–4) over many machines with one
-// PostgreSQL between them. A coordinator, which holds the workspace, finds the questions
-// that have no stored answer, cuts them into chunks and queues these as jobs of River.
-// Workers, which hold nothing but a model, lease chunks, ask, and store each answer at
-// once under the key that the coordinator expects. When all chunks are settled, the
-// engine of package reason assembles the texts from the store, as it does alone.
+// Package queue spreads the questions of package texts over workers on many machines, which
+// share a queue in one PostgreSQL database. A [Coordinator], which has the workspace, finds
+// the questions without a stored answer (Eq. 1, 3–4), cuts them into chunks and queues these
+// as jobs of River. Workers ([RunWorker]), which need only a model server, lease chunks, ask
+// the questions, and store each answer at once under the key that the coordinator expects.
+// When all chunks are settled, package texts makes the texts from the stored answers, as in
+// a run without workers.
 //
-// A worker may be killed at any moment: its leases end when its heartbeat stops, another
-// worker takes the chunk, looks up what is stored, and asks for the rest only. The
-// database may be restarted at any moment: everybody waits for it.
+// A worker may be killed at any moment. Its leases end when its heartbeats stop; another
+// worker takes each chunk, looks up what is stored, and asks the remaining questions. The
+// database may be restarted at any moment: coordinator and workers wait for it.
+//
+// The package is longer than 2,000 lines because coordinator and workers share the tables,
+// the format of chunks and the leases: two packages would export all of that to each other.
 package queue
 
 import (
@@ -32,23 +36,23 @@ const (
 	jobKind   = "mllmrec-chunk"
 )
 
-// patience is how long an operation of the coordinator's waits for a database that is
-// away.
+// retryFor is how long an operation is retried while the database cannot be reached.
 const retryFor = 10 * time.Minute
 
-// Fleet is the coordinator's side: it queues questions and waits for them to be settled.
-// It is safe for concurrent use.
+// Coordinator queues questions and waits until workers have settled them. It is safe for
+// concurrent use.
 type Coordinator struct {
 	store *postgres.Store
 	pool  *pgxpool.Pool
 	river *river.Client[pgx.Tx]
 
 	mu    sync.Mutex
-	sent  map[digest]bool // blobs known to be in the database
-	since time.Time       // when sent was begun
+	sent  map[digest]bool // blobs that are in the database
+	since time.Time       // when sent was last emptied
 }
 
-// New makes or upgrades the tables of the queue beside those of the ledger.
+// New returns a coordinator. It makes or upgrades the tables of the queue beside those of
+// the ledger.
 func New(ctx context.Context, store *postgres.Store, log *slog.Logger) (*Coordinator, error) {
 	if log == nil {
 		log = slog.Default()
@@ -64,10 +68,15 @@ func New(ctx context.Context, store *postgres.Store, log *slog.Logger) (*Coordin
 	return &Coordinator{store: store, pool: pool, river: client, sent: map[digest]bool{}, since: time.Now()}, nil
 }
 
-// prepare makes or upgrades the tables, one process at a time.
+// component is the name under which the database records the version of the queue's tables.
+// Databases in use hold it, so it must not change.
+const component = "fleet"
+
+// prepare makes or upgrades the tables. Processes that do so at the same time wait for each
+// other.
 func prepare(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
-		if err := postgres.Migrate(ctx, pool, "fleet", migrations); err != nil {
+		if err := postgres.Migrate(ctx, pool, component, migrations); err != nil {
 			return err
 		}
 		migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: postgres.Schema, Logger: log})
@@ -88,7 +97,8 @@ func prepare(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 	return nil
 }
 
-// steps are the versions of this package's own tables; River's are its own affair.
+// migrations lead from each version of this package's tables to the next. River migrates
+// its own tables.
 var migrations = []string{`
 -- What chunks are made of, stored once however many chunks use it: items, pictures.
 CREATE TABLE mllmrec.blob (

@@ -11,18 +11,18 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 )
 
-// State is a moment of the queue.
+// State is the state of the queue at one moment.
 type State struct {
 	// Jobs counts chunks by River's state: available, running, retryable, scheduled,
-	// completed, cancelled, discarded. Those that are over are forgotten after a day, the
-	// discarded after a week.
+	// completed, cancelled, discarded. River removes finished chunks after a day,
+	// discarded ones after a week.
 	Jobs      map[string]int `json:"jobs"`
-	Backlog   []Backlog      `json:"left"`      // what is not over, by stage and owner
-	Questions int            `json:"questions"` // in all of Left
+	Backlog   []Backlog      `json:"left"`      // unfinished chunks, by stage and owner
+	Questions int            `json:"questions"` // in all of Backlog
 	Workers   []WorkerState  `json:"workers"`
 }
 
-// Left is what is left to do of a stage for one who queued it.
+// Backlog counts the unfinished chunks of one stage and owner.
 type Backlog struct {
 	Stage     string `json:"stage"`
 	Owner     string `json:"owner"`   // see [Job]
@@ -31,7 +31,7 @@ type Backlog struct {
 	Questions int    `json:"questions"`
 }
 
-// WorkerState is what a worker last told of itself.
+// WorkerState is what a worker reported with its last heartbeat.
 type WorkerState struct {
 	ID       string    `json:"id"`
 	Host     string    `json:"host"`
@@ -42,7 +42,7 @@ type WorkerState struct {
 	Chunks   int       `json:"chunks"` // leased
 	Answered int64     `json:"answered"`
 	Failed   int64     `json:"failed"` // questions quarantined
-	Note     string    `json:"note"`   // what keeps it from working
+	Note     string    `json:"note"`   // what keeps it from working; empty if nothing does
 }
 
 func (s *State) alive() (n int, note string) {
@@ -57,7 +57,7 @@ func (s *State) alive() (n int, note string) {
 	return n, note
 }
 
-// Status looks at the queue. A database without one has an empty queue.
+// Status returns the state of the queue. A database without a queue has an empty state.
 func Status(ctx context.Context, pool *pgxpool.Pool) (*State, error) {
 	s := &State{Jobs: map[string]int{}, Backlog: []Backlog{}, Workers: []WorkerState{}}
 	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {

@@ -14,21 +14,21 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 )
 
-// Progress is a moment of waiting.
+// Progress is the state of a batch while the coordinator waits for it.
 type Progress struct {
-	Questions int // waited for
+	Questions int // in the batch
 	Settled   int // in chunks that are over
 	Chunks    map[string]int
-	Workers   int    // that were seen lately
+	Workers   int    // that are alive
 	Note      string // what keeps a worker from working; empty if nothing does
 	Report    texts.Report
 	Elapsed   time.Duration
 }
 
-// Result is what became of a batch.
+// Result is the outcome of a batch.
 type Result struct {
 	Report texts.Report // summed over the chunks that were settled
-	// GivenUp holds the last error of chunks that were begun too often, or cancelled.
+	// GivenUp holds the last error of each chunk that failed too often or was cancelled.
 	GivenUp []string
 }
 
@@ -37,9 +37,9 @@ const pollEvery = 500 * time.Millisecond
 // pollSize is how many jobs one query looks up.
 const pollSize = 20000
 
-// Wait returns when all jobs of a batch are over. Cancelling ctx ends the waiting, not
-// the jobs: workers go on, and a later Enqueue of the same questions waits for the same
-// jobs. See [Withdraw] for taking jobs back. progress may be nil.
+// Wait returns when all jobs of a batch are finished. Cancelling ctx ends the waiting only:
+// workers continue, and a later Enqueue of the same questions returns the same jobs. To
+// take jobs back use [Withdraw]. progress may be nil.
 func (c *Coordinator) Wait(ctx context.Context, b *Batch, progress func(Progress)) (Result, error) {
 	started := time.Now()
 	open := maps.Clone(b.jobs)
@@ -71,8 +71,8 @@ func (c *Coordinator) Wait(ctx context.Context, b *Batch, progress func(Progress
 	}
 }
 
-// poll looks at jobs and books and forgets those that are over. River forgets jobs that
-// were over long ago.
+// poll looks jobs up, adds the reports of finished ones to res and removes them from open.
+// A job that River no longer has was finished long ago.
 func (c *Coordinator) poll(ctx context.Context, ids []int64, open map[int64]int, res *Result, p *Progress) error {
 	type row struct {
 		id      int64
@@ -111,7 +111,7 @@ func (c *Coordinator) poll(ctx context.Context, ids []int64, open map[int64]int,
 			}
 			res.GivenUp = append(res.GivenUp, j.failure)
 		}
-		var runs []texts.Report // the chunk may have been handed back
+		var runs []texts.Report // several, if the chunk was handed back and taken again
 		if len(j.report) > 0 && json.Unmarshal(j.report, &runs) == nil {
 			for _, r := range runs {
 				addReports(&res.Report, r)
@@ -124,7 +124,7 @@ func (c *Coordinator) poll(ctx context.Context, ids []int64, open map[int64]int,
 // maxFailures bounds the failures listed.
 const maxFailures = 1000
 
-// add sums reports.
+// addReports adds r to sum.
 func addReports(sum *texts.Report, r texts.Report) {
 	sum.Total += r.Total
 	sum.Stored += r.Stored

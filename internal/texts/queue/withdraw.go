@@ -10,16 +10,16 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 )
 
-// Withdrawn is what became of the chunks that were to be taken back.
+// Withdrawn says how many chunks were taken back.
 type Withdrawn struct {
 	Chunks    int `json:"chunks"`
 	Questions int `json:"questions"` // in those chunks
-	Running   int `json:"running"`   // chunks that a worker has begun: they go on to their end
+	Running   int `json:"running"`   // chunks that a worker has begun, which it will finish
 }
 
-// Withdraw takes back the chunks that no worker has begun: of one stage or, if stage is
-// empty, of all; of one owner or, if owner is empty, of all. A coordinator that waits for
-// one goes on without it. A database without a queue has none.
+// Withdraw cancels the chunks of a stage and owner that no worker has begun; an empty stage
+// or owner stands for all. A coordinator that waits for such a chunk continues without it.
+// A database without a queue has no chunks.
 func Withdraw(ctx context.Context, pool *pgxpool.Pool, stage, owner string) (Withdrawn, error) {
 	var w Withdrawn
 	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
@@ -45,7 +45,7 @@ func Withdraw(ctx context.Context, pool *pgxpool.Pool, stage, owner string) (Wit
 	return w, nil
 }
 
-// hasQueue reports whether somebody has made the tables.
+// hasQueue reports whether the database has the tables of a queue.
 func hasQueue(ctx context.Context, pool *pgxpool.Pool) (there bool, err error) {
 	err = pool.QueryRow(ctx, "SELECT to_regclass('mllmrec.worker') IS NOT NULL AND to_regclass('mllmrec.river_job') IS NOT NULL").Scan(&there)
 	return there, err

@@ -15,7 +15,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 )
 
-// Work implements river.Worker: it settles one chunk.
+// Work implements river.Worker: it asks the questions of one chunk.
 func (w *worker) Work(ctx context.Context, job *river.Job[chunkArgs]) error {
 	ctx, l := w.take(ctx, job.ID, job.Attempt)
 	defer w.release(l)
@@ -29,7 +29,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[chunkArgs]) error {
 	case errors.Is(cause, errLost):
 		w.log.Warn("lease lost", "job", job.ID)
 		w.awaitOther(l)
-		return nil // River changes nothing about a job that is not running
+		return nil // River does not change a job that is no longer running
 	case errors.Is(cause, river.ErrJobCancelledRemotely):
 		return cause
 	case w.stopping.Err() != nil, errors.Is(err, errSlice):
@@ -38,17 +38,17 @@ func (w *worker) Work(ctx context.Context, job *river.Job[chunkArgs]) error {
 	return w.failed(ctx, job, err)
 }
 
-// settle asks what is not answered in a chunk.
+// settle asks the questions of a chunk that have no stored answer.
 func (w *worker) settle(ctx context.Context, args chunkArgs) (texts.Report, error) {
 	p, blobs, err := w.load(ctx, args.Chunk)
 	if err != nil {
 		return texts.Report{}, err
 	}
-	asker, err := w.writer(ctx, p)
+	model, err := w.writer(ctx, p)
 	if err != nil {
 		return texts.Report{}, &unfitWorker{err}
 	}
-	questions, err := p.questions(asker, blobs)
+	questions, err := p.questions(model, blobs)
 	if err != nil {
 		return texts.Report{}, &unfitWorker{err}
 	}
@@ -56,10 +56,10 @@ func (w *worker) settle(ctx context.Context, args chunkArgs) (texts.Report, erro
 	defer cancel()
 	var d texts.Describer
 	var r texts.Reasoner
-	if asker.describer != nil {
-		d = slotDescriber{asker.describer, requestSlots{w.slots, ctx.Done()}}
+	if model.describer != nil {
+		d = slotDescriber{model.describer, requestSlots{w.slots, ctx.Done()}}
 	} else {
-		r = slotReasoner{asker.reasoner, requestSlots{w.slots, ctx.Done()}}
+		r = slotReasoner{model.reasoner, requestSlots{w.slots, ctx.Done()}}
 	}
 	report, err := texts.Ask(ctx, p.Stage, questions, d, r, w.store, texts.Options{
 		Concurrency: min(w.opt.Concurrency, len(questions)), Attempts: p.Attempts, Backoff: w.opt.Backoff, Grace: w.opt.Grace,
@@ -70,15 +70,15 @@ func (w *worker) settle(ctx context.Context, args chunkArgs) (texts.Report, erro
 	return report, err
 }
 
-// errSlice ends the work on a chunk for now.
+// errSlice ends the work on a chunk, which is then handed back and taken again.
 var errSlice = errors.New("the chunk's slice of time is over")
 
-// cannot is the failure of a worker that cannot serve a job, though another may.
+// unfitWorker is the failure of a worker that cannot do a job which another worker may do.
 type unfitWorker struct{ error }
 
 func (c *unfitWorker) Unwrap() error { return c.error }
 
-// load reads a chunk and the items and pictures it refers to.
+// load reads a chunk and the items and pictures that it refers to.
 func (w *worker) load(ctx context.Context, chunk string) (*payload, map[digest][]byte, error) {
 	var data []byte
 	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
@@ -131,7 +131,7 @@ func (w *worker) load(ctx context.Context, chunk string) (*payload, map[digest][
 	return p, blobs, nil
 }
 
-// finish writes a chunk's report and forgets its questions.
+// finish stores a chunk's report and removes its questions from the queue.
 func (w *worker) finish(ctx context.Context, job *river.Job[chunkArgs], report texts.Report) error {
 	w.addReport(report)
 	raw, err := json.Marshal(report)
@@ -146,7 +146,7 @@ func (w *worker) finish(ctx context.Context, job *river.Job[chunkArgs], report t
 		return w.store.Pool().SendBatch(ctx, &b).Close()
 	})
 	if err != nil {
-		return fmt.Errorf("book chunk: %w", err)
+		return fmt.Errorf("record the end of a chunk: %w", err)
 	}
 	w.setNote("")
 	return nil
@@ -154,8 +154,9 @@ func (w *worker) finish(ctx context.Context, job *river.Job[chunkArgs], report t
 
 const appendReport = "UPDATE mllmrec.chunk SET report = coalesce(report, '[]') || $2::jsonb WHERE id = $1"
 
-// keepPart writes the report of a chunk that is not done, so that the coordinator's sums
-// are whole. They are no more than that: a database that is away is not waited for.
+// keepPartialReport stores the report of a chunk that is not finished, so that the
+// coordinator's sums are complete. If the database cannot be reached the report is lost:
+// the sums are for information only.
 func (w *worker) keepPartialReport(ctx context.Context, chunk string, report texts.Report) {
 	raw, err := json.Marshal(report)
 	if err != nil || report.Asked == 0 {
@@ -168,10 +169,10 @@ func (w *worker) keepPartialReport(ctx context.Context, chunk string, report tex
 	}
 }
 
-// failed decides what becomes of a chunk that could not be settled. Where the way to
-// the model is at fault, the worker holds the chunk for a while, so that it does not
-// run through the whole queue to no purpose; a chunk is not blamed for a server that is
-// away. All else counts: after maxAttempts a chunk is given up.
+// failed decides what is done with a chunk that could not be settled. If the model cannot be
+// reached, the worker keeps the chunk for a while before it hands it back, so that it does
+// not fail the whole queue chunk by chunk; such failures do not count as attempts. All
+// others count: after maxAttempts a chunk is given up.
 func (w *worker) failed(ctx context.Context, job *river.Job[chunkArgs], err error) error {
 	w.log.Warn("chunk failed", "job", job.ID, "attempt", job.Attempt, "error", err)
 	w.setNote(err.Error())
@@ -189,19 +190,20 @@ func (w *worker) failed(ctx context.Context, job *river.Job[chunkArgs], err erro
 	return err
 }
 
-// NextRetry implements river.Worker. Short waits need no leader among the workers.
+// NextRetry implements river.Worker. The waits are short enough that River needs no elected
+// leader among the workers to end them.
 func (w *worker) NextRetry(job *river.Job[chunkArgs]) time.Time {
 	return time.Now().Add(min(time.Duration(job.Attempt)*500*time.Millisecond, time.Minute))
 }
 
-// holdFor is how long a worker that cannot reach its model keeps a chunk.
+// pauseAfterFailure is how long a worker that cannot reach its model keeps a chunk.
 var pauseAfterFailure = 5 * time.Second // a test shortens it
 
 func (w *worker) pause(ctx context.Context) {
 	_ = mllm.Sleep(ctx, pauseAfterFailure) // the caller hands the chunk back either way
 }
 
-// book adds a chunk's report to the worker's.
+// addReport adds a chunk's report to the worker's sums.
 func (w *worker) addReport(r texts.Report) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -211,7 +213,8 @@ func (w *worker) addReport(r texts.Report) {
 	}
 }
 
-// tell notes what keeps the worker from working; success clears it after a while.
+// setNote records what keeps the worker from working. An empty note, after a success, takes
+// effect only after a while.
 func (w *worker) setNote(note string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -220,14 +223,14 @@ func (w *worker) setNote(note string) {
 	}
 }
 
-// gate bounds the requests in flight over all chunks.
+// requestSlots bounds the requests in flight over all chunks of a worker.
 type requestSlots struct {
 	free    chan struct{}
-	stopped <-chan struct{} // closed when the chunk is not to be worked on any more
+	stopped <-chan struct{} // closed when the worker must not begin further questions of the chunk
 }
 
-// pass waits for a token. Who waits has not asked yet, and does not begin to once the
-// chunk is stopped, though questions in flight go on.
+// acquire waits for a free slot. It fails once the chunk is stopped: questions in flight
+// continue then, but no further one is asked.
 func (g requestSlots) acquire(ctx context.Context) error {
 	select {
 	case <-g.stopped:
@@ -240,8 +243,8 @@ func (g requestSlots) acquire(ctx context.Context) error {
 		case <-g.stopped:
 		}
 	}
-	// The engine tells a stop from a failure by its own context, which ends with stop, but
-	// an instant later.
+	// Package texts tells a stop from a failure by its own context, which ends a moment
+	// after stopped was closed.
 	time.Sleep(10 * time.Millisecond)
 	return context.Canceled
 }

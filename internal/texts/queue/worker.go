@@ -22,29 +22,29 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 )
 
-// Options are a worker's.
+// WorkerOptions are the options of a worker.
 type WorkerOptions struct {
-	// Describer and Reasoner make, from a job's Spec, a writer whose ID is the job's
-	// Writer. Each is called once a Spec. Store is the ledger, for writers that keep
-	// steps in it. A stage without factory is not worked on: its jobs fail.
+	// Describer and Reasoner make the describer or reasoner that a job's Spec defines; its ID
+	// must be the job's Writer. Each is called once for a Spec. store is the ledger, for
+	// reasoners that store conclusions in it. Where one is nil, jobs of that stage fail.
 	Describer func(ctx context.Context, spec json.RawMessage, store texts.Store) (texts.Describer, error)
 	Reasoner  func(ctx context.Context, spec json.RawMessage, store texts.Store) (texts.Reasoner, error)
 
-	// Servers tells which models the worker has, for coordinators; see [Servers]. nil: it
-	// does not tell.
+	// DescribeServers returns which models the worker's servers have, for coordinators; see
+	// [ReportedServers]. nil: the worker does not report them.
 	DescribeServers func(context.Context) (mllm.ServerInfo, error)
 
 	Concurrency int           // questions in flight, over all chunks; 0 = 1
 	Backoff     time.Duration // as in [texts.Options]
 	Grace       time.Duration // as in [texts.Options]
-	// Lease is how long after its last heartbeat a worker is taken for dead and its
-	// chunks for free; 0 = 15 s.
+	// Lease is how long after its last heartbeat a worker is considered dead and its chunks
+	// are freed; 0 = 15 s.
 	Lease time.Duration
-	// Slice is how long a chunk is worked on before it is handed back and taken again, so
-	// that a slow model does not outlast the limit that River sets to jobs; 0 = 6 h.
+	// Slice is how long a worker works on a chunk before it hands it back and takes it again,
+	// so that a slow model does not exceed River's time limit for a job; 0 = 6 h.
 	Slice time.Duration
-	// UntilEmpty makes the worker return when no job is left in the queue, running ones
-	// of other workers included.
+	// UntilEmpty makes the worker return when the queue is empty and no other worker runs a
+	// job either.
 	UntilEmpty bool
 	Log        *slog.Logger       // nil = slog.Default()
 	Progress   func(texts.Report) // called after each chunk with the sums so far, never concurrently
@@ -63,13 +63,13 @@ func (o WorkerOptions) withDefaults() WorkerOptions {
 	return o
 }
 
-// hardLimit bounds one question at the end of a chunk's slice: River cancels a job that
-// outlasts slice, grace and it.
+// hardLimit bounds the time of one question at the end of a chunk's slice: River cancels a
+// job that takes longer than slice, grace and hardLimit together.
 const hardLimit = 30 * time.Minute
 
-// RunWorker works on chunks until ctx is cancelled; then it finishes the questions in
-// flight, hands the rest of its chunks back and returns nil. The error of a worker whose
-// own budget is used up is mllm's. The report sums what it did.
+// RunWorker works on chunks until ctx is cancelled. Then it finishes the questions in
+// flight, hands the rest of its chunks back and returns nil. If the budget of its models is
+// used up, it returns that error of package mllm. The report sums what the worker did.
 func RunWorker(ctx context.Context, address string, opt WorkerOptions) (texts.Report, error) {
 	opt = opt.withDefaults()
 	store, err := postgres.Open(ctx, address)
@@ -92,44 +92,44 @@ func RunWorker(ctx context.Context, address string, opt WorkerOptions) (texts.Re
 	if err := w.heartbeat(ctx); err != nil { // before the first lease
 		return w.sum, err
 	}
-	// River is stopped by hand below: cancelling ctx must not cut off what is in flight.
-	apart := context.WithoutCancel(ctx)
-	if err := client.Start(apart); err != nil {
+	// River is stopped explicitly below: cancelling ctx must not cut off questions in flight.
+	uncancelled := context.WithoutCancel(ctx)
+	if err := client.Start(uncancelled); err != nil {
 		return w.sum, fmt.Errorf("open job queue: %w", err)
 	}
-	var keeper sync.WaitGroup
+	var background sync.WaitGroup
 	quit := make(chan struct{})
-	keeper.Go(func() { w.runHeartbeats(apart, quit) })
+	background.Go(func() { w.runHeartbeats(uncancelled, quit) })
 	if opt.DescribeServers != nil {
-		asking, enough := context.WithCancel(apart)
-		defer enough()
-		keeper.Go(func() { w.publish(asking, quit) })
-		context.AfterFunc(stopping, enough)
+		publishing, stopPublishing := context.WithCancel(uncancelled)
+		defer stopPublishing()
+		background.Go(func() { w.publish(publishing, quit) })
+		context.AfterFunc(stopping, stopPublishing)
 	}
 	<-stopping.Done()
-	end, cancel := context.WithTimeout(apart, max(opt.Grace, 30*time.Second)+30*time.Second) // a client may have a grace of its own
+	end, cancel := context.WithTimeout(uncancelled, max(opt.Grace, 30*time.Second)+30*time.Second) // a client may have a grace of its own
 	defer cancel()
 	if err := client.Stop(end); err != nil {
 		opt.Log.Warn("chunks do not end, their leases will run out", "error", err)
-		hard, cancel := context.WithTimeout(apart, 10*time.Second)
+		hard, cancel := context.WithTimeout(uncancelled, 10*time.Second)
 		defer cancel()
 		if err := client.StopAndCancel(hard); err != nil {
 			opt.Log.Warn("chunks do not end even when cancelled", "error", err)
 		}
 	}
 	close(quit)
-	keeper.Wait()
-	w.deregister(apart)
+	background.Wait()
+	w.deregister(uncancelled)
 	if err := context.Cause(stopping); err != nil && !errors.Is(err, errEmpty) && ctx.Err() == nil {
 		return w.sum, err
 	}
 	return w.sum, nil
 }
 
-// errEmpty ends a worker that was to stop at the end of the queue.
+// errEmpty stops a worker with UntilEmpty when the queue is empty.
 var errEmpty = errors.New("the queue is empty")
 
-// worker is a process's side of the queue.
+// worker is one worker process.
 type worker struct {
 	river.WorkerDefaults[chunkArgs]
 	id    string
@@ -137,7 +137,7 @@ type worker struct {
 	store *postgres.Store
 	opt   WorkerOptions
 	log   *slog.Logger
-	slots chan struct{} // one for each question in flight
+	slots chan struct{} // holds an element for each question in flight
 
 	stopping context.Context
 	stop     context.CancelCauseFunc
@@ -156,7 +156,7 @@ func newWorker(store *postgres.Store, opt WorkerOptions) *worker {
 		host = "unknown"
 	}
 	var tag [4]byte
-	rand.Read(tag[:]) // never fails; tells processes apart, nothing is computed from it
+	rand.Read(tag[:]) // never fails; it distinguishes processes, and no result depends on it
 	return &worker{
 		id: fmt.Sprintf("%.60s-%d-%s", host, os.Getpid(), hex.EncodeToString(tag[:])), host: host,
 		store: store, opt: opt, log: opt.Log, slots: make(chan struct{}, opt.Concurrency),
@@ -165,8 +165,8 @@ func newWorker(store *postgres.Store, opt WorkerOptions) *worker {
 	}
 }
 
-// client sets River up. Leases are ours (see lease.go); River's own rescue of stuck jobs,
-// which counts from the beginning of a job, is a second net far below.
+// client configures River. Leases are this package's own (see lease.go). River's rescue of
+// stuck jobs counts from the beginning of a job, so it only catches what leases miss.
 func (w *worker) client() (*river.Client[pgx.Tx], error) {
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, w); err != nil {
@@ -175,7 +175,8 @@ func (w *worker) client() (*river.Client[pgx.Tx], error) {
 	limit := w.opt.Slice + max(w.opt.Grace, 0) + hardLimit
 	return river.NewClient(riverpgxv5.New(w.store.Pool()), &river.Config{
 		ID: w.id, Schema: postgres.Schema, Logger: w.log, Workers: workers,
-		// More chunks than fill the flight: while one is fetched, or booked, others go on.
+		// More chunks than are needed for Concurrency questions, so that some are asked while
+		// others are fetched or finished.
 		Queues:               map[string]river.QueueConfig{queueName: {MaxWorkers: 2*((w.opt.Concurrency+chunkSize-1)/chunkSize) + 1}},
 		FetchCooldown:        20 * time.Millisecond,
 		FetchPollInterval:    time.Second,
@@ -184,7 +185,7 @@ func (w *worker) client() (*river.Client[pgx.Tx], error) {
 	})
 }
 
-// factory makes one writer, once it succeeds.
+// factory makes one describer or reasoner, and keeps it.
 type factory struct {
 	mu    sync.Mutex
 	w     textWriter
@@ -193,7 +194,8 @@ type factory struct {
 	tried time.Time
 }
 
-// againAfter is how long a failure to make a writer is believed.
+// retryFactoryAfter is how long a failure to make a describer or reasoner is not tried
+// again.
 const retryFactoryAfter = 5 * time.Second
 
 // writer returns the describer or reasoner for a chunk.
@@ -216,7 +218,7 @@ func (w *worker) writer(ctx context.Context, p *payload) (textWriter, error) {
 		return textWriter{}, f.err
 	}
 	if id := f.w.id(); id != p.Writer {
-		return textWriter{}, fmt.Errorf("this worker's model is not the one asked for: it is %s, wanted is %s", id, p.Writer)
+		return textWriter{}, fmt.Errorf("this worker's model is not the one requested: it is %s, requested is %s", id, p.Writer)
 	}
 	return f.w, nil
 }

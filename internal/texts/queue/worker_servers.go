@@ -13,17 +13,17 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 )
 
-// Served is what a worker tells of its model servers, so that a coordinator need not
-// reach one itself. Their addresses stay with the worker.
+// WorkerServers is what a worker reports of its model servers, so that the coordinator need
+// not reach any. It does not hold their addresses.
 type WorkerServers struct {
 	Worker   string           `json:"-"`
-	Reported bool             `json:"-"` // false: the worker lives, but has not heard from its servers yet
+	Reported bool             `json:"-"` // false: the worker is alive, but its servers have not answered yet
 	Kind     string           `json:"kind"`
 	Models   []mllm.ModelInfo `json:"models"`
 }
 
-// Servers returns what the workers that are alive tell, by age. A database without a
-// queue has none.
+// ReportedServers returns what the live workers report of their servers, the longest-running
+// worker first. A database without a queue has no workers.
 func ReportedServers(ctx context.Context, pool *pgxpool.Pool) ([]WorkerServers, error) {
 	var all []WorkerServers
 	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
@@ -45,7 +45,7 @@ func ReportedServers(ctx context.Context, pool *pgxpool.Pool) ([]WorkerServers, 
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("ask what models workers have: %w", err)
+		return nil, fmt.Errorf("read what models the workers have: %w", err)
 	}
 	return all, nil
 }
@@ -56,12 +56,12 @@ const (
 	publishRetry = 2 * time.Second // after a failure
 )
 
-// publish tells what this worker's servers have.
+// publish records, again and again, which models this worker's servers have.
 func (w *worker) publish(ctx context.Context, quit <-chan struct{}) {
 	for {
 		next := publishEvery
 		if err := w.publishOnce(ctx); err != nil {
-			w.log.Warn("cannot tell what models there are", "error", err)
+			w.log.Warn("reporting the models failed", "error", err)
 			next = publishRetry
 		}
 		t := time.NewTimer(next)

@@ -8,8 +8,8 @@ import (
 	"math/rand/v2"
 )
 
-// A GGUF file, version 3: a header, key-value pairs, tensor descriptions, and the
-// tensors' data, each aligned to 32 bytes. Only what the tiny model below needs.
+// gguf writes a GGUF file, version 3: a header, key-value pairs, tensor descriptions, and the
+// tensors' data, each aligned to 32 bytes. It supports only what the tiny model below needs.
 type gguf struct {
 	keys    int
 	kv      bytes.Buffer

@@ -55,7 +55,7 @@ func Start(t testing.TB) string {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			cmd.Wait() //nolint:errcheck // it was told to end
+			cmd.Wait() //nolint:errcheck // it was killed
 		}()
 		select {
 		case <-ended:
@@ -84,7 +84,7 @@ func Start(t testing.TB) string {
 	return url
 }
 
-// freeAddress is where nobody listens.
+// freeAddress returns an address that no server listens at.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	var any net.ListenConfig

@@ -15,13 +15,13 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// minConns is how many connections a pool may open at least, unless the address says
-// otherwise: one lists, one writes, some look up.
+// minConns is the least upper limit of connections in a pool, unless the address sets one:
+// one lists answers, one writes, several look up keys.
 const minConns = 8
 
 // Connect opens a pool of connections to the database at a postgres:// address and
 // checks that it answers. The password may be left out of the address and come from
-// PGPASSWORD or ~/.pgpass. No error names it.
+// PGPASSWORD or ~/.pgpass. No error contains it.
 func Connect(ctx context.Context, address string) (*pgxpool.Pool, error) {
 	cfg, err := parse(address)
 	if err != nil {
@@ -41,11 +41,11 @@ func Connect(ctx context.Context, address string) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// startupWait is how long Connect waits for a server that says it is starting.
+// startupWait is how long Connect waits for a server that reports that it is starting.
 const startupWait = 30 * time.Second
 
-// parse reads an address. The errors of the parsers below quote parts of it, which may
-// be parts of a password, so they are not passed on.
+// parse reads an address. It does not pass on the errors of the parsers it calls: they quote
+// parts of the address, which may be parts of a password.
 func parse(address string) (*pgxpool.Config, error) {
 	const hint = "Use postgres://user@host:5432/database, with the password in PGPASSWORD or ~/.pgpass; in the address, special characters need %-escapes."
 	u, err := url.Parse(address)
@@ -65,13 +65,13 @@ func parse(address string) (*pgxpool.Config, error) {
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = 10 * time.Second
 	}
-	// A server that vanished without a word is noticed within a minute.
+	// Keep-alive notices within a minute that a server is gone without closing the connection.
 	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 10 * time.Second, Count: 4}}
 	cfg.ConnConfig.DialFunc = dialer.DialContext
 	return cfg, nil
 }
 
-// place names a database without credentials.
+// databaseName names a database without credentials.
 func databaseName(cfg *pgxpool.Config) string {
 	c := cfg.ConnConfig
 	if strings.HasPrefix(c.Host, "/") {
@@ -88,7 +88,7 @@ func explainConnect(place string, err error) error {
 		case "28P01", "28000":
 			return usererr.Wrap(err, "Check the user, and the password in PGPASSWORD, ~/.pgpass or the address.")
 		case "3D000":
-			return usererr.Wrap(err, "Create the database first: createdb NAME")
+			return usererr.Wrap(err, "Create the database first, for example with PostgreSQL's createdb.")
 		}
 		return err
 	}

@@ -15,10 +15,10 @@ import (
 // Schema is the PostgreSQL schema that all tables are in.
 const Schema = "mllmrec"
 
-// migrationLock is the advisory lock that one process at a time migrates under.
+// migrationLock is the advisory lock that a process holds while it migrates.
 const migrationLock = 0x6d6c6c6d72656331 // "mllmrec1"
 
-// Locked calls f in a transaction that holds the lock on migrations.
+// WithMigrationLock calls f in a transaction that holds the lock on migrations.
 func WithMigrationLock(ctx context.Context, pool *pgxpool.Pool, f func(ctx context.Context, tx pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
@@ -28,9 +28,9 @@ func WithMigrationLock(ctx context.Context, pool *pgxpool.Pool, f func(ctx conte
 	})
 }
 
-// Migrate brings a component's tables to the version that steps lead to, the i-th of
-// which makes version i+1 of the one before. Any number of processes may call it at
-// once. A database that a newer program has migrated further is an error.
+// Migrate brings a component's tables to version len(steps); steps[i] leads from version i
+// to i+1. Any number of processes may call it at the same time. A database that a newer
+// program has migrated further is an error.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, component string, steps []string) error {
 	if v, err := version(ctx, pool, component); err == nil && v == len(steps) {
 		return nil
@@ -66,8 +66,8 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, component string, steps []
 	return err
 }
 
-// prepare makes the schema and the table of versions. A schema made beforehand, for a
-// user who may not make one, is used as it is.
+// prepare creates the schema and the table of versions. It uses an existing schema, which
+// an administrator may have created for a user who may not create one.
 func prepare(ctx context.Context, tx pgx.Tx) error {
 	var there bool
 	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", Schema).Scan(&there); err != nil {
@@ -95,8 +95,8 @@ func version(ctx context.Context, q querier, component string) (v int, err error
 	return v, err
 }
 
-// steps are the versions of the ledger's own table. A step that has been released is
-// never changed.
+// migrations lead from each version of the ledger's table to the next. One that has been
+// released is never changed.
 var migrations = []string{`
 CREATE TABLE mllmrec.generation (
 	id            bigint GENERATED ALWAYS AS IDENTITY,

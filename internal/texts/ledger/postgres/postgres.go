@@ -1,10 +1,10 @@
-// Package postgres keeps generations (Eq. 1, 3–4) in PostgreSQL, for many machines that
-// work on one ledger. It means the same by a key, a status or a number as the ledger in
-// one file, package reason/ledger, does. Keys are hashes of all that determines an
-// answer, so that one database serves any number of workspaces.
+// Package postgres stores the answers of describers and reasoners (Eq. 1, 3–4) in
+// PostgreSQL, so that many machines can work on one ledger. Keys, statuses and numbers mean
+// the same as in package ledger, which stores them in one file. Since keys are hashes of
+// all that determines an answer, one database serves any number of workspaces.
 //
-// Everything lives in a schema of its own, mllmrec. While the database restarts or is
-// out of reach, operations wait and try again.
+// All tables are in the schema mllmrec. While the database restarts or cannot be reached,
+// operations are retried.
 package postgres
 
 import (
@@ -45,7 +45,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	return s, nil
 }
 
-// New makes or upgrades the tables in an open database. Closing the store closes pool.
+// newStore creates or upgrades the tables. Closing the store closes pool.
 func newStore(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	err := Retry(ctx, readRetryFor, func(ctx context.Context) error { return Migrate(ctx, pool, "ledger", migrations) })
 	if err != nil {
@@ -54,7 +54,7 @@ func newStore(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	return &Store{pool: pool}, nil
 }
 
-// Pool returns the connections, for what else lives in the database.
+// Pool returns the connections, for package queue, which has tables in the same database.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
 // Close closes all connections.
@@ -138,7 +138,7 @@ func (s *Store) Each(ctx context.Context, stage string, fn func(texts.Generation
 		var next []texts.Generation
 		err := Retry(ctx, readRetryFor, func(ctx context.Context) error {
 			next = next[:0]
-			// Before the table is analysed the planner would sort the rest of it for each page.
+			// Without statistics of the table, the planner would sort the rest of it for each page.
 			return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 				if _, err := tx.Exec(ctx, "SET LOCAL enable_sort = off"); err != nil {
 					return err
@@ -218,7 +218,7 @@ func query(ctx context.Context, from interface {
 	return rows.Err()
 }
 
-// explain says what failed and, where the fault is the database's, what to do.
+// explain adds to err what failed and, for faults of the database, a hint.
 func explain(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -236,10 +236,10 @@ func explain(doing string, err error) error {
 	return err
 }
 
-// clean makes a string fit for PostgreSQL, whose texts are valid UTF-8 without zeros.
+// clean makes a string valid for PostgreSQL, whose texts are UTF-8 without zero bytes.
 func clean(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// micros is t in the precision that is kept.
+// micros returns t in the precision that PostgreSQL stores.
 func micros(t time.Time) time.Time { return time.UnixMicro(t.UnixMicro()).UTC() }

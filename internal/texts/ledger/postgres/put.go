@@ -17,7 +17,8 @@ import (
 // putSize is how many generations one statement stores.
 const putSize = 1000
 
-// upsert stores arrays of columns at once. Whoever comes first with an answer wins.
+// upsert stores generations, given as one array for each column. The first answer stored
+// under a key is kept.
 const upsert = `INSERT INTO mllmrec.generation AS old (` + columns + `)
 SELECT a.key, a.stage, a.subject, a.fold, a.status, a.text, a.model, a.model_digest, a.params, a.prompt_hash, a.image_hash,
 	a.split_hash, a.scope, a.sources::int[], a.class, a.error, a.finish, a.prompt_tokens, a.answer_tokens, a.seconds, a.attempt, a.created
@@ -32,9 +33,9 @@ ON CONFLICT (key) DO UPDATE SET stage = excluded.stage, subject = excluded.subje
 	answer_tokens = excluded.answer_tokens, seconds = excluded.seconds, attempt = excluded.attempt, created = excluded.created
 WHERE old.status <> '` + texts.StatusOK + `'`
 
-// Put implements texts.Store. While the database is away it waits, up to ten minutes:
-// storing the same again changes nothing, so a commit that may or may not have happened
-// is repeated.
+// Put implements texts.Store. While the database cannot be reached it retries, for up to ten
+// minutes. It may repeat a commit whose outcome is unknown, since storing the same
+// generations again changes nothing.
 func (s *Store) Put(ctx context.Context, generations []texts.Generation) error {
 	for _, g := range generations {
 		if err := check(g); err != nil {
@@ -72,8 +73,9 @@ func check(g texts.Generation) error {
 	return nil
 }
 
-// settle leaves one generation a key, the one that storing them in turn would leave,
-// and sorts by key: writers that meet take their locks in the same order.
+// lastPerKey returns one generation for each key: the one that would remain if they were
+// stored one after the other. It sorts them by key, so that concurrent writers take row
+// locks in the same order.
 func lastPerKey(generations []texts.Generation) []texts.Generation {
 	at := make(map[string]int, len(generations))
 	out := make([]texts.Generation, 0, len(generations))
@@ -126,7 +128,8 @@ func arrays(gs []texts.Generation) []any {
 	}
 }
 
-// arrayText writes ids as a PostgreSQL array: unnest would flatten arrays of arrays.
+// arrayText writes ids as text of a PostgreSQL array, since unnest would flatten an array of
+// arrays.
 func arrayText(ids []int32) string {
 	var b strings.Builder
 	b.WriteByte('{')

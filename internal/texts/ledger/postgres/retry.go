@@ -12,14 +12,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// How long an operation goes on trying while the database is away. Answers that wait to
-// be stored have been paid for, so they wait longer than questions about them.
+// How long an operation is retried while the database cannot be reached. Answers that are to
+// be stored have been paid for, so writes are retried for longer than reads.
 const (
 	readRetryFor  = 2 * time.Minute
 	writeRetryFor = 10 * time.Minute
 )
 
-// tryTimeout bounds one try, so that a connection that hangs does not hang the caller.
+// tryTimeout bounds one try, so that a connection that hangs does not block the caller.
 const tryTimeout = time.Minute
 
 const (
@@ -27,15 +27,15 @@ const (
 	maxPause   = 3 * time.Second
 )
 
-// Retry calls f, which must be idempotent, again after failures that come from a
-// database that is restarting, not reachable, or refuses for the moment, until patience
-// or ctx ends.
-func Retry(ctx context.Context, patience time.Duration, f func(ctx context.Context) error) error {
-	return retry(ctx, patience, transient, f)
+// Retry calls f, which must be idempotent, again while it fails because the database
+// restarts, cannot be reached or refuses for the moment, for at most so long and until ctx
+// ends.
+func Retry(ctx context.Context, atMost time.Duration, f func(ctx context.Context) error) error {
+	return retry(ctx, atMost, transient, f)
 }
 
-func retry(ctx context.Context, patience time.Duration, again func(error) bool, f func(ctx context.Context) error) error {
-	deadline := time.Now().Add(patience)
+func retry(ctx context.Context, atMost time.Duration, again func(error) bool, f func(ctx context.Context) error) error {
+	deadline := time.Now().Add(atMost)
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -47,7 +47,7 @@ func retry(ctx context.Context, patience time.Duration, again func(error) bool, 
 		if err == nil || ctx.Err() != nil || !(timedOut || again(err)) || time.Now().Add(pause).After(deadline) {
 			return err
 		}
-		t := time.NewTimer(pause/2 + rand.N(pause)) // jitter: nothing that is computed depends on it
+		t := time.NewTimer(pause/2 + rand.N(pause)) // random, but no result depends on it
 		select {
 		case <-t.C:
 		case <-ctx.Done():
@@ -57,7 +57,7 @@ func retry(ctx context.Context, patience time.Duration, again func(error) bool, 
 	}
 }
 
-// Transient reports whether a failure may pass without anybody's doing.
+// transient reports whether the same operation may succeed later.
 func transient(err error) bool {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {

@@ -9,12 +9,12 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
-// Selection names generations of one workspace, as far as a ledger that serves several
-// can tell them apart without their keys.
+// Selection selects the generations of one workspace, as far as a ledger of several
+// workspaces can distinguish them without their keys.
 type Selection struct {
 	Stage     string
 	Model     string   // empty: any
-	SplitHash string   // preferences have one, descriptions belong to no split
+	SplitHash string   // of preferences; empty for descriptions
 	Subjects  []string // nil: any
 }
 
@@ -29,8 +29,8 @@ func (t *Tally) add(status string, n int) {
 	}
 }
 
-// Count counts the generations of a selection. It makes no tables: a database without a
-// ledger has none.
+// Count counts the generations of a selection. It creates no tables: a database without a
+// ledger has no generations.
 func Count(ctx context.Context, pool *pgxpool.Pool, sel Selection) (t Tally, err error) {
 	err = Retry(ctx, readRetryFor, func(ctx context.Context) error {
 		var there bool
@@ -71,8 +71,8 @@ func (sel Selection) countAll(ctx context.Context, pool *pgxpool.Pool) (t Tally,
 	return t, err
 }
 
-// countSubjects compares subjects here. A planner that knows nothing of the table yet may
-// join them with it in a way that takes hours.
+// countSubjects compares subjects in this process: without statistics of the table, the
+// planner may choose a join that takes hours.
 func (sel Selection) countSubjects(ctx context.Context, pool *pgxpool.Pool) (t Tally, err error) {
 	wanted := make(map[string]bool, len(sel.Subjects))
 	for _, s := range sel.Subjects {

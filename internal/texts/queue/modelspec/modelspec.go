@@ -1,7 +1,7 @@
-// Package modelspec tells workers of package reason/fleet which model on which terms is
-// to answer (Eq. 1, 3–4), and makes of that, with the worker's own servers and keys, the
-// describer or reasoner that the coordinator made its keys with. A spec holds prompt
-// templates as text and no address, path or secret.
+// Package modelspec writes and reads the specs by which a coordinator of package queue tells
+// workers which model, parameters and prompts to use (Eq. 1, 3–4). From a spec and its own
+// servers and keys, a worker makes the describer or reasoner whose ID the coordinator made
+// its keys from. A spec holds prompt templates as text, and no address, path or secret.
 package modelspec
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts/writer"
 )
 
-// spec is the JSON form of writer.Options with their defaults filled in.
+// spec is the JSON form of writer.Options with all defaults filled in.
 type spec struct {
 	Model       string                 `json:"model"`
 	Temperature float64                `json:"temperature"`
@@ -36,8 +36,9 @@ type spec struct {
 	Templates   map[prompt.Kind]string `json:"templates"`
 }
 
-// Of writes the spec of a describer or reasoner from the options that it answers to:
-// see Options of writer.Describer and writer.Reasoner. Timeout is left to the workers.
+// Of writes the spec of a describer or reasoner from its options, with their defaults filled
+// in: those that the method Options of writer.Describer and writer.Reasoner returns. The
+// timeout is not part of a spec, since each worker has its own.
 func Of(opt writer.Options) (json.RawMessage, error) {
 	s := spec{opt.Model, opt.Temperature, opt.Seed, opt.MaxTokens, opt.NumCtx, opt.Script.String(),
 		opt.Limits.Words, opt.Limits.ItemRunes, opt.Limits.ImageRunes, opt.Window, string(opt.History), opt.LatestN, opt.PartTries, map[prompt.Kind]string{}}
@@ -53,22 +54,21 @@ func Of(opt writer.Options) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// Options reads a spec. One with settings that this program does not know, made by a
-// newer one, is an error.
+// Options reads a spec. Unknown settings, from a newer program, are an error.
 func Options(raw json.RawMessage) (writer.Options, error) {
 	var s spec
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&s); err != nil {
-		return writer.Options{}, fmt.Errorf("read what model is asked for: %w", err)
+		return writer.Options{}, fmt.Errorf("read what model is requested: %w", err)
 	}
 	script, err := check.ParseScript(s.Script)
 	if err != nil {
-		return writer.Options{}, fmt.Errorf("read what model is asked for: %w", err)
+		return writer.Options{}, fmt.Errorf("read what model is requested: %w", err)
 	}
 	prompts, err := prompt.Parse(s.Templates)
 	if err != nil {
-		return writer.Options{}, fmt.Errorf("read what model is asked for: %w", err)
+		return writer.Options{}, fmt.Errorf("read what model is requested: %w", err)
 	}
 	return writer.Options{
 		Model: s.Model, Prompts: prompts, Limits: prompt.Options{Words: s.Words, ItemRunes: s.ItemRunes, ImageRunes: s.ImageRunes},
@@ -77,7 +77,8 @@ func Options(raw json.RawMessage) (writer.Options, error) {
 	}, nil
 }
 
-// Describers is a worker's factory of describers that ask client. timeout bounds one
+// Describers returns a function, for queue.WorkerOptions, that makes describers which ask
+// client. timeout bounds one
 // request; 0 = the client's own.
 func Describers(client mllm.Client, timeout time.Duration) func(context.Context, json.RawMessage, texts.Store) (texts.Describer, error) {
 	return func(ctx context.Context, raw json.RawMessage, _ texts.Store) (texts.Describer, error) {
@@ -94,8 +95,8 @@ func Describers(client mllm.Client, timeout time.Duration) func(context.Context,
 	}
 }
 
-// Reasoners is a worker's factory of reasoners that ask client. Conclusions in between
-// of long histories are kept in the ledger.
+// Reasoners returns a function, for queue.WorkerOptions, that makes reasoners which ask
+// client. Conclusions from parts of long histories are stored in the ledger.
 func Reasoners(client mllm.Client, timeout time.Duration) func(context.Context, json.RawMessage, texts.Store) (texts.Reasoner, error) {
 	return func(ctx context.Context, raw json.RawMessage, store texts.Store) (texts.Reasoner, error) {
 		opt, err := Options(raw)

@@ -95,9 +95,9 @@ func TestSpecsThatCannotBeMet(t *testing.T) {
 	}
 }
 
-// A fleet with a faulty model server, long histories read in steps included, writes the
+// Workers with a faulty model server, long histories read in parts included, write the
 // texts that one process writes.
-func TestFleetOfModels(t *testing.T) {
+func TestWorkersWithModels(t *testing.T) {
 	address := pgtest.Start(t).Database(t)
 	faulty := mllmtest.Options{Seed: 3, Probability: map[mllmtest.Fault]float64{mllmtest.ServerError: 0.05, mllmtest.Reset: 0.05, mllmtest.Loop: 0.03}}
 	s, other := mllmtest.New(t, faulty), mllmtest.New(t, faulty)
