@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 func TestMain(m *testing.M) {
@@ -18,4 +20,10 @@ func TestMain(m *testing.M) {
 // TestScripts runs the command line as a user would, each script in a folder of its own.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, Setup: setupScripts})
+}
+
+// currentOf is the address of the artefact that commands use.
+func currentOf(ws *workspace.Workspace, kind workspace.Kind) string {
+	address, _, _ := ws.Current(kind)
+	return address
 }

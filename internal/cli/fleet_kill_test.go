@@ -93,7 +93,7 @@ func userTexts(t *testing.T, dir string) []workspace.UserText {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts, err := ws.UserTexts()
+	texts, err := ws.UserTexts(currentOf(ws, workspace.KindUserTexts))
 	if err != nil {
 		t.Fatal(err)
 	}

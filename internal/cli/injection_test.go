@@ -156,7 +156,7 @@ func TestHostileWordsStayData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts, err := w.ItemTexts()
+	texts, err := w.ItemTexts(currentOf(w, workspace.KindItemTexts))
 	if err != nil {
 		t.Fatal(err)
 	}

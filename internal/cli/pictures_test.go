@@ -85,7 +85,7 @@ func wantThings(t *testing.T, ws string, things []thing, stdout, stderr string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts, err := w.ItemTexts()
+	texts, err := w.ItemTexts(currentOf(w, workspace.KindItemTexts))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 // progress prints what happens: one rewritten line on a terminal, plain lines at most
@@ -64,7 +65,7 @@ func eventLine(e stage.Event) string {
 	if e.End && e.Elapsed >= 10*time.Millisecond {
 		s += fmt.Sprintf(" · %s", e.Elapsed.Round(10*time.Millisecond))
 	}
-	return s
+	return usererr.SpellText(s, flagName)
 }
 
 func (p *progress) clear() {

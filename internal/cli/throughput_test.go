@@ -163,7 +163,7 @@ func fillLedger(t *testing.T, dir, url string, folds int) (answers int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	written, err := ws.ItemTexts()
+	written, err := ws.ItemTexts(currentOf(ws, workspace.KindItemTexts))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"time"
 
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -87,7 +88,11 @@ func (e *Engine) settle(ctx context.Context, kind workspace.Kind) (string, error
 	}
 	hash := workspace.InputHash(kind, spec.Options, inputs)
 	if address := e.fresh(st, spec, hash); address != "" {
-		e.Note(st.Name(), "%s is fresh, skipped", address)
+		if kind == workspace.KindRun {
+			e.Note(st.Name(), "%s is fresh, skipped", path.Base(address))
+		} else {
+			e.Note(st.Name(), "fresh, skipped: %s", address)
+		}
 		return address, e.WS.Select(address)
 	}
 	return e.build(ctx, st, spec, inputs, hash)

@@ -52,6 +52,7 @@ type shared struct {
 	enc     encoder.Encoder // of item texts, when it is open
 	id      string          // of enc, where the options alone do not tell
 	stats   cache.Stats     // of all that was encoded
+	cut     []string        // which texts were longer than the model reads
 }
 
 // New returns the stages of item vectors and of preference vectors.
@@ -165,10 +166,9 @@ func (w *work) finish(info Info, what string, m *cache.Manifest) error {
 		w.b.Info["cache"] = w.shared.stats
 	}
 	if m.Long > 0 && m.LongMode == string(bert.Truncate) {
-		warning := fmt.Sprintf("%d of %d %s texts (%.1f %%) have more than the %d tokens the model reads and were cut; averaged windows (mean) read them whole",
-			m.Long, m.Texts, what, 100*float64(m.Long)/float64(m.Texts), m.MaxTokens)
-		w.b.Info["warning"] = warning
-		w.b.Note(w.b.Stage, "warning: %s", warning)
+		w.cut = append(w.cut, fmt.Sprintf("%d of %d %s texts (%.1f %%)", m.Long, m.Texts, what, 100*float64(m.Long)/float64(m.Texts)))
+		w.b.Note(w.b.Stage, "warning: %s", w.warning(w.cut[len(w.cut)-1:], m.MaxTokens))
+		w.b.Info["warning"] = w.warning(w.cut, m.MaxTokens)
 	}
 	known := ""
 	if w.stats.Cached > 0 {
@@ -177,6 +177,11 @@ func (w *work) finish(info Info, what string, m *cache.Manifest) error {
 	name, _, _ := strings.Cut(info.ID, " ")
 	w.b.Done("%d %s texts to %d dimensions by %s%s", m.Texts, what, info.Dim, name, known)
 	return nil
+}
+
+// warning says which texts were not read to their end, and what would.
+func (w *work) warning(cut []string, tokens int) string {
+	return fmt.Sprintf("%s have more than the %d tokens the model reads and were cut; %s mean reads them whole", strings.Join(cut, " and "), tokens, usererr.Option("encoder-long"))
 }
 
 // readInfo reads what made the vectors under an address.
