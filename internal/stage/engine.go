@@ -83,7 +83,7 @@ func (e *Engine) settle(ctx context.Context, kind workspace.Kind) (string, error
 	if err != nil {
 		return "", err
 	}
-	if spec.Unsettled != nil && (e.Force || spec.Reuse == "") {
+	if spec.Unsettled != nil && (e.Force || e.again[kind] || spec.Reuse == "") {
 		return "", spec.Unsettled
 	}
 	hash := workspace.InputHash(kind, spec.Options, inputs)
@@ -182,11 +182,12 @@ func (e *Engine) present(kind workspace.Kind) (string, error) {
 		"workspace %s: %s was made from something else than what is current", e.WS.Dir(), current)
 }
 
-// agrees reports whether an artefact was made from those that the engine has settled on.
+// agrees reports whether an artefact was made from those that the engine has settled on,
+// or from others of the same contents.
 func (e *Engine) agrees(address string) bool {
 	a, _ := e.WS.Artefact(address)
 	for kind, in := range a.Inputs {
-		if have, ok := e.have[kind]; ok && have != in.Address {
+		if have, ok := e.have[kind]; ok && !e.WS.Matches(have, in) {
 			return false
 		}
 	}

@@ -36,9 +36,7 @@ func Prune(ws *workspace.Workspace, runs []string, dryRun bool) (*Pruned, error)
 			p.Removed = append(p.Removed, address)
 		}
 	}
-	for _, address := range slices.Concat(p.Removed, p.Leftovers) {
-		p.Bytes += size(ws, address)
-	}
+	p.Bytes = p.size(ws)
 	if dryRun {
 		return p, nil
 	}
@@ -97,22 +95,36 @@ func needed(ws *workspace.Workspace, runs []string) (map[string]bool, error) {
 	return kept, nil
 }
 
-// size adds up the bytes of an artefact's files and folder.
-func size(ws *workspace.Workspace, address string) int64 {
+// size adds up the bytes of what is to be removed: files of artefacts that no kept one has
+// too, as those of format 1 may, and what else is in the folders.
+func (p *Pruned) size(ws *workspace.Workspace) int64 {
 	var total int64
 	seen := map[string]bool{}
-	a, _ := ws.Artefact(address)
-	for _, f := range a.Files {
-		total += f.Bytes
-		seen[ws.Path(f.Path)] = true
-	}
-	filepath.WalkDir(ws.Path(address), func(file string, e os.DirEntry, err error) error { //nolint:errcheck // what cannot be looked at is not counted
-		if err == nil && e.Type().IsRegular() && !seen[file] {
-			if info, err := e.Info(); err == nil {
-				total += info.Size()
-			}
+	for _, address := range p.Kept {
+		a, _ := ws.Artefact(address)
+		for _, f := range a.Files {
+			seen[ws.Path(f.Path)] = true
 		}
-		return nil
-	})
+	}
+	add := func(file string, bytes int64) {
+		if !seen[file] {
+			seen[file] = true
+			total += bytes
+		}
+	}
+	for _, address := range slices.Concat(p.Removed, p.Leftovers) {
+		a, _ := ws.Artefact(address)
+		for _, f := range a.Files {
+			add(ws.Path(f.Path), f.Bytes)
+		}
+		filepath.WalkDir(ws.Path(address), func(file string, e os.DirEntry, err error) error { //nolint:errcheck // what cannot be looked at is not counted
+			if err == nil && e.Type().IsRegular() {
+				if info, err := e.Info(); err == nil {
+					add(file, info.Size())
+				}
+			}
+			return nil
+		})
+	}
 	return total
 }

@@ -72,8 +72,11 @@ func standing(ws *workspace.Workspace, address string, a workspace.Artefact) (st
 		if !ok {
 			continue
 		}
-		current, now, _ := ws.Current(kind)
-		if in.Address != current {
+		current, now, ok := ws.Current(kind)
+		if !ok {
+			return workspace.Stale.String(), fmt.Sprintf("made from %s, which is gone", in.Address)
+		}
+		if !ws.Matches(current, in) {
 			return workspace.Stale.String(), fmt.Sprintf("made from %s; current is %s", in.Address, current)
 		}
 		if s, _ := standing(ws, current, now); s == workspace.Stale.String() {

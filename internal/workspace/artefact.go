@@ -136,6 +136,13 @@ func (a Artefact) input(address string, files []string) Input {
 	return Input{Address: address, Files: files, Hash: HashInputs(hashes)}
 }
 
+// Matches reports whether an artefact has the contents of an input in the files that were
+// read: what was made from that input could as well have been made from the artefact.
+func (w *Workspace) Matches(address string, in Input) bool {
+	a, ok := w.Artefact(address)
+	return ok && a.input(address, in.Files).Hash == in.Hash
+}
+
 // FilePath returns where a file of an artefact lies, or an error that is
 // [fs.ErrNotExist] where the artefact has no such file.
 func (w *Workspace) FilePath(address, name string) (string, error) {
@@ -278,6 +285,12 @@ func (w *Workspace) change(what string, fn func(*Manifest) error) error {
 	m := w.manifest.clone()
 	if err := fn(&m); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
+	}
+	if m.upgraded() { // when it was opened, somebody else was writing
+		if err := w.carryOn(); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		m.stages1 = nil
 	}
 	if err := writeManifest(w.dir, m); err != nil {
 		return fmt.Errorf("%s: %w", what, err)

@@ -51,7 +51,7 @@ func TestCreateWhereSomethingIs(t *testing.T) {
 	otherSplit := shop()
 	labelledtest.Edit(otherSplit, func(rows []dataset.Interaction) { rows[0].Label = dataset.Valid })
 	_, err = Create(dir, otherSplit, source())
-	wantUserError(t, err, "exists already", "input changed")
+	wantUserError(t, err, "exists already", "source files differ")
 
 	if err := os.Remove(filepath.Join(dir, UsersFile)); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
 )
@@ -45,10 +46,14 @@ func (d *Draft) Discard() { os.RemoveAll(d.w.Path(d.rel)) }
 
 // Commit gives the folder its address, folder/name-hash with the first digits of the
 // input hash, and records the artefact with all files in it. When an artefact of the same
-// input hash and contents is there already, that one stays and the draft goes; when its
-// contents differ, the new one gets a number behind its address.
+// input hash and contents is there already, that one stays, its files mended if they were
+// damaged, and the draft goes; when its contents differ, the new one gets a number behind
+// its address.
 func (d *Draft) Commit(name string, a Artefact) (address string, err error) {
 	a.Kind = d.kind
+	if a.Finished.IsZero() {
+		a.Finished = time.Now().UTC()
+	}
 	names, err := d.files()
 	if err != nil {
 		return "", err
@@ -61,7 +66,12 @@ func (d *Draft) Commit(name string, a Artefact) (address string, err error) {
 		}
 		hashes[n] = f.SHA256
 	}
+	d.w.committing.Lock()
+	defer d.w.committing.Unlock()
 	if twin := d.w.twin(a, hashes); twin != "" {
+		if err := d.mend(twin); err != nil {
+			return "", fmt.Errorf("bring back the files of %s: %w", twin, err)
+		}
 		d.Discard()
 		return twin, d.w.renew(twin, a)
 	}
@@ -95,9 +105,31 @@ func (d *Draft) files() ([]string, error) {
 	return names, nil
 }
 
-// twin returns the address of an artefact with the same input hash and contents whose
-// files are intact; "" if there is none.
+// mend puts files of the draft in the place of damaged ones of an artefact that was
+// recorded with the same contents: what was made from it stays usable.
+func (d *Draft) mend(twin string) error {
+	a, _ := d.w.Artefact(twin)
+	for name, f := range a.Files {
+		if d.w.checkFile(f) == "" {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(d.w.Path(f.Path)), 0o755); err != nil {
+			return err
+		}
+		if err := os.Rename(d.Path(name), d.w.Path(f.Path)); err != nil {
+			return err
+		}
+		if err := atomicfile.SyncDir(filepath.Dir(d.w.Path(f.Path))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// twin returns the address of an artefact that was recorded with the same input hash and
+// contents; "" if there is none. Intact ones come first.
 func (w *Workspace) twin(a Artefact, hashes map[string]string) string {
+	damaged := ""
 	for _, address := range w.Addresses(a.Kind) {
 		other, _ := w.Artefact(address)
 		if other.InputHash != a.InputHash || len(other.Files) != len(hashes) {
@@ -107,18 +139,29 @@ func (w *Workspace) twin(a Artefact, hashes map[string]string) string {
 		for name, f := range other.Files {
 			same = same && f.SHA256 == hashes[name]
 		}
-		if same && w.Check(address).State == Fresh {
+		switch {
+		case !same:
+		case w.Check(address).State == Fresh:
 			return address
+		case damaged == "":
+			damaged = address
 		}
 	}
-	return ""
+	return damaged
 }
 
-// renew records that an artefact was made again, with the same result.
+// renew records that an artefact was made again, with the same result. Its files are as
+// they were recorded, at whatever time they were written since.
 func (w *Workspace) renew(address string, a Artefact) error {
 	return w.change("record "+address, func(m *Manifest) error {
 		was := m.Artefacts[address]
 		was.Finished, was.Seconds, was.Info, was.Pending = a.Finished, a.Seconds, a.Info, a.Pending
+		for name, f := range was.Files {
+			if info, err := os.Stat(w.Path(f.Path)); err == nil {
+				f.Modified = info.ModTime().UTC()
+				was.Files[name] = f
+			}
+		}
 		m.Artefacts[address], m.Current[a.Kind] = was, address
 		return nil
 	})
@@ -151,29 +194,25 @@ func (w *Workspace) FreeRun(model, inputHash string) string {
 }
 
 // Remove takes artefacts out of the manifest and then removes their files and folders.
-// Those that stand in the manifest as inputs of others must be removed with these.
+// Those that stand in the manifest as inputs of others must be removed with these, and
+// the imported data stays. Where the current artefact of a kind goes, the latest of those
+// left takes its place.
 func (w *Workspace) Remove(addresses ...string) error {
-	var gone []Artefact
+	gone := map[string]Artefact{}
 	err := w.change("remove artefacts", func(m *Manifest) error {
 		for _, address := range addresses {
 			a, ok := m.Artefacts[address]
 			if !ok {
 				continue
 			}
-			gone = append(gone, a)
+			if a.Kind == KindData {
+				return errors.New("the imported data cannot be removed")
+			}
+			gone[address] = a
 			delete(m.Artefacts, address)
-			if m.Current[a.Kind] == address {
-				delete(m.Current, a.Kind)
-			}
 		}
-		for address, a := range m.Artefacts {
-			for _, in := range a.Inputs {
-				if _, there := m.Artefacts[in.Address]; !there && slices.Contains(addresses, in.Address) {
-					return fmt.Errorf("%s is needed by %s", in.Address, address)
-				}
-			}
-		}
-		return nil
+		m.fillCurrent()
+		return m.miss(gone)
 	})
 	if err != nil {
 		return err
@@ -192,12 +231,38 @@ func (w *Workspace) Remove(addresses ...string) error {
 			}
 		}
 	}
-	for _, address := range addresses {
-		if address != DataAddress && w.holdsNothing(address, kept) {
+	for address := range gone {
+		if w.holdsNothing(address, kept) {
 			errs = append(errs, os.RemoveAll(w.Path(address)))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// fillCurrent has the latest artefact of a kind take the place of a current one that is
+// gone.
+func (m Manifest) fillCurrent() {
+	for kind, address := range m.Current {
+		if _, there := m.Artefacts[address]; there {
+			continue
+		}
+		delete(m.Current, kind)
+		if left := m.addresses(kind); len(left) > 0 {
+			m.Current[kind] = left[0]
+		}
+	}
+}
+
+// miss fails where an artefact was made from one of those that are gone.
+func (m Manifest) miss(gone map[string]Artefact) error {
+	for _, address := range slices.Sorted(maps.Keys(m.Artefacts)) {
+		for _, in := range m.Artefacts[address].Inputs {
+			if _, lost := gone[in.Address]; lost {
+				return fmt.Errorf("%s is needed by %s", in.Address, address)
+			}
+		}
+	}
+	return nil
 }
 
 func (w *Workspace) holdsNothing(address string, kept map[string]bool) bool {

@@ -55,15 +55,21 @@ func TestCreateOnFullDisk(t *testing.T) {
 func TestFullDiskKeepsWorkspace(t *testing.T) {
 	disk := smallDisk(t, 40)
 	w := mustCreate(t, filepath.Join(disk, "ws"))
-	if err := w.WriteItemTexts(each(itemTexts())); err != nil {
-		t.Fatal(err)
-	}
+	address := recordTexts(t, w, KindItemTexts, ItemTextsFile, w.WriteItemTexts, itemTexts())
 	big := itemTexts()
 	for i := range 5000 {
 		big[0].Text += HashInputs(i)
 	}
-	wantUserError(t, w.WriteItemTexts(each(big)), ItemTextsFile, "disk is full", "as it was")
-	got, err := w.ItemTexts()
+	d, err := w.NewDraft(KindItemTexts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantUserError(t, w.WriteItemTexts(d.Path(ItemTextsFile), each(big)), ItemTextsFile, "disk is full", "as it was")
+	d.Discard()
+	if left := entries(t, w.Path("texts")); len(left) != 1 {
+		t.Errorf("left behind: %v", left)
+	}
+	got, err := w.ItemTexts(address)
 	if err != nil || got[0] != itemTexts()[0] {
 		t.Errorf("texts after the failed write: %v, %v", got, err)
 	}

@@ -27,8 +27,8 @@ func TestLockTurnsSecondWriterAway(t *testing.T) {
 			t.Errorf("holder %+v", l)
 		}
 	}
-	wantUserError(t, b.RecordStage(StageTrain, Stage{}), "recording stage train", "is being written")
-	if err := a.RecordStage(StageTrain, Stage{}); err != nil {
+	wantUserError(t, b.Record("runs/x", Artefact{Kind: KindRun, Stage: StageTrain}), "record runs/x", "is being written")
+	if err := a.Record("runs/x", Artefact{Kind: KindRun, Stage: StageTrain}); err != nil {
 		t.Errorf("the holder itself: %v", err)
 	}
 	if _, err := b.Dataset(); err != nil {

@@ -16,8 +16,8 @@ import (
 // behind the hashes.
 func resign(t *testing.T, w *Workspace) *Workspace {
 	t.Helper()
-	st := w.Manifest().Stages[StageImport]
-	if err := w.RecordStage(StageImport, st); err != nil {
+	data, _ := w.Artefact(DataAddress)
+	if err := w.Record(DataAddress, data); err != nil {
 		t.Fatal(err)
 	}
 	return mustOpen(t, w.Dir())
@@ -33,12 +33,12 @@ func TestDatasetNoticesChangedFiles(t *testing.T) {
 		raw[len(raw)/2] ^= 1
 		put(t, w, file, string(raw))
 		_, err = w.Dataset()
-		wantUserError(t, err, w.Dir(), "output "+file+" was modified")
+		wantUserError(t, err, w.Dir(), "file "+file+" was modified")
 		if err := os.Remove(w.Path(file)); err != nil {
 			t.Fatal(err)
 		}
 		_, err = w.Dataset()
-		wantUserError(t, err, "output "+file+" is missing")
+		wantUserError(t, err, "file "+file+" is missing")
 	}
 }
 
@@ -117,9 +117,14 @@ func TestRowsKeepTheirMemory(t *testing.T) {
 // Equal data give equal bytes, so that hashes of workspaces can be compared.
 func TestParquetIsDeterministic(t *testing.T) {
 	a, b := mustCreate(t, filepath.Join(t.TempDir(), "a")), mustCreate(t, filepath.Join(t.TempDir(), "b"))
-	for file, sum := range a.Manifest().Stages[StageImport].Outputs {
-		if other := b.Manifest().Stages[StageImport].Outputs[file]; other != sum {
-			t.Errorf("%s: %s and %s", file, sum, other)
+	one, _ := a.Artefact(DataAddress)
+	two, _ := b.Artefact(DataAddress)
+	if len(one.Files) != 3 {
+		t.Errorf("files %v", one.Files)
+	}
+	for file, f := range one.Files {
+		if other := two.Files[file]; other.SHA256 != f.SHA256 {
+			t.Errorf("%s: %s and %s", file, f.SHA256, other.SHA256)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package workspace
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -41,24 +42,48 @@ func each[T any](texts []T) iter.Seq2[T, error] {
 	}
 }
 
-func TestTextsRoundTrip(t *testing.T) {
-	w := mustCreate(t, filepath.Join(t.TempDir(), "ws"))
-	if err := w.WriteItemTexts(each(itemTexts())); err != nil {
+// recordTexts makes an artefact of texts, written by write, and returns its address.
+func recordTexts[T any](t *testing.T, w *Workspace, kind Kind, file string, write func(string, iter.Seq2[T, error]) error, texts []T) string {
+	t.Helper()
+	d, err := w.NewDraft(kind)
+	if err != nil {
 		t.Fatal(err)
 	}
-	items, err := w.ItemTexts()
+	defer d.Discard()
+	if err := write(d.Path(file), each(texts)); err != nil {
+		t.Fatal(err)
+	}
+	address, err := d.Commit("m", Artefact{Stage: StageDescribe, InputHash: HashInputs(kind)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+func TestTextsRoundTrip(t *testing.T) {
+	w := mustCreate(t, filepath.Join(t.TempDir(), "ws"))
+	items, err := w.ItemTexts(recordTexts(t, w, KindItemTexts, ItemTextsFile, w.WriteItemTexts, itemTexts()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(itemTexts(), items); diff != "" {
 		t.Error(diff)
 	}
-	if err := w.WriteUserTexts(each(userTexts())); err != nil {
-		t.Fatal(err)
-	}
-	users, err := w.UserTexts()
+	address := recordTexts(t, w, KindUserTexts, UserTextsFile, w.WriteUserTexts, userTexts())
+	users, err := w.UserTexts(address)
 	if err != nil {
 		t.Fatal(err)
+	}
+	n := 0
+	err = w.EachUserText(address, func(u UserText) error {
+		if u.User != users[n].User || u.Fold != users[n].Fold || u.Text != users[n].Text {
+			t.Errorf("row %d: %+v, want %+v", n, u, users[n])
+		}
+		n++
+		return nil
+	})
+	if err != nil || n != len(users) {
+		t.Errorf("%d rows one by one, %v", n, err)
 	}
 	want := userTexts()
 	for i := range want { // parquet does not tell nil from empty
@@ -76,8 +101,9 @@ func TestTextsRoundTrip(t *testing.T) {
 
 func TestTextsRejects(t *testing.T) {
 	w := mustCreate(t, filepath.Join(t.TempDir(), "ws"))
-	items := func(f func([]ItemText) []ItemText) error { return w.WriteItemTexts(each(f(itemTexts()))) }
-	users := func(f func([]UserText) []UserText) error { return w.WriteUserTexts(each(f(userTexts()))) }
+	path := w.Path("texts", "file.parquet")
+	items := func(f func([]ItemText) []ItemText) error { return w.WriteItemTexts(path, each(f(itemTexts()))) }
+	users := func(f func([]UserText) []UserText) error { return w.WriteUserTexts(path, each(f(userTexts()))) }
 	for name, c := range map[string]struct {
 		err  error
 		want string
@@ -99,20 +125,25 @@ func TestTextsRejects(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", name, c.err, c.want)
 		}
 	}
-	if _, err := os.Stat(w.Path(ItemTextsFile)); err == nil {
-		t.Error("a rejected write left a file")
+	if left := entries(t, w.Path("texts")); len(left) != 0 {
+		t.Errorf("rejected writes left %v", left)
 	}
-	_, err := w.UserTexts()
-	wantUserError(t, err, UserTextsFile)
+	if _, err := w.UserTexts("texts/none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("texts that nobody wrote: %v", err)
+	}
+	put(t, w, "texts/x/items.parquet", "no Parquet")
+	if err := w.Record("texts/x", Artefact{Kind: KindItemTexts, Stage: StageDescribe, Files: map[string]File{ItemTextsFile: {Path: "texts/x/items.parquet"}}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.ItemTexts("texts/x")
+	wantUserError(t, err, ItemTextsFile)
 }
 
 func TestTextsThatFailToComeLeaveTheFile(t *testing.T) {
 	w := mustCreate(t, filepath.Join(t.TempDir(), "ws"))
-	if err := w.WriteUserTexts(each(userTexts())); err != nil {
-		t.Fatal(err)
-	}
+	address := recordTexts(t, w, KindUserTexts, UserTextsFile, w.WriteUserTexts, userTexts())
 	broken := errors.New("the ledger broke")
-	err := w.WriteUserTexts(func(yield func(UserText, error) bool) {
+	err := w.WriteUserTexts(w.Path(address, UserTextsFile), func(yield func(UserText, error) bool) {
 		for _, x := range userTexts()[:2] {
 			x.Text = "new"
 			if !yield(x, nil) {
@@ -124,10 +155,10 @@ func TestTextsThatFailToComeLeaveTheFile(t *testing.T) {
 	if !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
-	if got, err := w.UserTexts(); err != nil || got[0].Text != userTexts()[0].Text {
+	if got, err := w.UserTexts(address); err != nil || got[0].Text != userTexts()[0].Text {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if left := entries(t, w.Path("texts")); len(left) != 1 {
+	if left := entries(t, w.Path(address)); len(left) != 1 {
 		t.Errorf("left behind: %v", left)
 	}
 }
@@ -161,18 +192,24 @@ func manyUsers(t testing.TB, n int) (*Workspace, []UserText) {
 
 func BenchmarkUserTexts(b *testing.B) {
 	w, texts := manyUsers(b, 50_000)
+	const address = "texts/bench"
+	path := w.Path(address, UserTextsFile)
 	b.Run("write", func(b *testing.B) {
 		for b.Loop() {
-			if err := w.WriteUserTexts(each(texts)); err != nil {
+			if err := w.WriteUserTexts(path, each(texts)); err != nil {
 				b.Fatal(err)
 			}
 		}
-		info, _ := os.Stat(w.Path(UserTextsFile))
+		info, _ := os.Stat(path)
 		b.ReportMetric(float64(info.Size())/1e6, "MB")
 	})
+	err := w.Record(address, Artefact{Kind: KindUserTexts, Stage: StageReason, Files: map[string]File{UserTextsFile: {Path: address + "/" + UserTextsFile}}})
+	if err != nil {
+		b.Fatal(err)
+	}
 	b.Run("read", func(b *testing.B) {
 		for b.Loop() {
-			if got, err := w.UserTexts(); err != nil || len(got) != len(texts) {
+			if got, err := w.UserTexts(address); err != nil || len(got) != len(texts) {
 				b.Fatal(err)
 			}
 		}
@@ -184,7 +221,7 @@ func BenchmarkUserTexts(b *testing.B) {
 		peak := uint64(0)
 		n := 0
 		for b.Loop() {
-			err := w.EachUserText(func(UserText) error {
+			err := w.EachUserText(address, func(UserText) error {
 				if n++; n%10_000 == 0 {
 					runtime.ReadMemStats(&after)
 					peak = max(peak, after.HeapInuse-min(before.HeapInuse, after.HeapInuse))

@@ -12,7 +12,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
 )
 
 // A workspace of format 1 had one place for each kind of artefact and a record for each
@@ -94,9 +97,23 @@ func (old manifest1) upgraded() (Manifest, error) {
 	m.upgradeVectors(old)
 	if st, ok := old.Stages[StageGraph]; ok {
 		a := st.artefact(KindItemGraph, StageGraph, map[string]string{ItemGraphFile: itemGraph1})
-		m.adopt(strings.ReplaceAll(st.Options["variant"]+"-k"+st.Options["k"], " ", ""), a, map[Kind][]string{KindItemVectors: {ItemVectorsFile}, KindData: {InteractionsFile}})
+		dropIdleGraphOptions(a.Options)
+		m.adopt(slug(st.Options["variant"]+"-k"+st.Options["k"]), a, map[Kind][]string{KindItemVectors: {ItemVectorsFile}, KindData: {InteractionsFile}})
 	}
 	return m, nil
+}
+
+// dropIdleGraphOptions takes out what format 1 recorded though it had no effect. The
+// record of this format leaves it out, and its input hash is taken without it.
+func dropIdleGraphOptions(options map[string]string) {
+	if options["weights"] == "" {
+		delete(options, "weights")
+	}
+	for idle, of := range map[string]string{"threshold": "denoise", "jaccard_k": "topology"} {
+		if options[of] == "false" {
+			delete(options, idle)
+		}
+	}
 }
 
 func (m *Manifest) upgradeTexts(old manifest1) {
@@ -255,6 +272,9 @@ func (m *Manifest) upgradeRuns(dir string) error {
 		if !ok {
 			continue // its files are gone: nothing that could be served
 		}
+		if checkArtefact(address, a) != nil {
+			continue // edited by hand, or a name that no address may have: it must not spoil the manifest
+		}
 		m.Artefacts[address] = a
 		if r.Started.After(latest) {
 			latest, m.Current[KindRun] = r.Started, address
@@ -333,17 +353,25 @@ func (w *Workspace) saveUpgrade() error {
 	if !w.manifest.upgraded() {
 		return nil // another process was faster
 	}
-	if err := w.carryOn(); err != nil {
-		return fmt.Errorf("upgrade workspace %s to format %d: %w", w.dir, FormatVersion, err)
+	err = w.carryOn()
+	if err == nil {
+		err = writeManifest(w.dir, w.manifest)
 	}
-	if err := writeManifest(w.dir, w.manifest); err != nil {
-		if errors.Is(err, fs.ErrPermission) {
-			return nil
-		}
+	switch {
+	case cannotWrite(err):
+		return nil
+	case err != nil:
 		return fmt.Errorf("upgrade workspace %s to format %d: %w", w.dir, FormatVersion, err)
 	}
 	w.manifest.stages1 = nil
 	return nil
+}
+
+// cannotWrite reports whether an error says that nothing can be written here: nobody may,
+// or the disk is full.
+func cannotWrite(err error) bool {
+	var full *atomicfile.FullError
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.As(err, &full)
 }
 
 // carryOn gives interrupted runs the input hash of this format, under which training
@@ -362,12 +390,12 @@ func (w *Workspace) carryOn() error {
 			return err
 		}
 		var r run1
-		var all map[string]any
+		var all map[string]json.RawMessage // not any, which would round the seed
 		if json.Unmarshal(raw, &r) != nil || json.Unmarshal(raw, &all) != nil {
 			continue // no run of ours
 		}
 		if _, hash := w.manifest.runInputs(r); hash != r.InputHash {
-			all["input_hash"] = hash
+			all["input_hash"], _ = json.Marshal(hash) // a string: cannot fail
 			if err := writeJSON(config, all); err != nil {
 				return err
 			}

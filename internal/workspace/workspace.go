@@ -64,7 +64,8 @@ type Workspace struct {
 	data     *dataset.Dataset
 	reads    map[string]int // how often each file was opened, by relative path
 
-	loading sync.Mutex // held while data is read, so that it is read once
+	loading    sync.Mutex // held while data is read, so that it is read once
+	committing sync.Mutex // held from the choice of an address until it is recorded
 }
 
 // Open opens an existing workspace. It takes no lock: files are replaced whole, so a
