@@ -85,24 +85,27 @@ func documents(t *testing.T) []string {
 }
 
 // commandLines returns the calls of mllmrec in the fenced blocks of a page, with lines
-// that end in a backslash joined and comments cut.
+// that end in a backslash joined and comments cut. Where a block marks what is typed by
+// "$ ", its other lines are output.
 func commandLines(page string) []string {
 	var lines []string
-	fenced := false
-	page = strings.ReplaceAll(page, "\\\n", " ")
-	for _, line := range strings.Split(page, "\n") {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "```") {
-			fenced = !fenced
+	page = strings.ReplaceAll(strings.ReplaceAll(page, "\r\n", "\n"), "\\\n", " ")
+	for i, block := range strings.Split("\n"+page, "\n```") {
+		if i%2 == 0 {
 			continue
 		}
-		line = strings.TrimPrefix(line, "$ ")
-		if fenced && strings.HasPrefix(line, "mllmrec ") {
-			lines = append(lines, strings.TrimSpace(regexp.MustCompile(`\s+#.*$`).ReplaceAllString(line, "")))
+		prompted := strings.Contains(block, "\n$ ")
+		for _, line := range strings.Split(block, "\n") {
+			typed, marked := strings.CutPrefix(strings.TrimSpace(line), "$ ")
+			if marked == prompted && strings.HasPrefix(typed, "mllmrec ") {
+				lines = append(lines, strings.TrimSpace(comment.ReplaceAllString(typed, "")))
+			}
 		}
 	}
 	return lines
 }
+
+var comment = regexp.MustCompile(`\s+#.*$`)
 
 var flagWord = regexp.MustCompile(`(?:^|\s)(--?[a-zA-Z][\w-]*)`)
 
