@@ -32,12 +32,15 @@ else
   fi
 fi
 
+# What the environment may hold must not reach the binaries.
+export CGO_ENABLED=0 GOFLAGS=-mod=readonly GOEXPERIMENT= GOAMD64=v1 GOARM64=v8.0
+
 files=()
 for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do
   os=${target%/*} arch=${target#*/} suffix=
   [ "$os" != windows ] || suffix=.exe
   name=mllmrec-$version-$os-$arch$suffix
-  CGO_ENABLED=0 GOOS=$os GOARCH=$arch GOFLAGS=-mod=readonly \
+  GOOS=$os GOARCH=$arch \
     go build -trimpath -buildvcs=true -ldflags='-s -w' -o "$out/$name" ./cmd/mllmrec
   if [ -z "$snapshot" ] && ! go version -m "$out/$name" | grep -qE "^[[:space:]]mod[[:space:]][^[:space:]]+[[:space:]]$version([[:space:]]|\$)"; then
     echo "release: $name does not carry the version $version:" >&2
