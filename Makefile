@@ -4,7 +4,7 @@ OLLAMA_VERSION ?= v0.9.6
 FUZZTIME ?= 10s
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test race lint bench bench-peers demo fuzz test-ollama test-data
+.PHONY: help build test race lint bench bench-peers demo fuzz test-ollama test-data reference man release
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,3 +47,12 @@ bench-peers: ## the same mathematics in PyTorch, and Sentence-Transformers (pyth
 
 demo: ## the main job on the built-in shop
 	$(GO) run ./cmd/mllmrec demo
+
+reference: ## docs/reference/commands, written from the command tree
+	$(GO) run ./scripts/reference -pages docs/reference/commands
+
+man: ## man pages in man/, written from the command tree
+	$(GO) run ./scripts/reference -man man
+
+release: ## static binaries for all platforms and their SHA-256 sums in dist/; HEAD must carry a tag
+	bash scripts/release.sh dist
