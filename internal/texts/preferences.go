@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/folds"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
@@ -123,7 +124,7 @@ func (w *preferenceWriter) plan() {
 			continue
 		}
 		clear(used)
-		for _, f := range Folds(w.users[u], n, w.opt.Folds, w.opt.Seed) {
+		for _, f := range folds.Of(w.users[u], n, w.opt.Folds, w.opt.Seed) {
 			used[f] = true
 		}
 		for f, any := range used {
@@ -141,12 +142,12 @@ func (w *preferenceWriter) plan() {
 func (w *preferenceWriter) shown(t task) []int {
 	n := len(w.h.Items(int(t.user)))
 	at := make([]int, 0, n)
-	var folds []uint8
+	var foldOf []uint8
 	if t.fold != FullFold {
-		folds = Folds(w.users[t.user], n, w.opt.Folds, w.opt.Seed)
+		foldOf = folds.Of(w.users[t.user], n, w.opt.Folds, w.opt.Seed)
 	}
 	for i := range n {
-		if folds == nil || int32(folds[i]) != t.fold {
+		if foldOf == nil || int32(foldOf[i]) != t.fold {
 			at = append(at, i)
 		}
 	}
@@ -251,4 +252,16 @@ func Preferences(texts []workspace.UserText, users []string) (full []string, bli
 		}
 	}
 	return full, blind, nil
+}
+
+// CountTexts counts the texts that [ReasonUsers] writes from h: one full text a user, and
+// one blind text for each fold that has items.
+func (o ReasonOptions) CountTexts(h *dataset.Histories) int {
+	n := h.Users()
+	for u := range h.Users() {
+		if items := len(h.Items(u)); o.Folds > 0 && items >= o.FoldMinItems {
+			n += min(items, o.Folds)
+		}
+	}
+	return n
 }

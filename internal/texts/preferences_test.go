@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/folds"
 	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/texts/offline"
@@ -57,15 +58,15 @@ func TestLeakyHistoriesSaySo(t *testing.T) {
 }
 
 func TestBlindTexts(t *testing.T) {
-	const folds, seed = 3, 5
+	const nFolds, seed = 3, 5
 	d, catalogue := shop(64, 40, 7)
 	h := d.TrainHistories()
-	opt := texts.ReasonOptions{Options: quick, Folds: folds, Seed: seed}
+	opt := texts.ReasonOptions{Options: quick, Folds: nFolds, Seed: seed}
 	written, report, err := reasonUsers(t.Context(), h, d.UserIDs, catalogue, &echo{id: "e"}, newLedger(t), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	foldOf := texts.FoldsOf(h, d.UserIDs, folds, seed)
+	foldOf := folds.All(h, d.UserIDs, nFolds, seed)
 	byTask := map[string]workspace.UserText{}
 	for _, x := range written {
 		byTask[subject(x.User, int(x.Fold))] = x
@@ -75,7 +76,7 @@ func TestBlindTexts(t *testing.T) {
 	}
 	for u, id := range d.UserIDs {
 		lo, hi := h.Lists().Offsets[u], h.Lists().Offsets[u+1]
-		for fold := range folds {
+		for fold := range nFolds {
 			var sources []int32
 			var titles []string
 			for i := lo; i < hi; i++ {
@@ -101,11 +102,11 @@ func TestBlindTexts(t *testing.T) {
 		}
 	}
 	full, blind, err := texts.Preferences(written, d.UserIDs)
-	if err != nil || len(full) != 64 || len(blind) != folds {
-		t.Fatalf("%d full, %d folds, %v", len(full), len(blind), err)
+	if err != nil || len(full) != 64 || len(blind) != nFolds {
+		t.Fatalf("%d full, %d nFolds, %v", len(full), len(blind), err)
 	}
 	for u, id := range d.UserIDs {
-		for fold := range folds {
+		for fold := range nFolds {
 			want := full[u]
 			if x, there := byTask[subject(id, fold)]; there {
 				want = x.Text
@@ -139,14 +140,14 @@ func TestFoldsAreEvenSeededAndStable(t *testing.T) {
 	for u := range 1000 {
 		user := fmt.Sprint("u", u)
 		for _, n := range []int{0, 1, 3, 5, 12} {
-			f := texts.Folds(user, n, 5, 1)
+			f := folds.Of(user, n, 5, 1)
 			per := make([]int, 5)
 			for i, k := range f {
 				per[k]++
 				if n == 1 {
 					count[k]++
 				}
-				if texts.Folds(user, n, 5, 1)[i] != k {
+				if folds.Of(user, n, 5, 1)[i] != k {
 					t.Fatal("FoldOf and Folds differ")
 				}
 			}
@@ -158,10 +159,10 @@ func TestFoldsAreEvenSeededAndStable(t *testing.T) {
 	if slices.Min(count) < 150 {
 		t.Errorf("single items are dealt as %v", count)
 	}
-	if diff := cmp.Diff([]uint8{0, 2, 2, 3, 0, 3, 1, 1}, texts.Folds("user 7", 8, 4, 42)); diff != "" {
+	if diff := cmp.Diff([]uint8{0, 2, 2, 3, 0, 3, 1, 1}, folds.Of("user 7", 8, 4, 42)); diff != "" {
 		t.Errorf("folds changed; stored texts would no longer be blind to them: %s", diff)
 	}
-	if slices.Equal(texts.Folds("u", 50, 5, 1), texts.Folds("u", 50, 5, 2)) {
+	if slices.Equal(folds.Of("u", 50, 5, 1), folds.Of("u", 50, 5, 2)) {
 		t.Error("the seed changes nothing")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/folds"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/stage/asking"
 	"github.com/mllmrec/mllmrec/internal/texts"
@@ -53,7 +54,7 @@ func (o *Preference) recall(options map[string]string) error {
 
 // asked returns the options of the questions.
 func (o Preference) asked(opt texts.Options) texts.ReasonOptions {
-	return texts.ReasonOptions{Options: opt, Folds: o.Folds, FoldMinItems: o.FoldsFor, Seed: texts.FoldSeed}
+	return texts.ReasonOptions{Options: opt, Folds: o.Folds, FoldMinItems: o.FoldsFor, Seed: folds.Seed}
 }
 
 // Options of the stage. What is encoded as JSON is recorded, to ask again in the same way.

@@ -15,11 +15,11 @@ import (
 	"time"
 
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
+	"github.com/mllmrec/mllmrec/internal/folds"
 	"github.com/mllmrec/mllmrec/internal/model"
 	_ "github.com/mllmrec/mllmrec/internal/model/all" // the registry
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/stage"
-	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/train"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
@@ -247,7 +247,7 @@ func Inputs(s *stage.Session, from stage.Inputs, seed uint64) (model.Inputs, err
 			return in, err
 		}
 		if len(in.FoldPreferences) > 0 {
-			in.FoldOf = texts.FoldsOf(in.Train, ds.UserIDs, len(in.FoldPreferences), texts.FoldSeed)
+			in.FoldOf = folds.All(in.Train, ds.UserIDs, len(in.FoldPreferences), folds.Seed)
 		}
 	}
 	if address := from.Address(workspace.KindItemGraph); address != "" {
