@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mllmrec/mllmrec/internal/encoder/hub"
 	"github.com/mllmrec/mllmrec/internal/pipeline"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -74,6 +75,9 @@ func (a *app) report(err error) int {
 	code := exitFailure
 	hint, mine := usererr.Hint(err)
 	var left *pipeline.LeftToWorkers
+	if absent := new(hub.AbsentError); errors.As(err, &absent) {
+		hint += " The command is: mllmrec model pull " + absent.Model
+	}
 	switch {
 	case errors.As(err, &left):
 		code, hint = exitInterrupted, left.Hint()

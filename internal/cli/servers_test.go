@@ -229,7 +229,7 @@ func TestCostLimitIsKept(t *testing.T) {
 	// One that no request fits into says so.
 	other := shopOfUsers(t, t.TempDir(), 2)
 	args[1], args[len(args)-1] = other, "0.001"
-	if code, _, errs := call(t, args...); code != exitUser || !strings.Contains(errs, "too low") || !strings.Contains(errs, "raise the limit") {
+	if code, _, errs := call(t, args...); code != exitUser || !strings.Contains(errs, "too low") || !strings.Contains(errs, "Raise the limit") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }
