@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mllmrec/mllmrec/internal/encoder/hub"
 	"github.com/mllmrec/mllmrec/internal/stage/asking"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -76,6 +77,9 @@ func (a *app) report(err error) int {
 	message := usererr.Spell(err, flagName)
 	hint, mine := usererr.SpellHint(err, flagName)
 	var left *asking.LeftToWorkers
+	if absent := new(hub.AbsentError); errors.As(err, &absent) {
+		hint += " The command is: mllmrec model pull " + absent.Model
+	}
 	switch {
 	case errors.As(err, &left):
 		code, hint = exitInterrupted, a.leftToWorkers(left)

@@ -33,13 +33,13 @@ func Locate(nameOrPath string, opt Options) (string, error) {
 	cache := repoCache{opt.CacheDir, repo}
 	dir, err := cache.snapshot(opt.Revision)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", usererr.New(absentHint(repo), "the model %s (revision %s) is not in the cache %s", repo, opt.Revision, opt.CacheDir)
+		return "", absent(repo, "the model %s (revision %s) is not in the cache %s", repo, opt.Revision, opt.CacheDir)
 	}
 	if err != nil {
 		return "", err
 	}
 	if missing := cache.firstUnknown(dir); missing != "" {
-		return "", usererr.New(absentHint(repo), "the model %s is only partly in the cache: it is not known whether it has %s", repo, missing)
+		return "", absent(repo, "the model %s is only partly in the cache: it is not known whether it has %s", repo, missing)
 	}
 	return dir, nil
 }
@@ -80,6 +80,20 @@ func (c repoCache) recordAbsent(commit string, files []string) error {
 		}
 	}
 	return nil
+}
+
+// AbsentError says that a model is not, or not completely, in the cache. The command line
+// adds to it how to pull the model.
+type AbsentError struct {
+	Model string // name on the hub
+	err   error
+}
+
+// Error says what is missing.
+func (e *AbsentError) Error() string { return e.err.Error() }
+
+func absent(repo, format string, args ...any) error {
+	return usererr.Wrap(&AbsentError{repo, fmt.Errorf(format, args...)}, absentHint(repo))
 }
 
 func absentHint(repo string) string {

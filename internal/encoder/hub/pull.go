@@ -36,7 +36,7 @@ func Pull(ctx context.Context, name string, opt Options) (string, error) {
 		if dir, err := cache.snapshot(opt.Revision); err == nil && cache.firstUnknown(dir) == "" {
 			return dir, nil
 		}
-		return "", usererr.New(absentHint(repo), "offline (HF_HUB_OFFLINE), and the model %s is not in the cache %s", repo, opt.CacheDir)
+		return "", absent(repo, "offline (HF_HUB_OFFLINE), and the model %s is not in the cache %s", repo, opt.CacheDir)
 	}
 	p := &puller{opt: opt, repo: repo, cache: cache}
 	dir, err := p.pull(ctx)

@@ -222,7 +222,7 @@ func poison(t *testing.T, address string) {
 		t.Errorf("got %+v, %v", res, err)
 	}
 	told := strings.Join(res.GivenUp, "\n")
-	for _, want := range []string{"not the one asked for", "key does not fit", "read chunk"} {
+	for _, want := range []string{"not the one requested", "key does not fit", "read chunk"} {
 		if !strings.Contains(told, want) {
 			t.Errorf("nothing is told of %q: %s", want, told)
 		}
