@@ -3,6 +3,7 @@ package workspace
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -21,6 +22,25 @@ func smallDisk(t *testing.T, pages int) string {
 	}
 	t.Cleanup(func() { syscall.Unmount(dir, 0) })
 	return dir
+}
+
+// fill leaves the given number of pages free on a small disk. The function that it returns
+// makes room again.
+func fill(t *testing.T, disk string, free int) (room func()) {
+	t.Helper()
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(disk, &stat); err != nil {
+		t.Fatal(err)
+	}
+	ballast := filepath.Join(disk, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, (int(stat.Bfree)-free)*int(stat.Bsize)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := os.Remove(ballast); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Whichever file meets the full disk, nothing is left of the workspace.
