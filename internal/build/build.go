@@ -113,7 +113,7 @@ func (o *Options) sayUnread(s *stage.Session, imported bool) {
 		s.Note(workspace.StageEncode, "imported vectors stand in for describe, reason and encode")
 		return
 	}
-	for _, name := range standing {
+	for _, name := range forEveryRun {
 		if o.set.Given(name) {
 			s.Note(workspace.StageTrain, "model %s reads interactions only: no texts are written or encoded", o.Train.Model)
 			return
@@ -128,7 +128,7 @@ func (o *Options) refuseUnread(ws *workspace.Workspace, needs map[workspace.Kind
 	const leaveOut = "Leave the option out, or choose another model."
 	model := o.Train.Model
 	forbid := func(reason string, args []any, structs ...any) {
-		names := slices.DeleteFunc(o.set.Names(structs...), func(name string) bool { return slices.Contains(standing, name) })
+		names := slices.DeleteFunc(o.set.Names(structs...), func(name string) bool { return slices.Contains(forEveryRun, name) })
 		o.set.Forbid(names, leaveOut, reason, args...)
 	}
 	writing := []any{&o.Writer, &o.Pictures, &o.Long, &o.Preference, &o.Encoder}
@@ -145,8 +145,8 @@ func (o *Options) refuseUnread(ws *workspace.Workspace, needs map[workspace.Kind
 	}
 }
 
-// standing are the options that may be given to every run.
-var standing = []string{"mllm", "encoder"}
+// forEveryRun are the options that may be given to every run.
+var forEveryRun = []string{"mllm", "encoder"}
 
 // textStages returns the stages that write texts and encode them. Both that write ask
 // through the same connections and limits.

@@ -121,7 +121,7 @@ func (a *app) estimate(s *stage.Session, name string, f aheadFlags, by look) err
 	if a.json {
 		return a.emit(e)
 	}
-	if err := e.Write(a.stdout); err != nil {
+	if err := writeEstimate(a.stdout, e.Estimate); err != nil {
 		return err
 	}
 	if e.Answered > 0 {

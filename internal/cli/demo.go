@@ -31,7 +31,7 @@ preferences and recommendations. The workspace and a page to look at stay in --o
 			if a.json {
 				return a.emit(res)
 			}
-			a.printTour(res)
+			a.printDemo(res)
 			return nil
 		},
 	}
@@ -41,7 +41,7 @@ preferences and recommendations. The workspace and a page to look at stay in --o
 	return cmd
 }
 
-func (a *app) printTour(r *demo.Result) {
+func (a *app) printDemo(r *demo.Result) {
 	w := a.stdout
 	fmt.Fprintf(w, "\nA shop of %d items and %d shoppers, %d interactions; %s in all.\n\n",
 		r.Statistics.Items, r.Statistics.Users, r.Statistics.Interactions, time.Duration(r.Seconds*float64(time.Second)).Round(100*time.Millisecond))

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
+	"github.com/mllmrec/mllmrec/internal/texts/writer"
 )
 
 // titled imports three users with two items each, the last of which all share, into dir.
@@ -68,5 +69,24 @@ func TestEstimateCountsWhatARunWouldAsk(t *testing.T) {
 	}
 	if _, out, _ := call(t, "describe", changed, "--estimate"); !strings.Contains(out, "if the pictures and the model's weights are as they were") {
 		t.Errorf("the estimate does not say what it takes for granted: %s", out)
+	}
+}
+
+// TestEstimateSaysWhatItDoesNotKnow writes a priced estimate and one of a model without a
+// price.
+func TestEstimateSaysWhatItDoesNotKnow(t *testing.T) {
+	var b strings.Builder
+	for _, e := range []writer.Estimate{
+		{Priced: true, Cost: 1.5, CostMost: 2, Currency: "USD", PricesAsOf: "2026-01", ImageTokens: 7, PicturesOK: true},
+		{ImageTokens: 7},
+	} {
+		if err := writeEstimate(&b, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"1.50 USD, at most 2.00", "check them", "not in the price table", "a guess"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -71,7 +72,7 @@ hash of the picture. No server is needed; where one answers, its model's window 
 			if a.json {
 				return a.emit(promptJSON(shown))
 			}
-			return shown.Show(a.stdout)
+			return a.showPrompt(shown)
 		}
 		shown, err := reasoning.Prompt(cmd.Context(), s, reasoning.Options{Writer: w, Long: long, Preference: pref}, user)
 		if err != nil {
@@ -98,7 +99,7 @@ func (a *app) showHistory(p reasoning.HistoryPrompt) error {
 	if p.Steps > 1 {
 		fmt.Fprintf(a.stdout, "the first of %d prompts: the history does not fit the window of %d tokens and is read in parts\n", p.Steps, p.Window)
 	}
-	return p.Show(a.stdout)
+	return a.showPrompt(p.Prompt)
 }
 
 func promptJSON(p prompt.Prompt) map[string]any {
@@ -153,4 +154,25 @@ func (a *app) promptPricesCmd() *cobra.Command {
 			return err
 		},
 	}
+}
+
+// showPrompt prints the messages character by character, the pictures as size and hash.
+func (a *app) showPrompt(p prompt.Prompt) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "prompt    %s\ntemplate  %s, sha256 %s\nsha256    %s\n", p.Kind, p.Source, p.TemplateHash, p.Hash())
+	if p.System != "" {
+		fmt.Fprintf(&b, "\n--- system message ---\n%s\n", p.System)
+	}
+	fmt.Fprintf(&b, "\n--- user message ---\n%s\n--- end ---\n", p.User)
+	for _, img := range p.Images {
+		size := "size unknown"
+		if img.Width > 0 && img.Height > 0 {
+			size = fmt.Sprintf("%d×%d pixels", img.Width, img.Height)
+		}
+		fmt.Fprintf(&b, "\npicture   %s, %s, %d bytes, sha256 %s\n", img.MIME, size, len(img.Data), img.SHA256)
+	}
+	if _, err := io.WriteString(a.stdout, b.String()); err != nil {
+		return fmt.Errorf("show the prompt: %w", err)
+	}
+	return nil
 }

@@ -31,7 +31,7 @@ const PageFile = "index.html"
 // Epochs is the default limit. Training mostly stops itself before; a demo has a minute.
 const Epochs = 150
 
-// Sentence is what the tour says to the cold-start recommender.
+// Sentence is what the demo says to the cold-start recommender.
 const Sentence = "something red with stripes for the kitchen"
 
 const (
@@ -40,9 +40,9 @@ const (
 	itemsShown    = 5
 )
 
-// Options of a tour.
+// Options of a demo.
 type Options struct {
-	Dir     string // made if absent; an earlier tour in it is gone on with
+	Dir     string // made if absent; an earlier demo in it is gone on with
 	Seed    uint64
 	Epochs  int // at most; 0 = Epochs
 	Observe stage.Observer
@@ -103,7 +103,7 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	return res, atomicfile.Write(filepath.Join(opt.Dir, PageFile), func(w io.Writer) error { return web.WriteShop(w, res) })
 }
 
-// openShop draws the shop into the folder, or finds the one an earlier tour drew.
+// openShop draws the shop into the folder, or finds the one an earlier demo drew.
 func openShop(opt Options) (*workspace.Workspace, error) {
 	dir := filepath.Join(opt.Dir, "shop.ws")
 	if _, err := os.Stat(filepath.Join(dir, "workspace.json")); err == nil {
@@ -127,7 +127,7 @@ func openShop(opt Options) (*workspace.Workspace, error) {
 	return ws, shop.WriteImages(ws.Path(workspace.ImagesFolder), pictures)
 }
 
-// drawMissing draws the pictures again where an earlier tour was stopped at them.
+// drawMissing draws the pictures again where an earlier demo was stopped at them.
 func drawMissing(ws *workspace.Workspace, seed uint64) error {
 	drawn, err := os.ReadDir(ws.Path(workspace.ImagesFolder))
 	if err == nil && len(drawn) >= ws.Manifest().Items {

@@ -44,7 +44,7 @@ func StatusOf(ws *workspace.Workspace) []Status {
 // add joins one of a stage's artefacts to its status: the worst state counts, the later
 // artefact's record is shown.
 func (s *Status) add(ws *workspace.Workspace, address string, a workspace.Artefact) {
-	state, reason := standing(ws, address, a)
+	state, reason := freshness(ws, address, a)
 	if len(s.Addresses) == 0 || worse(state, s.State) {
 		s.State, s.Reason = state, reason
 	}
@@ -62,8 +62,8 @@ func worse(a, b string) bool {
 	return slices.Index(order, a) > slices.Index(order, b)
 }
 
-// standing says how an artefact stands, and why it is not fresh.
-func standing(ws *workspace.Workspace, address string, a workspace.Artefact) (state, reason string) {
+// freshness says how an artefact stands, and why it is not fresh.
+func freshness(ws *workspace.Workspace, address string, a workspace.Artefact) (state, reason string) {
 	if c := ws.Check(address); c.State != workspace.Fresh {
 		return workspace.Stale.String(), c.Reason
 	}
@@ -79,7 +79,7 @@ func standing(ws *workspace.Workspace, address string, a workspace.Artefact) (st
 		if !ws.Matches(current, in) {
 			return workspace.Stale.String(), fmt.Sprintf("made from %s; current is %s", in.Address, current)
 		}
-		if s, _ := standing(ws, current, now); s == workspace.Stale.String() {
+		if s, _ := freshness(ws, current, now); s == workspace.Stale.String() {
 			return workspace.Stale.String(), "an earlier stage is stale"
 		}
 	}

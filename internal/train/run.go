@@ -110,7 +110,7 @@ func (r *run) epoch(ctx context.Context, epoch int) (Epoch, error) {
 	err := r.sampler.each(epoch, func(b model.Batch) error {
 		loss := r.step(b, lr)
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return usererr.New(fmt.Sprintf("lower the step size (--set lr=%g) and check the features for extreme values", r.opt.LR/10),
+			return usererr.New(r.tooFast(),
 				"training diverged: the loss is %g", loss)
 		}
 		total += loss * float64(len(b.Rows))
@@ -152,12 +152,17 @@ func (r *run) checkFinite() error {
 	for _, p := range r.model.Params() {
 		for i, v := range p.Value.Data {
 			if v-v != 0 {
-				return usererr.New(fmt.Sprintf("lower the step size (--set lr=%g) and check the features for extreme values", r.opt.LR/10),
+				return usererr.New(r.tooFast(),
 					"training diverged: element %d of parameter %s is %g", i, p.Name, v)
 			}
 		}
 	}
 	return nil
+}
+
+// tooFast is the hint of training that diverged.
+func (r *run) tooFast() string {
+	return fmt.Sprintf("Lower the step size, to lr=%g say, and look for extreme values in the item vectors.", r.opt.LR/10)
 }
 
 // measure evaluates the model's present weights.

@@ -79,7 +79,7 @@ func readManifest(dir string) (Manifest, error) {
 	raw, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Manifest{}, usererr.New("Make one with: mllmrec import ... --out "+dir, "%s is no workspace: it has no %s", dir, ManifestFile)
+		return Manifest{}, usererr.New("Import a data set into that folder.", "%s is no workspace: it has no %s", dir, ManifestFile)
 	case err != nil:
 		return Manifest{}, fmt.Errorf("opening the workspace: %w", err)
 	}

@@ -14,8 +14,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
-	"strings"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/texts"
@@ -92,26 +90,4 @@ func (p Prompt) Hash() string {
 // and parameters.
 func (p Prompt) Request() mllm.Request {
 	return mllm.Request{System: p.System, Prompt: p.User, Images: p.Images}
-}
-
-// Show writes the prompt for a person to read: the messages character by character, the
-// pictures as size and hash.
-func (p Prompt) Show(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "prompt    %s\ntemplate  %s, sha256 %s\nsha256    %s\n", p.Kind, p.Source, p.TemplateHash, p.Hash())
-	if p.System != "" {
-		fmt.Fprintf(&b, "\n--- system message ---\n%s\n", p.System)
-	}
-	fmt.Fprintf(&b, "\n--- user message ---\n%s\n--- end ---\n", p.User)
-	for _, img := range p.Images {
-		size := "size unknown"
-		if img.Width > 0 && img.Height > 0 {
-			size = fmt.Sprintf("%d×%d pixels", img.Width, img.Height)
-		}
-		fmt.Fprintf(&b, "\npicture   %s, %s, %d bytes, sha256 %s\n", img.MIME, size, len(img.Data), img.SHA256)
-	}
-	if _, err := io.WriteString(w, b.String()); err != nil {
-		return fmt.Errorf("show the prompt: %w", err)
-	}
-	return nil
 }

@@ -74,13 +74,10 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		var b strings.Builder
-		if err := p.Show(&b); err != nil {
-			t.Fatal(err)
-		}
+		shown := transcript(p)
 		path := filepath.Join("testdata", name+".golden")
 		if *update {
-			if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			if err := os.WriteFile(path, []byte(shown), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -88,8 +85,8 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b.String() != string(want) {
-			t.Errorf("%s differs from %s (run with -update if it should):\n%s", name, path, b.String())
+		if shown != string(want) {
+			t.Errorf("%s differs from %s (run with -update if it should):\n%s", name, path, shown)
 		}
 		if again, _ := render(); again.Hash() != p.Hash() {
 			t.Errorf("%s: rendered twice, two hashes", name)
@@ -360,4 +357,19 @@ func BenchmarkPreference(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// transcript is a prompt as the golden files hold it: the messages character by character,
+// the pictures as their hashes.
+func transcript(p Prompt) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "prompt    %s\ntemplate  %s, sha256 %s\nsha256    %s\n", p.Kind, p.Source, p.TemplateHash, p.Hash())
+	if p.System != "" {
+		fmt.Fprintf(&b, "\n--- system message ---\n%s\n", p.System)
+	}
+	fmt.Fprintf(&b, "\n--- user message ---\n%s\n--- end ---\n", p.User)
+	for _, img := range p.Images {
+		fmt.Fprintf(&b, "\npicture   %s, %d bytes, sha256 %s\n", img.MIME, len(img.Data), img.SHA256)
+	}
+	return b.String()
 }
