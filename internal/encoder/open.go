@@ -23,9 +23,6 @@ const (
 	MiniLM = "minilm" // a BERT sentence encoder: all-MiniLM-L6-v2 unless another is named
 )
 
-// Names lists the names that Options.Encoder may have.
-func Names() []string { return append([]string{LSA, MiniLM}, remote.Kinds()...) }
-
 // lsaDim is the number of dimensions of LSA vectors unless the options name another.
 const lsaDim = 384
 

@@ -91,9 +91,6 @@ func (b *Build) Path(name string) string {
 	return b.WS.Path(b.Address, name)
 }
 
-// Started is when the work began.
-func (b *Build) Started() time.Time { return b.start }
-
 // Progress reports a step.
 func (b *Build) Progress(format string, args ...any) { b.Say(b.Stage, format, args...) }
 

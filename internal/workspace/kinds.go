@@ -47,9 +47,7 @@ const (
 
 	RunConfigFile  = "config.json"
 	RunMetricsFile = "metrics.json"
-	RunLogFile     = "log.jsonl"
 	RunModelFile   = "model.safetensors" // weights of the best epoch
-	RunLastFile    = "last.safetensors"  // state of the last epoch, to resume from
 	RunItemsFile   = "items.npy"
 	RunUsersFile   = "users.npy"
 )

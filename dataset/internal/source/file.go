@@ -79,9 +79,6 @@ func (c counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Path returns the path as given to Open.
-func (f *File) Path() string { return f.path }
-
 // Gzip reports whether the file is compressed.
 func (f *File) Gzip() bool { return f.gzip }
 

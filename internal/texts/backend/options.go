@@ -11,7 +11,6 @@ import (
 	"github.com/mllmrec/mllmrec/internal/mllm/check"
 	"github.com/mllmrec/mllmrec/internal/mllm/connect"
 	"github.com/mllmrec/mllmrec/internal/mllm/ollama"
-	"github.com/mllmrec/mllmrec/internal/option"
 	"github.com/mllmrec/mllmrec/internal/texts/prompt"
 	"github.com/mllmrec/mllmrec/internal/texts/writer"
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -199,6 +198,3 @@ func (o Options) connect(prices *mllm.PriceTable) (*mllm.Pool, error) {
 func IsPostgres(address string) bool {
 	return strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")
 }
-
-// Default returns the options that the tags give.
-func Default() Options { return option.Default[Options]() }
