@@ -1,5 +1,5 @@
-// Package amazon reads the public Amazon review data of all three generations, found
-// out file by file, plain or gzip:
+// Package amazon reads the public Amazon review data of all three generations, plain or
+// gzip. It finds out which one a file is of:
 //
 //   - 2014: reviews as JSON lines (reviewerID, asin, unixReviewTime, overall); metadata
 //     as one Python literal a line (asin, title, brand, categories as a list of paths,

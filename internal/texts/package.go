@@ -1,7 +1,7 @@
-// Package texts generates the texts of MLLMRec: it asks a [Describer] for descriptions of
-// pictures (Eq. 1) and a [Reasoner] for preferences of users (Eq. 3–4), and makes item
-// texts (Eq. 2) and preference texts of their answers. It stores every answer, so that
-// none is lost or paid for twice.
+// Package texts generates the texts of MLLMRec, what is written of items and of users'
+// preferences. It asks a [Describer] for descriptions of pictures (Eq. 1) and a [Reasoner]
+// for preferences (Eq. 3–4), and makes item texts (Eq. 2) and preference texts of their
+// answers. It stores every answer, so that none is lost or paid for twice.
 //
 // [DescribeItems] and [ReasonUsers] run a whole stage. Package texts/offline has a
 // describer and a reasoner that need no model, package texts/writer those that ask model

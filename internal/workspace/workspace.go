@@ -1,5 +1,5 @@
-// Package workspace keeps one data set and all that was made from it in one folder,
-// in formats that other tools read:
+// Package workspace keeps one data set and all that was made from it in one folder, in
+// formats that other tools read.
 //
 //	workspace.json                       manifest: counts, source, split, every artefact and what it was made from
 //	items.parquet users.parquet          the catalogue and the users; row = index
@@ -16,6 +16,10 @@
 // by side and never change, so that what was made from them stays usable.
 //
 // Writes are atomic, a second writer is turned away by a lock, readers need none.
+//
+// The package is longer than 2,000 lines because the manifest, the artefacts, the lock, the
+// upgrade of older formats and the files of the data set change together under one lock:
+// apart, they would export to each other what nobody else may touch.
 package workspace
 
 import (

@@ -1,6 +1,6 @@
-// Package cache stores the vectors of texts (Eq. 5 and 13) on disk, by encoder and text, so
-// that only new and changed texts are encoded and an interrupted run continues where it
-// stopped.
+// Package cache stores the vectors of texts on disk, by encoder and text, so that only new
+// and changed texts are encoded and an interrupted run continues where it stopped. These
+// are the vectors of Eq. 5 and 13.
 //
 // Each encoder has one append-only file: a header that names the encoder, then one record a
 // text (SHA-256 of the text, float32 vector, CRC-32C). When the file is opened, an incomplete

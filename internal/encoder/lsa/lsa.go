@@ -1,8 +1,8 @@
-// Package lsa encodes texts by latent semantic analysis, in place of the sentence encoder of
-// Eq. 5 and 13 and without a model to download: TF-IDF over hashed words and word pairs,
-// projected on the leading right singular vectors of the item texts' matrix. It is fitted on
-// item texts only, and projects users' texts by the same vectors, so that the space does not
-// depend on interactions.
+// Package lsa encodes texts by latent semantic analysis, without a model to download: TF-IDF
+// over hashed words and word pairs, projected on the leading right singular vectors of the
+// item texts' matrix. It takes the place of the sentence encoder of Eq. 5 and 13. It is
+// fitted on item texts only, and projects users' texts by the same vectors, so that the
+// space does not depend on interactions.
 //
 // Details were chosen by measurement (MicroLens-50k titles, untrained dot product with the
 // mean of the user's items, on validation): word pairs help, projections of unit length help,

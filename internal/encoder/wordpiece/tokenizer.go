@@ -1,8 +1,8 @@
 // Package wordpiece turns text into token ids exactly as Hugging Face's BertTokenizerFast
-// does, for the sentence encoder of package bert (Eq. 5 and 13). It cleans the text, puts
-// spaces around Chinese characters, strips accents, lower-cases, splits at white space and
-// punctuation, and matches each word greedily against the vocabulary, longest piece first
-// (WordPiece; Wu et al. 2016, arXiv:1609.08144, as in BERT, arXiv:1810.04805 §3).
+// does, for the sentence encoder of package bert. It cleans the text, puts spaces around
+// Chinese characters, strips accents, lower-cases, splits at white space and punctuation,
+// and matches each word greedily against the vocabulary, longest piece first (WordPiece;
+// Wu et al. 2016, arXiv:1609.08144, as in BERT, arXiv:1810.04805 §3).
 package wordpiece
 
 import (

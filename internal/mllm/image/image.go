@@ -1,6 +1,7 @@
 // Package image loads the pictures of items, from a file, a folder with files named by item,
-// a URL or a data URI, and prepares them for a model (Eq. 1): it decodes them within limits,
-// turns them upright, puts them on white, makes them small, and encodes them as JPEG.
+// a URL or a data URI, and prepares them for the model that describes them. It decodes them
+// within limits, turns them upright, puts them on white, makes them small, and encodes them
+// as JPEG: the image of Eq. 1.
 //
 // Pictures come from strangers, so nothing about them is trusted: not the address (which is
 // checked on every connection, after DNS), the extension of the name, the declared type or

@@ -1,5 +1,5 @@
-// Package autograd is a reverse-mode tape over internal/tensor: what the models'
-// losses are written in.
+// Package autograd is a reverse-mode tape over the kernels of package tensor: what the
+// models' losses are written in.
 //
 // A step calls [Tape.Reset], builds the loss from [Tape.Param] and [Tape.Const]
 // variables with the operations in this package, and calls [Tape.Backward], which

@@ -1,5 +1,5 @@
-// Package ledger stores every answer of a describer or reasoner (Eq. 1, 3–4) with its
-// provenance in a database, so that no answer is lost and no question is asked twice.
+// Package ledger stores every answer of a describer or reasoner with its provenance in a
+// database, so that no answer is lost and no question is asked twice.
 // [OpenSQLite] opens a ledger in one SQLite file, through a driver in pure Go; sub-package
 // postgres has one that several machines share.
 package ledger

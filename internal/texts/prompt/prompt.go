@@ -1,6 +1,6 @@
-// Package prompt writes the prompts for multimodal models: for the description of a
-// product's picture (Eq. 1) and for a user's preference from a history (Eq. 3–4), also part
-// by part for histories longer than a model's context window.
+// Package prompt writes the prompts for multimodal models. One asks for the description of
+// a product's picture (Eq. 1), one for a user's preference from a history (Eq. 3–4), whole
+// or, where it is longer than a model's context window, part by part.
 //
 // Prompts come from templates (see [Set]), which users may replace. Texts of items come from
 // strangers and are not trusted. They are cleaned, bounded in length and fenced (see

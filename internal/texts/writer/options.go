@@ -1,4 +1,4 @@
-// Package writer writes texts by multimodal models on servers: its [Describer] describes
+// Package writer writes texts by multimodal models on servers. Its [Describer] describes
 // pictures (Eq. 1) and its [Reasoner] infers preferences from histories (Eq. 3–4), both
 // through an [mllm.Client]. The package decides what is sent, how a long history is fitted
 // into the model's context window, and which answers are accepted. It also estimates what

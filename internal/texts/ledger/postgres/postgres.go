@@ -1,7 +1,7 @@
-// Package postgres stores the answers of describers and reasoners (Eq. 1, 3–4) in
-// PostgreSQL, so that many machines can work on one ledger. Keys, statuses and numbers mean
-// the same as in package ledger, which stores them in one file. Since keys are hashes of
-// all that determines an answer, one database serves any number of workspaces.
+// Package postgres stores the answers of describers and reasoners in PostgreSQL, so that
+// many machines can work on one ledger. Keys, statuses and numbers mean the same as in
+// package ledger, which stores them in one file. Since keys are hashes of all that
+// determines an answer, one database serves any number of workspaces.
 //
 // All tables are in the schema mllmrec. While the database restarts or cannot be reached,
 // operations are retried.

@@ -1,7 +1,7 @@
 // Package modelspec writes and reads the specs by which a coordinator of package queue tells
-// workers which model, parameters and prompts to use (Eq. 1, 3–4). From a spec and its own
-// servers and keys, a worker makes the describer or reasoner whose ID the coordinator made
-// its keys from. A spec holds prompt templates as text, and no address, path or secret.
+// workers which model, parameters and prompts to use. From a spec and its own servers and
+// keys, a worker makes the describer or reasoner whose ID the coordinator made its keys
+// from. A spec holds prompt templates as text, and no address, path or secret.
 package modelspec
 
 import (
