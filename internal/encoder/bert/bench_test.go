@@ -14,7 +14,7 @@ import (
 )
 
 // benchTexts are 2,000 real item texts: MicroLens titles, every second one joined with
-// the 2 to 6 after it. bench/peer_minilm.py makes the same.
+// the 2 to 6 after it. scripts/peer_minilm.py makes the same.
 func benchTexts(b *testing.B) []string {
 	b.Helper()
 	dir := os.Getenv("MLLMREC_DATA_DIR")
