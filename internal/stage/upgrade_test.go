@@ -58,10 +58,10 @@ func recorded(t *testing.T, ws *workspace.Workspace, kind workspace.Kind) worksp
 	return a
 }
 
-// writers returns the stages that wrote the texts of paid.ws, from what is recorded there.
-func writers(t *testing.T, ws *workspace.Workspace) (d *describing.Stage, r *reasoning.Stage) {
+// writers returns the stages that wrote the texts of paid.ws, from what is recorded there
+// but for the address of the server.
+func writers(t *testing.T, ws *workspace.Workspace, url string) (d *describing.Stage, r *reasoning.Stage) {
 	t.Helper()
-	url := modelServer(t)
 	dopt, err := describing.Recorded(recorded(t, ws, workspace.KindItemTexts))
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestUpgradedArtefactsAreFresh(t *testing.T) {
 		runs   map[string]*training.Stage
 	}{
 		"paid.ws": {func(t *testing.T, ws *workspace.Workspace) []stage.Stage {
-			describe, reason := writers(t, ws)
+			describe, reason := writers(t, ws, modelServer(t))
 			items, users := encoders(t)
 			return []stage.Stage{describe, reason, items, users, &graphing.Stage{Options: graphOptions(0.3)}}
 		}, map[string]*training.Stage{
@@ -164,6 +164,27 @@ func TestUpgradedArtefactsAreFresh(t *testing.T) {
 				t.Errorf("tree %+v", root)
 			}
 		})
+	}
+}
+
+// With the server switched off, texts that version 0.1 had written are used as they are.
+func TestUpgradedTextsWithoutServer(t *testing.T) {
+	ws := upgraded(t, "paid.ws")
+	s := httptest.NewServer(http.NotFoundHandler())
+	url := s.URL + "/v1"
+	s.Close()
+	describe, reason := writers(t, ws, url)
+	want := ws.Manifest().Current
+	e := stage.NewEngine(stage.NewSession(ws, nil), describe, reason)
+	for _, kind := range []workspace.Kind{workspace.KindUserTexts, workspace.KindItemTexts} {
+		if got, err := e.Make(t.Context(), kind); err != nil || got != want[kind] {
+			t.Errorf("%s: %s, %v; want %s", kind, got, err, want[kind])
+		}
+	}
+	e = stage.NewEngine(stage.NewSession(ws, nil), describe, reason)
+	e.Force = true
+	if _, err := e.Make(t.Context(), workspace.KindItemTexts); err == nil {
+		t.Error("texts were made anew without a server")
 	}
 }
 
