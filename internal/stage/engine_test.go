@@ -397,9 +397,15 @@ func TestInheritedProvenance(t *testing.T) {
 		w.graph.needs = w.graph.needs[:1] // of the data alone, so that it does not inherit
 		w.vectors.provenance, w.vectors.leaky = c.vectors, c.vectors == workspace.ProvenanceLeaky
 		w.graph.provenance, w.graph.leaky = c.graph, c.graph == workspace.ProvenanceLeaky
-		run := w.make(workspace.KindEvaluation)
-		if a, _ := w.ws.Artefact(run); a.Provenance != c.want || a.Leaky != (c.want == workspace.ProvenanceLeaky) {
-			t.Errorf("of %q and %q: %q, leaky %v", c.vectors, c.graph, a.Provenance, a.Leaky)
+		for range 4 { // inputs come in any order
+			w.run.options = map[string]string{"n": fmt.Sprint(len(w.ws.Addresses(kindRun)))}
+			evaluation := w.make(workspace.KindEvaluation)
+			run, _, _ := w.ws.Current(kindRun)
+			for _, address := range []string{run, evaluation} {
+				if a, _ := w.ws.Artefact(address); a.Provenance != c.want || a.Leaky != (c.want == workspace.ProvenanceLeaky) {
+					t.Errorf("of %q and %q: %s is %q, leaky %v", c.vectors, c.graph, address, a.Provenance, a.Leaky)
+				}
+			}
 		}
 	}
 }
