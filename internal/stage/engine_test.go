@@ -42,7 +42,7 @@ func TestPlansBackwards(t *testing.T) {
 
 	graph := w.make(kindGraph)
 	w.wantBuilt(0, 0, 0, 0)
-	w.wantSaid("graph: "+graph+" is fresh, skipped", "encode: features/")
+	w.wantSaid("graph: fresh, skipped: "+graph, "encode: fresh, skipped: features/")
 	w.make(kindRun)
 	w.wantBuilt(0, 0, 0, 1)
 	a, _ := w.ws.Artefact(graph)

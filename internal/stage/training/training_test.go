@@ -134,7 +134,7 @@ func TestInterruptedRunGoesOn(t *testing.T) {
 func TestInterruptedRunOfVersion01GoesOn(t *testing.T) {
 	ws := paid(t)
 	const begun = "runs/bpr-b4d967a1"
-	done := strings.Count(file(t, ws, begun, workspace.RunLogFile), "\n")
+	done := strings.Count(file(t, ws, begun, "log.jsonl"), "\n")
 	epoch := regexp.MustCompile(`epoch (\d+) `)
 	first := 0
 	_, err := train(t, ws, training.Options{Model: "bpr", Seed: 2, Settings: []string{"embedding_dim=4", "epochs=100000", "patience=100000"}}, false, func(message string) bool {
