@@ -153,10 +153,7 @@ func (t *Stage) Build(ctx context.Context, b *stage.Build) error {
 	}
 	res, err := train.Run(ctx, m, in, judge, opt)
 	if err != nil {
-		return fmt.Errorf("train %s: %w", t.Options.Model, err)
-	}
-	if res.Stopped == train.StoppedCancelled {
-		return fmt.Errorf("train %s: stopped after epoch %d of run %s: %w", t.Options.Model, len(res.Epochs), run.ID, context.Canceled)
+		return fmt.Errorf("train run %s: %w", run.ID, err)
 	}
 	run.ResumedFrom, run.BestEpoch, run.Stopped, run.Config = res.ResumedFrom, res.BestEpoch, res.Stopped, res.Config
 	run.Epochs, run.Valid, run.Test = res.Epochs, res.Valid, res.Test
