@@ -47,3 +47,19 @@ func TestPrepare(t *testing.T) {
 		t.Errorf("negative core: %v", err)
 	}
 }
+
+func TestPrepareRefusesRowsThatDoNotExist(t *testing.T) {
+	for want, x := range map[string]Interaction{
+		"interaction 1: user row 2 is outside the 2 users":  {User: 2},
+		"interaction 1: user row -1 is outside the 2 users": {User: -1},
+		"interaction 1: item row 3 is outside the 3 items":  {User: 1, Item: 3},
+		"interaction 1: item row -7 is outside the 3 items": {User: 1, Item: -7},
+	} {
+		ds := &Dataset{UserIDs: []string{"a", "b"}, Items: make([]Item, 3)}
+		ds.SetInteractions([]Interaction{{User: 0, Item: 2}, x})
+		_, err := Prepare(ds, 0, SplitOptions{})
+		if _, mine := usererr.Hint(err); !mine || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}

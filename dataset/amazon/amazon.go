@@ -69,7 +69,7 @@ func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, 
 		core := dataset.KCore(ds, opt.KCore)
 		rep.Core = &core
 		if ds.NumInteractions() == 0 {
-			return nil, nil, usererr.New("choose a smaller k-core", "%s: no user and item have %d interactions each: the %d-core is empty", opt.Reviews, opt.KCore, opt.KCore)
+			return nil, nil, usererr.New("Choose a smaller k-core.", "%s: no user and item have %d interactions each: the %d-core is empty", opt.Reviews, opt.KCore, opt.KCore)
 		}
 	}
 	if opt.Meta != "" {
@@ -95,7 +95,7 @@ func ReadReviews(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.R
 		return nil, nil, err
 	}
 	if len(r.interactions) == 0 {
-		return nil, nil, usererr.New("a reviews file holds one review a line, with reviewerID and asin, or user_id and parent_asin", "%s holds no usable reviews", opt.Reviews)
+		return nil, nil, usererr.New("A reviews file holds one review a line, with reviewerID and asin, or user_id and parent_asin.", "%s holds no usable reviews", opt.Reviews)
 	}
 	ds := &dataset.Dataset{Name: opt.Name, Domain: opt.Domain, Clock: dataset.ClockMoment, UserIDs: r.users.IDs()}
 	ds.SetInteractions(r.interactions)

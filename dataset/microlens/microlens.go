@@ -83,7 +83,7 @@ func (r *reader) readPairs(ctx context.Context, opt Options, rep *dataset.Report
 		return err
 	}
 	if len(r.interactions) == 0 {
-		return usererr.New("each line is a user id, a tab, and item ids separated by spaces", "%s holds no usable interactions", opt.Pairs)
+		return usererr.New("Each line is a user id, a tab, and item ids separated by spaces.", "%s holds no usable interactions", opt.Pairs)
 	}
 	rep.Files = append(rep.Files, pass.Report(f, "MicroLens pairs"))
 	return nil
@@ -114,7 +114,7 @@ func (r *reader) pair(line []byte, _ int) error {
 		}
 	}
 	if len(r.interactions)+len(ids) > math.MaxInt32 {
-		return usererr.New("split the file", "more than %d interactions", math.MaxInt32)
+		return usererr.New("Split the file.", "more than %d interactions", math.MaxInt32)
 	}
 	u, err := r.users.Row(user)
 	if err != nil {
@@ -146,7 +146,7 @@ func (r *reader) readTitles(ctx context.Context, opt Options, rep *dataset.Repor
 		return nil, err
 	}
 	if len(cells) != 2 || string(cells[0]) != "item" || string(cells[1]) != "title" {
-		return nil, usererr.New("the header of a MicroLens titles file is item,title", "%s: header is %q", opt.Titles, bytes.Join(cells, []byte{','}))
+		return nil, usererr.New("The header of a MicroLens titles file is item,title.", "%s: header is %q", opt.Titles, bytes.Join(cells, []byte{','}))
 	}
 	err = source.EachRecord(ctx, pass, c, func(cells [][]byte) error {
 		if len(cells) != 2 {
@@ -193,7 +193,7 @@ func (r *reader) readTitles(ctx context.Context, opt Options, rep *dataset.Repor
 func addImages(ds *dataset.Dataset, dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return usererr.Wrap(err, "check the path of the image folder")
+		return usererr.Wrap(err, "Check the path of the image folder.")
 	}
 	if err != nil {
 		return fmt.Errorf("list images: %w", err)
@@ -218,7 +218,7 @@ func addImages(ds *dataset.Dataset, dir string) error {
 		}
 	}
 	if found == 0 {
-		return usererr.New("pictures are named after items: 123.jpg", "%s holds no picture of any item", dir)
+		return usererr.New("Pictures are named after items: 123.jpg.", "%s holds no picture of any item", dir)
 	}
 	return nil
 }

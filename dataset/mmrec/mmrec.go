@@ -44,7 +44,7 @@ func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, 
 	switch opt.IDs {
 	case Auto, Dense, Opaque:
 	default:
-		return nil, nil, usererr.New("valid: dense, opaque, or none to decide from the file", "unknown id mode %q", opt.IDs)
+		return nil, nil, usererr.New("Say dense or opaque, or nothing to decide from the file.", "unknown id mode %q", opt.IDs)
 	}
 	f, err := source.Open(opt.Inter)
 	if err != nil {
@@ -57,10 +57,10 @@ func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, 
 		return nil, nil, err
 	}
 	if r.columns == nil {
-		return nil, nil, usererr.New("an .inter file starts with a header line", "%s is empty", opt.Inter)
+		return nil, nil, usererr.New("An .inter file starts with a header line.", "%s is empty", opt.Inter)
 	}
 	if len(r.interactions) == 0 {
-		return nil, nil, usererr.New("check that this is the right file", "%s holds no usable interactions", opt.Inter)
+		return nil, nil, usererr.New("Check that this is the right file.", "%s holds no usable interactions", opt.Inter)
 	}
 	ds, err := r.dataset(opt)
 	if err != nil {

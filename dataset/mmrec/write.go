@@ -25,7 +25,7 @@ const (
 // lead back to the source's own ids. Each file appears whole or not at all.
 func Write(dir, name string, ds *dataset.Dataset) error {
 	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
-		return usererr.New("use a plain name such as baby", "%q is no name for a dataset file", name)
+		return usererr.New("Use a plain name such as baby.", "%q is no name for a dataset file", name)
 	}
 	if err := dataset.CheckSplit(ds); err != nil {
 		return fmt.Errorf("export to MMRec: %w", err)

@@ -145,11 +145,11 @@ func open(path string, format Format, noHeader bool) (table, error) {
 		case ".parquet", ".pq":
 			format = Parquet
 		default:
-			return nil, usererr.New("name the format: csv, tsv, jsonl or parquet", "%s: the extension %q tells no table format", path, ext)
+			return nil, usererr.New("Name the format: csv, tsv, jsonl or parquet.", "%s: the extension %q tells no table format", path, ext)
 		}
 	}
 	if noHeader && format != CSV && format != TSV {
-		return nil, usererr.New("leave that option out", "%s: only CSV and TSV can be without a header", path)
+		return nil, usererr.New("Say that there is a header, and give the file one.", "%s: only CSV and TSV can be without a header", path)
 	}
 	switch format {
 	case CSV:
@@ -161,7 +161,7 @@ func open(path string, format Format, noHeader bool) (table, error) {
 	case Parquet:
 		return openParquet(path)
 	}
-	return nil, usererr.New("valid: csv, tsv, jsonl, parquet", "unknown table format %q", format)
+	return nil, usererr.New("Name the format: csv, tsv, jsonl or parquet.", "unknown table format %q", format)
 }
 
 // wanted is one entry of a column mapping.
@@ -182,13 +182,13 @@ func resolve(path string, columns []string, mapping []wanted) (names []string, e
 		}
 		switch {
 		case w.given == None && w.required:
-			return nil, usererr.New("name the column that holds it", "%s: the %s column cannot be left out", path, w.usual)
+			return nil, usererr.New("Name the column that holds it.", "%s: the %s column cannot be left out", path, w.usual)
 		case w.given == None:
 			continue
 		case columns == nil || slices.Contains(columns, name):
 			names[i] = name
 		case w.required || w.given != "":
-			return nil, usererr.New("map the column, for example "+w.usual+"="+someColumn(columns),
+			return nil, usererr.New("Map the column, for example "+w.usual+"="+someColumn(columns)+".",
 				"%s has no column %q for the %s (it has: %s)", path, name, w.usual, quoteAll(columns))
 		}
 	}
@@ -228,7 +228,7 @@ func quote(b []byte) string {
 func checkNames(path string, names []string) error {
 	for i, n := range names {
 		if slices.Contains(names[:i], n) {
-			return usererr.New("name every column once", "%s: the header names column %q twice", path, n)
+			return usererr.New("Name every column once.", "%s: the header names column %q twice", path, n)
 		}
 	}
 	return nil
