@@ -3,6 +3,8 @@ package dataset
 import (
 	"strings"
 	"testing"
+
+	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 func TestApplySplitChooses(t *testing.T) {
