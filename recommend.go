@@ -190,7 +190,7 @@ func ask[Q any](ctx context.Context, r *Recommender, answer func(*loaded, contex
 		return nil, AsError(err)
 	}
 	if k < 1 {
-		return nil, AsError(usererr.New("", "k is %d; at least 1 item must be asked for", k))
+		return nil, AsError(usererr.New("Ask for 10, for example.", "k is %d; at least 1 item must be asked for", k))
 	}
 	if len(questions) == 0 {
 		return [][]Recommendation{}, nil

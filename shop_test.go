@@ -4,10 +4,15 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mllmrec/mllmrec"
 	"github.com/mllmrec/mllmrec/dataset/tables"
@@ -128,4 +133,20 @@ func copyOf(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	return to
+}
+
+// relay serves at an address what another server answers.
+func relay(t *testing.T, address, to string) {
+	t.Helper()
+	target, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Skipf("the address %s was taken meanwhile: %v", address, err)
+	}
+	s := &http.Server{Handler: httputil.NewSingleHostReverseProxy(target), ReadHeaderTimeout: time.Minute}
+	go s.Serve(l) //nolint:errcheck // it ends by Close
+	t.Cleanup(func() { s.Close() })
 }
