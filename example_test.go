@@ -158,11 +158,11 @@ func ExampleRecommender_ForUser() {
 		log.Fatal(err)
 	}
 	defer rec.Close()
-	history, err := rec.History("u42")
+	history, err := rec.History("u02")
 	if err != nil {
 		log.Fatal(err)
 	}
-	items, err := rec.ForUser(ctx, "u42", 4)
+	items, err := rec.ForUser(ctx, "u02", 4)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -173,9 +173,9 @@ func ExampleRecommender_ForUser() {
 	// Unordered output:
 	// chose 6 items to train on; four more:
 	// Blue sneaker
-	// Brown sneaker
-	// Orange sneaker
 	// White sneaker
+	// Grey dotted sneaker
+	// Orange sneaker
 }
 
 // A history is what somebody chose who was not there at training, oldest first.
