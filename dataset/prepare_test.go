@@ -20,7 +20,7 @@ func TestApplySplitChooses(t *testing.T) {
 			t.Errorf("%+v: split %q, cut %v, %v", c, ds.Split, cut, err)
 		}
 	}
-	for name, want := range map[string]string{"by-hand": "valid: labelled, random", SplitLabelled: "no labels"} {
+	for name, want := range map[string]string{"by-hand": "Choose labelled, random, leave-latest or global-time.", SplitLabelled: "no labels"} {
 		_, err := ApplySplit(small(10), SplitOptions{Name: name})
 		hint := ""
 		if isUser(err) {

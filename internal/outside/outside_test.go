@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-const want = `imported 60 users, 30 items, 360 interactions
+const want = `imported 60 users, 40 items, 480 interactions
 not ready: first train
 built bpr and mllmrec; the latter took 6 stages
 user: mug, mug; chosen together

@@ -100,7 +100,7 @@ func ask(ctx context.Context, run string) error {
 		return err
 	}
 	show("user", items)
-	if items, err = rec.ForHistory(ctx, []string{"lamp-1", "lamp-4"}, 2); err != nil {
+	if items, err = rec.ForHistory(ctx, []string{"lamp-1", "lamp-4", "lamp-7"}, 2); err != nil {
 		return err
 	}
 	show("history", items)
