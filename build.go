@@ -90,14 +90,14 @@ func Import(ctx context.Context, dir string, ds *dataset.Dataset, opt ImportOpti
 // published settings, its texts written by a model on an Ollama server of this machine.
 type BuildOptions struct {
 	Model    string            // recommender, one of [Models]; "" = mllmrec
-	Settings map[string]string // of the model and the trainer, such as "embedding_dim": "32", "epochs": "200"
+	Settings map[string]string // of the model and the trainer, such as "embedding_dim": "32" or "epochs": "200"
 	Seed     uint64            // random seed of the training; 0 = 999, the default
 
 	// Options of the stages before training, by their names on the command line without
 	// dashes: "mllm": "offline", "encoder": "minilm", "threshold": "0.5". A name that does not
 	// exist is a mistake, and so is an option without effect on what is built; but "mllm" and
 	// "encoder" may be given to every model. An option that takes several values takes one
-	// here.
+	// here. 'mllmrec run --help' lists them all.
 	Options map[string]string
 
 	Force    bool           // make again what is fresh
@@ -111,7 +111,7 @@ type Built struct {
 	Leaky       bool               // made with validation and test interactions in sight
 	Warning     string             // what the provenance of the run means for its numbers; mostly empty
 	BestEpoch   int                // by validation
-	Valid, Test map[string]float64 // full-ranking metrics from 0 to 1, by keys such as "recall@20"
+	Valid, Test map[string]float64 // full-ranking metrics, by keys such as "recall@20"
 	Baselines   []Baseline         // rankings that need no learning, on the same users
 }
 

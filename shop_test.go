@@ -18,6 +18,9 @@ import (
 	"github.com/mllmrec/mllmrec/dataset/tables"
 )
 
+// home is the folder of the sources, where the tests would run by themselves.
+var home string
+
 // TestMain makes a small shop in a new folder, which becomes the working folder, so that
 // examples name files as a program would. It holds clicks.csv and catalogue.csv; shop.ws,
 // a workspace with two runs of mllmrec, made without a model server; and clicks.ws, with a
@@ -30,8 +33,7 @@ func inShop(m *testing.M) int {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	home, err := os.Getwd()
-	if err != nil {
+	if home, err = os.Getwd(); err != nil {
 		log.Fatal(err)
 	}
 	if err := os.Chdir(dir); err != nil {
@@ -149,4 +151,30 @@ func relay(t *testing.T, address, to string) {
 	s := &http.Server{Handler: httputil.NewSingleHostReverseProxy(target), ReadHeaderTimeout: time.Minute}
 	go s.Serve(l) //nolint:errcheck // it ends by Close
 	t.Cleanup(func() { s.Close() })
+}
+
+// What the README shows of Go is an example that is compiled and run.
+func TestReadmeShowsAnExample(t *testing.T) {
+	read := func(name string) string {
+		raw, err := os.ReadFile(filepath.Join(home, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.ReplaceAll(string(raw), "\r\n", "\n")
+	}
+	_, section, ok := strings.Cut(read("README.md"), "## In Go\n\n```go\n")
+	shown, _, closed := strings.Cut(section, "```\n")
+	if !ok || !closed {
+		t.Fatal("README.md has no Go code under its heading In Go")
+	}
+	var indented strings.Builder
+	for line := range strings.Lines(shown) {
+		if line != "\n" {
+			line = "\t" + line
+		}
+		indented.WriteString(line)
+	}
+	if !strings.Contains(read("example_test.go"), "func Example() {\n"+indented.String()) {
+		t.Errorf("the README's code is not that of Example:\n%s", shown)
+	}
 }

@@ -10,7 +10,9 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// The names of the splits, as Dataset.Split records them.
+// The names of the splits, as Dataset.Split records them. Each is explained at the function
+// that makes it: SplitRandom, SplitLeaveLatest, SplitGlobalTime; SplitLabelled is the
+// source's own.
 const (
 	SplitLabelled   = "labelled"
 	SplitByRandom   = "random"

@@ -1,5 +1,6 @@
-// Package amazon reads the public Amazon review data of all three generations, found
-// out file by file, plain or gzip:
+// Package amazon reads the public Amazon review data, reviews and product metadata, of all
+// three generations. Which one a file is of is found out by reading it. Files may be
+// gzipped:
 //
 //   - 2014: reviews as JSON lines (reviewerID, asin, unixReviewTime, overall); metadata
 //     as one Python literal a line (asin, title, brand, categories as a list of paths,
@@ -46,17 +47,17 @@ func (g Generation) String() string {
 	return fmt.Sprint(int(g))
 }
 
-// Options says what to read.
+// Options say what to read.
 type Options struct {
-	Reviews string // reviews, one a line
-	Meta    string // product metadata, one a line; "" = items have no texts
-	Name    string // dataset name; "" = the reviews file's name without extensions
-	Domain  string
-	KCore   int // merge duplicates and cut to this core before metadata are read; 0 = do neither
-	Policy  *dataset.RowPolicy
+	Reviews string             // reviews, one a line
+	Meta    string             // product metadata, one a line; "" = items have no texts
+	Name    string             // name of the data set; "" = the reviews file's name without extensions
+	Domain  string             // what the shop sells, for prompts; may be empty
+	KCore   int                // merge duplicates and cut to this core before metadata are read; 0 = do neither
+	Policy  *dataset.RowPolicy // what is done about bad rows; nil = stop at the first
 }
 
-// Read reads reviews, then metadata for the items left. The dataset has no split. With
+// Read reads reviews, then metadata for the items left. The data set has no split. With
 // a k-core the rows are numbered as by MMRec's preprocessing: in the order of first
 // appearance in the filtered reviews.
 func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, error) {

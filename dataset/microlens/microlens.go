@@ -19,20 +19,23 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// Options says what to read.
+// Options say what to read.
 type Options struct {
-	Pairs      string // pairs.tsv, plain or gzip
-	Titles     string // titles.csv, plain or gzip; "" = items have no texts
-	Images     string // folder of cover pictures named <item>.<jpg|jpeg|png|webp|gif>; "" = none
-	Name       string // dataset name; "" = "microlens"
-	Domain     string // "" = "short videos"
-	KeepUnseen bool   // keep titled items that nobody watched, after the others
-	Policy     *dataset.RowPolicy
+	Pairs      string             // pairs.tsv, plain or gzip
+	Titles     string             // titles.csv, plain or gzip; "" = items have no texts
+	Images     string             // folder of cover pictures named <item>.<jpg|jpeg|png|webp|gif>; "" = none
+	Name       string             // name of the data set; "" = "microlens"
+	Domain     string             // what is on offer, for prompts; "" = "short videos"
+	KeepUnseen bool               // keep titled items that nobody watched, after the others
+	Policy     *dataset.RowPolicy // what is done about bad rows; nil = stop at the first
 }
 
-// Read reads the files. The dataset has no split; Interaction.Time is the position in
+// Read reads the files. The data set has no split; Interaction.Time is the position in
 // the user's list, from 1. Users and items are numbered in the order of first
-// appearance in the pairs.
+// appearance in the pairs. The report says what each file held.
+//
+// A missing, damaged or wrong file and a bad row are errors that the user can mend: see
+// Error of package mllmrec.
 func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, error) {
 	r := &reader{users: dataset.NewIndex(), items: dataset.NewIndex()}
 	rep := &dataset.Report{Kind: "microlens"}

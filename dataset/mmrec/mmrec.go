@@ -27,19 +27,23 @@ const (
 	Opaque IDs = "opaque" // any text, numbered in order of first appearance
 )
 
-// Options says what to read.
+// Options say what to read.
 type Options struct {
-	Inter   string // the .inter file, plain or gzip
-	Name    string // dataset name; "" = the file's name without extensions
-	Domain  string
-	IDs     IDs
+	Inter   string             // the .inter file, plain or gzip
+	Name    string             // name of the data set; "" = the file's name without extensions
+	Domain  string             // what the shop sells, for prompts; may be empty
+	IDs     IDs                // how ids are to be read; "" = decide from the file
 	UserMap string             // u_id_mapping.csv: the users' own ids; "" = ids are the row numbers
 	ItemMap string             // i_id_mapping.csv: the items' own ids, by which metadata can be joined
-	Policy  *dataset.RowPolicy // nil = stop at the first bad row
+	Policy  *dataset.RowPolicy // what is done about bad rows; nil = stop at the first
 }
 
-// Read reads an .inter file. With an x_label column the dataset is split as labelled,
-// without one it has no split yet. Items have ids only; texts come from elsewhere.
+// Read reads an .inter file. With an x_label column the data set is split as labelled,
+// without one it has no split yet. Items have ids only; texts come from elsewhere. The
+// report says what each file held.
+//
+// A missing, damaged or wrong file and a bad row are errors that the user can mend: see
+// Error of package mllmrec.
 func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, error) {
 	switch opt.IDs {
 	case Auto, Dense, Opaque:

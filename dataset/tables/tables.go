@@ -52,26 +52,29 @@ type ItemColumns struct {
 	Image       string // path, URL or data URI
 }
 
-// Options says what to read.
+// Options say what to read.
 type Options struct {
-	Interactions       string
-	InteractionsFormat Format
-	Columns            Columns
-	Items              string // "" = no texts
-	ItemsFormat        Format
-	ItemColumns        ItemColumns
-	NoHeader           bool   // CSV, TSV: there is no header line; columns are called 1, 2, 3, …
-	CategorySeparator  string // "" = "|"
-	ImageDir           string // what relative image paths start from; "" = the folder of the items file
-	KeepUnseen         bool   // keep items nobody chose, after the others
-	Name               string // "" = the interaction file's name without extensions
-	Domain             string
-	Policy             *dataset.RowPolicy
+	Interactions       string             // name of the file of interactions, one a row
+	InteractionsFormat Format             // "" = by the name
+	Columns            Columns            // which of its columns is what
+	Items              string             // name of the file of items, one a row; "" = items have no texts
+	ItemsFormat        Format             // "" = by the name
+	ItemColumns        ItemColumns        // which of its columns is what
+	NoHeader           bool               // CSV, TSV: there is no header line; columns are called 1, 2, 3, …
+	CategorySeparator  string             // "" = "|"
+	ImageDir           string             // what relative image paths start from; "" = the folder of the items file
+	KeepUnseen         bool               // keep items nobody chose, after the others
+	Name               string             // name of the data set; "" = the interaction file's name without extensions
+	Domain             string             // what the shop sells, for prompts; may be empty
+	Policy             *dataset.RowPolicy // what is done about bad rows; nil = stop at the first
 }
 
-// Read reads the tables. With a label column the dataset is split as labelled, else it
+// Read reads the tables. With a label column the data set is split as labelled, else it
 // has no split. Users and items are numbered in the order of first appearance among
-// the interactions.
+// the interactions. The report says what each file held.
+//
+// A missing, damaged or wrong file, a column that is not there and a bad row are errors
+// that the user can mend: see Error of package mllmrec.
 func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, error) {
 	rep := &dataset.Report{Kind: "tables"}
 	r := &reader{opt: opt, users: dataset.NewIndex(), items: dataset.NewIndex()}
