@@ -79,7 +79,7 @@ func readManifest(dir string) (Manifest, error) {
 	raw, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Manifest{}, usererr.Of(usererr.KindUnknown, "Import a data set into that folder first.", "%s is no workspace: it has no %s", dir, ManifestFile)
+		return Manifest{}, usererr.Of(usererr.KindUnknown, "Import a data set into that folder.", "%s is no workspace: it has no %s", dir, ManifestFile)
 	case err != nil:
 		return Manifest{}, fmt.Errorf("opening the workspace: %w", err)
 	}
