@@ -18,7 +18,7 @@ import (
 
 // Progress is a step of work under way.
 type Progress struct {
-	Stage   string        // "describe", "encode", "train", …
+	Stage   string        // "describe", "reason", "encode", "graph", "train" or "evaluate"
 	Message string        // what is being done, or what came of it when Done is set
 	Units   int           // finished
 	Of      int           // in all; 0 where that is unknown
@@ -37,32 +37,43 @@ func observer(fn func(Progress)) stage.Observer {
 	}
 }
 
-// ImportOptions say how a data set becomes a workspace. The zero value keeps the split of
-// a source that brings one, and splits others at random, with all users and items.
+// ImportOptions say how a data set becomes a workspace. The zero value keeps all users and
+// items, and the split of a source that brings one. Others it splits at random, or by
+// holding out each user's latest interactions where the source gives only their order.
 type ImportOptions struct {
 	Report *dataset.Report // what the importer found; recorded as the workspace's source. May be nil
 	KCore  int             // drop users and items with fewer interactions, repeatedly; 0 keeps all
 	Split  string          // dataset.SplitLabelled, SplitByRandom, SplitByLatest, SplitByTime; "" = see above
 	Seed   uint64          // random seed of the random split
 
-	// Files of vectors made elsewhere, .npy with one row an item or user, to train on in
-	// place of texts. Runs on such user vectors are marked "provenance unknown".
+	// Names of .npy files of vectors made elsewhere, to train on in place of texts: float
+	// arrays of two dimensions, whose row r belongs to ds.Items[r] or ds.UserIDs[r]. Either
+	// may be empty. Runs on such user vectors have the provenance "unknown".
 	ItemFeatures, UserFeatures string
 
-	Progress func(Progress) // may be nil
+	Progress func(Progress) // called from one goroutine at a time; may be nil
 }
 
 // Imported says what became of a data set.
 type Imported struct {
-	Merged int // duplicate interactions that were merged
-	Core   dataset.KCoreResult
-	Stats  dataset.Stats
+	Merged int                 // duplicate interactions that were merged
+	Core   dataset.KCoreResult // what the k-core removed
+	Stats  dataset.Stats       // of what is left
 }
 
 // Import makes a workspace in the folder dir, which must be new or empty, from a data set.
-// It merges duplicates, filters and splits ds in place. A workspace that was made from the
-// same source, options and split is there already: that is no error, and nothing is done.
+// It merges duplicates, filters and splits ds in place. Where dir is a workspace that was
+// made from the same source, options and split, it stays as it is, and that is no error.
+//
+// The error is a mistake where the data or the options are wrong, such as a k-core that
+// leaves nothing, or a folder that holds something else.
 func Import(ctx context.Context, dir string, ds *dataset.Dataset, opt ImportOptions) (*Imported, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, public(ctx, err)
+	}
+	if ds == nil {
+		return nil, AsError(usererr.New("Read one by an importer, or fill one in.", "import %s: no data set is given", dir))
+	}
 	report := opt.Report
 	if report == nil {
 		report = &dataset.Report{Kind: "program"}
@@ -70,25 +81,27 @@ func Import(ctx context.Context, dir string, ds *dataset.Dataset, opt ImportOpti
 	res, err := importing.Run(ctx, dir, ds, report, importing.Options{Split: opt.Split, Seed: opt.Seed, KCore: opt.KCore,
 		ItemFeatures: opt.ItemFeatures, UserFeatures: opt.UserFeatures}, observer(opt.Progress))
 	if err != nil {
-		return nil, public(err)
+		return nil, public(ctx, err)
 	}
 	return &Imported{Merged: res.Prepared.Merged, Core: res.Prepared.Core, Stats: res.Prepared.Stats}, nil
 }
 
 // BuildOptions say what to build. The zero value trains the model mllmrec with the
-// published settings, its texts by a model on an Ollama server of this machine.
+// published settings, its texts written by a model on an Ollama server of this machine.
 type BuildOptions struct {
 	Model    string            // recommender, one of [Models]; "" = mllmrec
-	Settings map[string]string // of the model and the trainer, such as "embedding_dim": "32"
-	Seed     uint64            // random seed; 0 = the default
+	Settings map[string]string // of the model and the trainer, such as "embedding_dim": "32" or "epochs": "200"
+	Seed     uint64            // random seed of the training; 0 = 999, the default
 
-	// Options of the stages by their names on the command line, without dashes: "mllm":
-	// "offline", "encoder": "minilm", "threshold": "0.5". One without effect on what is built
-	// is an error. An option that takes several values can be given one here.
+	// Options of the stages before training, by their names on the command line without
+	// dashes: "mllm": "offline", "encoder": "minilm", "threshold": "0.5". A name that does not
+	// exist is a mistake, and so is an option without effect on what is built; but "mllm" and
+	// "encoder" may be given to every model. An option that takes several values takes one
+	// here. 'mllmrec run --help' lists them all.
 	Options map[string]string
 
 	Force    bool           // make again what is fresh
-	Progress func(Progress) // may be nil
+	Progress func(Progress) // called from one goroutine at a time; may be nil
 }
 
 // Built says what came of a build.
@@ -104,8 +117,8 @@ type Built struct {
 
 // Baseline is a ranking that needs no learning.
 type Baseline struct {
-	Name        string
-	Valid, Test map[string]float64
+	Name        string             // such as "popularity"
+	Valid, Test map[string]float64 // as in [Built]
 }
 
 // Models returns the names of the models that can be built.
@@ -114,24 +127,29 @@ func Models() []string { return training.Models() }
 // Build trains a model in the workspace dir and evaluates it, and makes before that what
 // the model reads, no more: nothing for models of interactions alone; texts, vectors and
 // the item graph for mllmrec. What is fresh is used as it is, and results of other options
-// stay beside it. An interrupted build goes on where it was.
+// stay beside it. An interrupted build goes on where it was: an ended context costs at most
+// the epoch, or the questions to a model, that were under way.
+//
+// Nobody else may build in the workspace meanwhile: the error is then KindLocked. It is
+// KindUnavailable where a model server that is to write or encode does not answer,
+// KindUnknown where dir is no workspace, and a mistake where an option is wrong.
 func Build(ctx context.Context, dir string, opt BuildOptions) (*Built, error) {
 	o, err := opt.resolve()
 	if err != nil {
-		return nil, public(err)
+		return nil, public(ctx, err)
 	}
 	ws, err := workspace.Open(dir)
 	if err != nil {
-		return nil, public(err)
+		return nil, public(ctx, err)
 	}
 	release, err := ws.Lock()
 	if err != nil {
-		return nil, public(err)
+		return nil, public(ctx, err)
 	}
 	defer release()
 	res, err := build.Run(ctx, stage.NewSession(ws, observer(opt.Progress)), o, opt.Force)
 	if err != nil {
-		return nil, public(err)
+		return nil, public(ctx, err)
 	}
 	b := &Built{Run: res.Run.ID, Model: res.Run.Model, Leaky: res.Run.Leaky, Warning: res.Run.Warning, BestEpoch: res.Run.BestEpoch,
 		Valid: res.Evaluation.Valid, Test: res.Evaluation.Test}
@@ -156,7 +174,7 @@ func (opt BuildOptions) resolve() (*build.Options, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(opt.Options)) {
 		if slices.Contains(set.Names(&o.Train), name) {
-			return nil, usererr.New("Give it in the field of BuildOptions.", "%s is no option of a stage before training", usererr.Option(name))
+			return nil, usererr.New("Give it in the field of BuildOptions.", "build options: %s is no option of a stage before training", usererr.Option(name))
 		}
 		if err := set.Set(name, opt.Options[name]); err != nil {
 			return nil, fmt.Errorf("build options: %w", err)

@@ -2,138 +2,355 @@ package mllmrec_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
-	"os"
-	"path/filepath"
-	"testing"
+	"strings"
 
 	"github.com/mllmrec/mllmrec"
-	"github.com/mllmrec/mllmrec/internal/demo"
-	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/dataset/tables"
 )
 
-// shop is the built-in shop's workspace, trained for an epoch: enough to ask.
-var shop string
+// The examples read as a guide, in this order. Their shop sells mugs, lamps, sneakers and
+// tents, ten of each; clicks.csv has the columns user, item and time, and catalogue.csv
+// item, title, brand, categories and description.
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "mllmrec")
-	if err != nil {
-		log.Fatal(err)
-	}
-	res, err := demo.Run(context.Background(), demo.Options{Dir: filepath.Join(dir, "demo"), Seed: 1, Epochs: 2})
-	if err != nil {
-		log.Fatal(err)
-	}
-	shop = res.Workspace
-	code := m.Run()
-	os.RemoveAll(dir)
-	os.Exit(code)
-}
-
+// A workspace answers once it was filled, by Import and Build or by the command line.
 func Example() {
 	ctx := context.Background()
-	rec, err := mllmrec.Open(ctx, shop) // a workspace that 'mllmrec run' has filled
+	rec, err := mllmrec.Open(ctx, "shop.ws")
 	if err != nil {
 		log.Fatal(err)
 	}
-	items, err := rec.ForUser(ctx, "shopper-0001", 5) // or ForHistory, or ForText
+	defer rec.Close()
+	known, err := rec.ForUser(ctx, "u42", 3) // somebody known
+	if err != nil {
+		log.Fatal(err)
+	}
+	stranger, err := rec.ForHistory(ctx, []string{"mug-07"}, 3) // somebody never seen, no retraining
+	if err != nil {
+		log.Fatal(err)
+	}
+	asked, err := rec.ForText(ctx, "a warm light beside the bed", 3) // a sentence
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(known), len(stranger), asked[0].Because[0].Words)
+	// Output: 3 3 warm light
+}
+
+// Data come from one of the importers below dataset, here from tables of one's own. The
+// report goes into the workspace, as its source.
+func ExampleImport() {
+	ctx := context.Background()
+	ds, report, err := tables.Read(ctx, tables.Options{Interactions: "clicks.csv", Items: "catalogue.csv", Domain: "housewares"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	imported, err := mllmrec.Import(ctx, "shop.ws", ds, mllmrec.ImportOptions{Report: report})
+	if err != nil {
+		log.Fatal(err)
+	}
+	s := imported.Stats
+	fmt.Printf("%d users, %d items\n", s.Users, s.Items)
+	fmt.Printf("%d interactions: %d to train on, %d to validate, %d to test\n", s.Interactions, s.Train, s.Valid, s.Test)
+	// Output:
+	// 80 users, 40 items
+	// 640 interactions: 480 to train on, 80 to validate, 80 to test
+}
+
+// A data set can also be put together by a program, from rows of users and items.
+func ExampleImport_byHand() {
+	ds := &dataset.Dataset{Name: "by hand", UserIDs: []string{"ann", "bob"}}
+	for _, id := range []string{"mug", "lamp", "tent"} {
+		ds.Items = append(ds.Items, dataset.Item{ID: id})
+	}
+	for user := range int32(2) {
+		for item := range int32(3) {
+			ds.Append(dataset.Interaction{User: user, Item: item})
+		}
+	}
+	imported, err := mllmrec.Import(context.Background(), "hand.ws", ds, mllmrec.ImportOptions{Seed: 7})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(imported.Stats.Split, imported.Stats.Train, imported.Stats.Valid, imported.Stats.Test)
+	// Output: random 2 2 2
+}
+
+// Build makes all that a model needs. Offline, no model server is asked: plain rules write
+// the texts, and LSA, fitted on the catalogue, encodes them. Its cosines are lower than a
+// sentence encoder's, hence the lower threshold of the item graph.
+func ExampleBuild() {
+	built, err := mllmrec.Build(context.Background(), "shop.ws", mllmrec.BuildOptions{
+		Settings: map[string]string{"epochs": "60"},
+		Options:  map[string]string{"mllm": "offline", "encoder": "lsa", "threshold": "0.4"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("model:", built.Model, "leaky:", built.Leaky)
+	for _, b := range built.Baselines {
+		fmt.Printf("better than %s: %t\n", b.Name, built.Test["recall@10"] > b.Test["recall@10"])
+	}
+	// Output:
+	// model: mllmrec leaky: false
+	// better than popularity: true
+	// better than random: true
+	// better than untrained vectors: true
+}
+
+// A model that reads interactions alone needs no texts, and no model server: only its
+// training and the evaluation are done.
+func ExampleBuild_interactionsOnly() {
+	built, err := mllmrec.Build(context.Background(), "clicks.ws", mllmrec.BuildOptions{Model: "bpr"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(built.Model, built.Test["recall@20"] > 0.5)
+	fmt.Println("others:", strings.Join(mllmrec.Models(), ", "))
+	// Output:
+	// bpr true
+	// others: bpr, lightgcn, mllmrec
+}
+
+// Progress comes as work goes on: what is done, how far it is, how long it may take.
+func ExampleProgress() {
+	stage := ""
+	_, err := mllmrec.Build(context.Background(), "clicks.ws", mllmrec.BuildOptions{
+		Model: "bpr",
+		Force: true, // else nothing would have to be done
+		Progress: func(p mllmrec.Progress) {
+			if p.Stage != stage {
+				stage = p.Stage
+				fmt.Println(stage)
+			}
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// train
+	// evaluate
+}
+
+// An open workspace answers from memory, for as many goroutines as wanted.
+func ExampleOpen() {
+	rec, err := mllmrec.Open(context.Background(), "shop.ws")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer rec.Close()
+	item, err := rec.Item("lamp-01")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s answers %d users; lamp-01 is %q\n", rec.Run().Model, len(rec.Users()), item.Title)
+	// Output: mllmrec answers 80 users; lamp-01 is "Blue lamp"
+}
+
+func ExampleRecommender_ForUser() {
+	ctx := context.Background()
+	rec, err := mllmrec.Open(ctx, "shop.ws")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer rec.Close()
+	history, err := rec.History("u02")
+	if err != nil {
+		log.Fatal(err)
+	}
+	items, err := rec.ForUser(ctx, "u02", 4)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("chose", len(history), "items to train on; four more:")
+	for _, it := range items {
+		fmt.Println(it.Title)
+	}
+	// Unordered output:
+	// chose 6 items to train on; four more:
+	// Blue sneaker
+	// White sneaker
+	// Grey dotted sneaker
+	// Orange sneaker
+}
+
+// A history is what somebody chose who was not there at training, oldest first.
+func ExampleRecommender_ForHistory() {
+	ctx := context.Background()
+	rec, err := mllmrec.Open(ctx, "shop.ws")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer rec.Close()
+	items, err := rec.ForHistory(ctx, []string{"tent-01", "tent-04", "tent-07"}, 7)
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, it := range items {
-		fmt.Println(it.Rank, it.Title != "", it.Score > items[len(items)-1].Score-1e-9)
+		fmt.Println(it.Title)
+	}
+	// Unordered output:
+	// Red striped tent
+	// Green tent
+	// Yellow tent
+	// Black tent
+	// Grey dotted tent
+	// Violet tent
+	// Brown tent
+}
+
+func ExampleRecommender_ForText() {
+	ctx := context.Background()
+	rec, err := mllmrec.Open(ctx, "shop.ws")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer rec.Close()
+	items, err := rec.ForText(ctx, "something waterproof for two campers", 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, it := range items {
+		kind, _, _ := strings.Cut(it.Item, "-")
+		fmt.Println(it.Rank, kind)
 	}
 	// Output:
-	// 1 true true
-	// 2 true true
-	// 3 true true
-	// 4 true true
-	// 5 true true
+	// 1 tent
+	// 2 tent
+	// 3 tent
 }
 
-func open(t *testing.T) *mllmrec.Recommender {
-	t.Helper()
-	rec, err := mllmrec.Open(t.Context(), shop)
+// Several people at once are ranked in one matrix product. Each gets the list that they
+// would get alone, to the last bit.
+func ExampleRecommender_ForUsers() {
+	ctx := context.Background()
+	rec, err := mllmrec.Open(ctx, "shop.ws")
 	if err != nil {
-		t.Fatal(err)
+		log.Fatal(err)
 	}
-	return rec
+	defer rec.Close()
+	users := rec.Users()
+	lists, err := rec.ForUsers(ctx, users, 10)
+	if err != nil {
+		log.Fatal(err)
+	}
+	alone, err := rec.ForUser(ctx, users[7], 10)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(lists), "lists of", len(lists[7]), "items; the same alone:", lists[7][0].Score == alone[0].Score)
+	// Output: 80 lists of 10 items; the same alone: true
 }
 
-func TestHistoryIsLeftOut(t *testing.T) {
-	rec := open(t)
-	history, err := rec.History("shopper-0001")
+func ExampleRecommender_Similar() {
+	ctx := context.Background()
+	rec, err := mllmrec.Open(ctx, "shop.ws")
 	if err != nil {
-		t.Fatal(err)
+		log.Fatal(err)
 	}
-	mine := map[string]bool{}
-	for _, it := range history {
-		mine[it.ID] = true
-	}
-	items, err := rec.ForUser(t.Context(), "shopper-0001", 1000)
+	defer rec.Close()
+	items, err := rec.Similar(ctx, "sneaker-05", 9)
 	if err != nil {
-		t.Fatal(err)
+		log.Fatal(err)
 	}
-	if want := 360 - len(history); len(items) != want {
-		t.Fatalf("%d items, want the catalogue less the history: %d", len(items), want)
-	}
-	for i, it := range items {
-		if mine[it.Item] {
-			t.Errorf("%s is in the history", it.Item)
-		}
-		if i > 0 && it.Score > items[i-1].Score {
-			t.Errorf("rank %d scores above rank %d", it.Rank, it.Rank-1)
+	sneakers := 0
+	for _, it := range items {
+		if strings.HasPrefix(it.Item, "sneaker") {
+			sneakers++
 		}
 	}
+	fmt.Printf("%d of the %d nearest to sneaker-05 are sneakers\n", sneakers, len(items))
+	// Output: 9 of the 9 nearest to sneaker-05 are sneakers
 }
 
-func TestColdStart(t *testing.T) {
-	rec := open(t)
-	red, err := rec.ForHistory(t.Context(), []string{"mug-01", "mug-02", "teapot-01"}, 10)
+// Every recommendation says what carried it.
+func ExampleReason() {
+	ctx := context.Background()
+	rec, err := mllmrec.Open(ctx, "shop.ws")
 	if err != nil {
-		t.Fatal(err)
+		log.Fatal(err)
 	}
-	other, err := rec.ForHistory(t.Context(), []string{"sneaker-01", "backpack-01", "shirt-01"}, 10)
+	defer rec.Close()
+	said, err := rec.ForText(ctx, "coffee in my kitchen", 1)
 	if err != nil {
-		t.Fatal(err)
+		log.Fatal(err)
 	}
-	if same(red, other) {
-		t.Error("two unlike histories get the same list")
+	chosen, err := rec.ForHistory(ctx, []string{"tent-01"}, 1)
+	if err != nil {
+		log.Fatal(err)
 	}
-	for _, it := range red {
-		for _, h := range []string{"mug-01", "mug-02", "teapot-01"} {
-			if it.Item == h {
-				t.Errorf("%s is in the history", h)
-			}
+	for _, it := range append(said, chosen...) {
+		kind, _, _ := strings.Cut(it.Item, "-")
+		switch why := it.Because[0]; why.Via {
+		case mllmrec.ViaWords:
+			fmt.Printf("a %s: you said %s\n", kind, why.Words)
+		case mllmrec.ViaAudience:
+			fmt.Printf("a %s: %t that people chose it with the %s\n", kind, why.Weight > 0, why.Title)
+		case mllmrec.ViaContent:
+			fmt.Printf("a %s: it is like the %s\n", kind, why.Title)
 		}
 	}
+	// Output:
+	// a mug: you said coffee kitchen
+	// a tent: true that people chose it with the Blue tent
 }
 
-func same(a, b []mllmrec.Recommendation) bool {
-	for i := range a {
-		if a[i].Item != b[i].Item {
-			return false
+// A mistake is the user's to mend, and the hint says how; a failure is the operator's.
+func ExampleKindOf() {
+	ctx := context.Background()
+	rec, err := mllmrec.Open(ctx, "clicks.ws") // a run of bpr
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer rec.Close()
+	tell := func(err error) {
+		switch e := mllmrec.AsError(err); e.Kind {
+		case mllmrec.KindMistake, mllmrec.KindUnknown:
+			fmt.Printf("%s: %s. %s\n", e.Kind, e, e.Hint)
+		case mllmrec.KindStopped:
+			fmt.Println("stopped:", errors.Is(err, context.Canceled))
+		case mllmrec.KindNotReady:
+			fmt.Println("first run:", e.Stage)
+		default:
+			log.Print("call the operator: ", e)
 		}
 	}
-	return len(a) == len(b)
+	_, err = rec.ForUser(ctx, "nobody", 3)
+	tell(err)
+	_, err = rec.ForHistory(ctx, []string{"mug-07"}, 0)
+	tell(err)
+	over, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err = rec.ForUser(over, "u00", 3)
+	tell(err)
+	// Output:
+	// unknown: unknown user "nobody". For somebody never seen, ask by a history of items or by a sentence.
+	// mistake: k is 0; at least 1 item must be asked for. Ask for 10, for example.
+	// stopped: true
 }
 
-func TestMistakesAreTheUsers(t *testing.T) {
-	rec := open(t)
-	ask := map[string]func() error{
-		"unknown user":      func() error { _, err := rec.ForUser(t.Context(), "nobody", 5); return err },
-		"unknown item":      func() error { _, err := rec.ForHistory(t.Context(), []string{"nothing"}, 5); return err },
-		"empty history":     func() error { _, err := rec.ForHistory(t.Context(), nil, 5); return err },
-		"no items":          func() error { _, err := rec.ForUser(t.Context(), "shopper-0001", 0); return err },
-		"words unknown":     func() error { _, err := rec.ForText(t.Context(), "qwxyz", 5); return err },
-		"unknown run":       func() error { _, err := mllmrec.Open(t.Context(), shop, mllmrec.WithRun("none")); return err },
-		"no such workspace": func() error { _, err := mllmrec.Open(t.Context(), filepath.Join(shop, "nowhere")); return err },
+// Runs stay beside each other. They are chosen by their validation metrics.
+func ExampleRuns() {
+	ctx := context.Background()
+	runs, err := mllmrec.Runs(ctx, "shop.ws")
+	if err != nil {
+		log.Fatal(err)
 	}
-	for name, f := range ask {
-		err := f()
-		if _, mine := usererr.Hint(err); err == nil || !mine {
-			t.Errorf("%s: %v is no user error", name, err)
+	best := runs[0]
+	for _, run := range runs {
+		if run.Valid["recall@20"] > best.Valid["recall@20"] {
+			best = run
 		}
 	}
+	rec, err := mllmrec.Open(ctx, "shop.ws", mllmrec.WithRun(best.ID))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer rec.Close()
+	fmt.Println("the best of", len(runs), "answers:", rec.Run().ID == best.ID)
+	// Output: the best of 2 answers: true
 }

@@ -2,9 +2,9 @@ package mllmrec
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
@@ -15,19 +15,19 @@ import (
 // Reason names what carried a recommendation: an item of the history and how it is
 // tied to the recommended one, or words of the sentence that was given.
 type Reason struct {
-	Item   string  `json:"item,omitempty"`  // an item of the history
-	Title  string  `json:"title,omitempty"` //
-	Via    string  `json:"via"`             // "chosen together", "similar content", "same words"
-	Weight float64 `json:"weight"`          // users who chose both, cosine, or number of words shared
-	Edge   float64 `json:"edge,omitempty"`  // weight in L̂ of the edge from the recommended item, if there is one
-	Words  string  `json:"words,omitempty"` // the words shared
+	Item   string  `json:"item,omitempty"`  // id of an item of the history; "" for ViaWords
+	Title  string  `json:"title,omitempty"` // of that item
+	Via    string  `json:"via"`             // ViaAudience, ViaContent or ViaWords
+	Weight float64 `json:"weight"`          // number of users who chose both, cosine, or number of words shared
+	Edge   float64 `json:"edge,omitempty"`  // weight in the item graph of the edge from the recommended item; 0 where there is none
+	Words  string  `json:"words,omitempty"` // of ViaWords: the words shared, separated by spaces
 }
 
-// The ways a reason reaches an item.
+// The ways in which a reason is tied to an item.
 const (
-	ViaAudience = "chosen together" // users with both items in their train history
-	ViaContent  = "similar content" // cosine of the two item vectors
-	ViaWords    = "same words"
+	ViaAudience = "chosen together" // there are users with both items in their train history
+	ViaContent  = "similar content" // the vectors of the two items' texts are alike
+	ViaWords    = "same words"      // the sentence and the item's text share words
 )
 
 const (
@@ -40,25 +40,24 @@ const (
 // the run has them. Each is read when it is first needed.
 type reasons struct {
 	ds    *dataset.Dataset
-	texts func() ([]workspace.ItemText, error)
-	ties  func() (*ties, error)
+	texts *kept[[]workspace.ItemText]
+	ties  *kept[*ties]
 }
 
-func newReasons(r *Recommender) *reasons {
-	return &reasons{ds: r.ds, texts: sync.OnceValues(r.loadTexts), ties: sync.OnceValues(r.loadTies)}
+func newReasons(l *loaded) *reasons {
+	return &reasons{ds: l.ds, texts: keep(l.loadTexts), ties: keep(l.loadTies)}
 }
 
 // input is the address of what the run was made from; "" where it was not.
-func (r *Recommender) input(kind workspace.Kind) string {
-	run, _ := r.session.WS.Artefact(r.address)
+func (l *loaded) input(kind workspace.Kind) string {
+	run, _ := l.session.WS.Artefact(l.address)
 	return run.Inputs[kind].Address
 }
 
-// loadTexts reads the item texts behind the run's item vectors, or the current ones for a
-// run without; nil where there are none.
-func (r *Recommender) loadTexts() ([]workspace.ItemText, error) {
-	ws := r.session.WS
-	vectors, _ := ws.Artefact(r.input(workspace.KindItemVectors))
+// loadTexts reads the item texts behind the run's item vectors; nil where there are none.
+func (l *loaded) loadTexts(context.Context) ([]workspace.ItemText, error) {
+	ws := l.session.WS
+	vectors, _ := ws.Artefact(l.input(workspace.KindItemVectors))
 	address := vectors.Inputs[workspace.KindItemTexts].Address
 	if address == "" {
 		return nil, nil
@@ -75,16 +74,16 @@ type ties struct {
 	norm  []float64
 }
 
-func (r *Recommender) loadTies() (*ties, error) {
-	t := &ties{ds: r.ds, users: r.train.Lists().Transpose()}
+func (l *loaded) loadTies(context.Context) (*ties, error) {
+	t := &ties{ds: l.ds, users: l.train.Lists().Transpose()}
 	var err error
-	if address := r.input(workspace.KindItemGraph); address != "" {
-		if t.graph, err = r.session.Graph(address); err != nil {
+	if address := l.input(workspace.KindItemGraph); address != "" {
+		if t.graph, err = l.session.Graph(address); err != nil {
 			return nil, err
 		}
 	}
-	if address := r.input(workspace.KindItemVectors); address != "" {
-		if t.x, err = r.session.Matrix(address, workspace.ItemVectorsFile); err != nil {
+	if address := l.input(workspace.KindItemVectors); address != "" {
+		if t.x, err = l.session.Matrix(address, workspace.ItemVectorsFile); err != nil {
 			return nil, err
 		}
 		for i := range t.x.Rows {
@@ -95,14 +94,14 @@ func (r *Recommender) loadTies() (*ties, error) {
 }
 
 // because lists the strongest ties of item i to what was asked by.
-func (r *reasons) because(i int32, q question) ([]Reason, error) {
+func (r *reasons) because(ctx context.Context, i int32, q question) ([]Reason, error) {
 	if q.text != "" {
-		return r.sharedWords(i, q.text)
+		return r.sharedWords(ctx, i, q.text)
 	}
 	if len(q.history) == 0 {
 		return nil, nil
 	}
-	t, err := r.ties()
+	t, err := r.ties.get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -111,8 +110,8 @@ func (r *reasons) because(i int32, q question) ([]Reason, error) {
 
 // sharedWords names the content words that a sentence and the item's whole text share,
 // the description of its picture included.
-func (r *reasons) sharedWords(i int32, sentence string) ([]Reason, error) {
-	texts, err := r.texts()
+func (r *reasons) sharedWords(ctx context.Context, i int32, sentence string) ([]Reason, error) {
+	texts, err := r.texts.get(ctx)
 	if err != nil {
 		return nil, err
 	}

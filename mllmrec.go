@@ -16,12 +16,15 @@
 //	built, err := mllmrec.Build(ctx, "shop.ws", mllmrec.BuildOptions{Options: map[string]string{"mllm": "offline"}})
 //	rec, err := mllmrec.Open(ctx, "shop.ws")
 //	defer rec.Close()
-//	items, err := rec.ForUser(ctx, "u42", 10)                     // somebody known
-//	items, err = rec.ForHistory(ctx, []string{"mug-07"}, 10)      // somebody never seen, no retraining
-//	items, err = rec.ForText(ctx, "striped mugs in warm red", 10) // a sentence
+//	items, err := rec.ForUser(ctx, "u42", 10)                        // somebody known
+//	items, err = rec.ForHistory(ctx, []string{"mug-07"}, 10)         // somebody never seen, no retraining
+//	items, err = rec.ForText(ctx, "a warm light beside the bed", 10) // a sentence
+//	items, err = rec.Similar(ctx, "mug-07", 10)                      // items like one
 //
-// All three can be stopped at any moment, by their context or by a kill: the same call goes
-// on where it was. A workspace that the command line works on is the same thing.
+// All of them can be stopped at any moment, by their context or by a kill: the same call
+// goes on where it was. A workspace of the command line is the same thing, so that one may
+// build what the other opens. The examples are a guide, from the first table to the choice
+// among runs.
 //
 // # What a recommendation says
 //
@@ -33,7 +36,8 @@
 // # Errors
 //
 // Errors that a user can mend, such as an unknown user or a torn file, are told from
-// failures by their [Kind]: see [Error] and [KindOf].
+// failures by their [Kind]. Every error of this package is an [Error], with a kind and
+// mostly a hint on what to do next; [AsError] makes one of an importer's.
 //
 // # Compatibility
 //

@@ -2,54 +2,28 @@ package mllmrec
 
 import (
 	"context"
-	"fmt"
-	"math"
-	"sync"
+	"slices"
+	"sync/atomic"
 
 	"github.com/mllmrec/mllmrec/dataset"
-	"github.com/mllmrec/mllmrec/internal/nn/tensor"
-	"github.com/mllmrec/mllmrec/internal/serving"
-	"github.com/mllmrec/mllmrec/internal/stage"
-	"github.com/mllmrec/mllmrec/internal/stage/training"
 	"github.com/mllmrec/mllmrec/internal/usererr"
-	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // Recommendation is one ranked item.
 type Recommendation struct {
-	Rank    int      `json:"rank"` // from 1
-	Item    string   `json:"item"` // the source's id
-	Title   string   `json:"title"`
-	Score   float64  `json:"score"` // inner product of the user's and the item's vector
-	Because []Reason `json:"because,omitempty"`
+	Rank    int      `json:"rank"`              // from 1, the best
+	Item    string   `json:"item"`              // the source's id
+	Title   string   `json:"title"`             // "" where the source has none
+	Score   float64  `json:"score"`             // inner product of the user's and the item's vector; compares items of one list only
+	Because []Reason `json:"because,omitempty"` // the strongest first; may be empty
 }
 
-// Run says which training run answers.
-type Run struct {
-	ID         string // of the run
-	Model      string // name of the model
-	Leaky      bool   // made with validation and test interactions in sight
-	Provenance string // "train-only", "leaky" or "unknown"
-}
-
-// Recommender ranks the catalogue of one workspace with one trained run. It is safe for
-// concurrent use until [Recommender.Close].
+// Recommender ranks the catalogue of one workspace with one trained run. Several
+// goroutines may use it at the same time, and what it answers does not change when other
+// runs are built in the workspace.
 type Recommender struct {
-	session *stage.Session
-	run     Run
-	address string // of the run
-	writer  string
-	ds      *dataset.Dataset
-	train   *dataset.Histories
-	users   *tensor.Matrix // M×d
-	items   *tensor.Matrix // N×d
-	ranker  *serving.Catalogue
-
-	userRow map[string]int
-	itemRow map[string]int
-
-	reasons   *reasons
-	strangers func() (*strangers, error)
+	run    Run
+	loaded atomic.Pointer[loaded] // nil once it is closed
 }
 
 // Option changes how a workspace is opened.
@@ -58,6 +32,7 @@ type Option func(*options)
 type options struct{ run, writer string }
 
 // WithRun chooses a run by its id; the default is the one that was built or chosen last.
+// [Runs] lists those of a workspace.
 func WithRun(id string) Option { return func(o *options) { o.run = id } }
 
 // WithWriter chooses who writes the preferences of people never seen (see
@@ -67,265 +42,162 @@ func WithWriter(mllm string) Option { return func(o *options) { o.writer = mllm 
 
 // Open loads a run of the workspace in dir. It reads the data set and the vectors of the
 // run; what else a question takes, such as the encoder of a sentence, is read when it is
-// first asked.
+// first asked. No lock is taken: a workspace can be open in any number of processes, also
+// while one builds in it.
+//
+// The error is KindUnknown where there is no such workspace or run, KindNotReady where
+// nothing was trained yet, and KindDamaged where a file is not as it was written.
 func Open(ctx context.Context, dir string, opts ...Option) (*Recommender, error) {
 	var o options
 	for _, set := range opts {
 		set(&o)
 	}
-	r, err := open(ctx, dir, o)
-	return r, public(err)
-}
-
-func open(ctx context.Context, dir string, o options) (*Recommender, error) {
-	ws, err := workspace.Open(dir)
+	l, err := load(ctx, dir, o)
 	if err != nil {
-		return nil, err
+		return nil, public(ctx, err)
 	}
-	run, address, err := training.Find(ws, o.run)
-	if err != nil {
-		return nil, err
-	}
-	if c := ws.Check(address); c.State != workspace.Fresh {
-		return nil, usererr.Of(usererr.KindDamaged, "Train again, or bring the file back.", "run %s cannot be used: %s", run.ID, c.Reason)
-	}
-	r := &Recommender{session: stage.NewSession(ws, nil), address: address, writer: o.writer, userRow: map[string]int{}, itemRow: map[string]int{},
-		run: Run{ID: run.ID, Model: run.Model, Leaky: run.Leaky, Provenance: run.Provenance}}
-	if r.ds, err = ws.Dataset(); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	r.train = r.ds.TrainHistories()
-	if err := r.loadVectors(); err != nil {
-		return nil, err
-	}
-	for u, id := range r.ds.UserIDs {
-		r.userRow[id] = u
-	}
-	for i, item := range r.ds.Items {
-		r.itemRow[item.ID] = i
-	}
-	r.reasons = newReasons(r)
-	r.strangers = sync.OnceValues(r.loadStrangers)
+	r := &Recommender{run: l.run}
+	r.loaded.Store(l)
 	return r, nil
 }
 
-func (r *Recommender) loadVectors() (err error) {
-	if r.users, err = r.session.Matrix(r.address, workspace.RunUsersFile); err != nil {
-		return err
-	}
-	if r.items, err = r.session.Matrix(r.address, workspace.RunItemsFile); err != nil {
-		return err
-	}
-	if r.users.Rows != r.ds.Users() || r.items.Rows != r.ds.NumItems() {
-		return usererr.Of(usererr.KindDamaged, "Train again.", "run %s holds %d users and %d items, the workspace %d and %d",
-			r.run.ID, r.users.Rows, r.items.Rows, r.ds.Users(), r.ds.NumItems())
-	}
-	r.ranker = serving.NewCatalogue(r.items)
+// Close lets go of the memory that the Recommender holds. Questions that are being
+// answered are answered still; those asked later are mistakes. It may be called more than
+// once, from any goroutine, and returns no error.
+func (r *Recommender) Close() error {
+	r.loaded.Store(nil)
 	return nil
 }
 
-// Close lets go of what the Recommender holds. It must not be used afterwards.
-func (r *Recommender) Close() error {
-	*r = Recommender{}
-	return nil
+// get returns what is loaded.
+func (r *Recommender) get() (*loaded, error) {
+	l := r.loaded.Load()
+	if l == nil {
+		return nil, usererr.New("Open the workspace again.", "the recommender of run %s is closed", r.run.ID)
+	}
+	return l, nil
 }
 
 // Run says which training run answers, and whether it is leaky.
 func (r *Recommender) Run() Run { return r.run }
 
-// Users returns the ids of the users of the data set. The slice must not be modified.
-func (r *Recommender) Users() []string { return r.ds.UserIDs }
+// Users returns the ids of the users of the data set; nil once the Recommender is closed.
+func (r *Recommender) Users() []string {
+	l, err := r.get()
+	if err != nil {
+		return nil
+	}
+	return slices.Clone(l.ds.UserIDs)
+}
 
 // Item returns an item of the catalogue by its id.
 func (r *Recommender) Item(id string) (dataset.Item, error) {
-	i, err := r.item(id)
+	l, err := r.get()
 	if err != nil {
-		return dataset.Item{}, public(err)
+		return dataset.Item{}, AsError(err)
 	}
-	return r.ds.Items[i], nil
+	i, err := l.item(id)
+	if err != nil {
+		return dataset.Item{}, AsError(err)
+	}
+	return l.ds.Items[i], nil
 }
 
-// History returns the train items of a known user, oldest first.
+// History returns the train items of a known user, oldest first: those that ForUser
+// leaves out. It is empty for a user who is in the held-out part alone.
 func (r *Recommender) History(user string) ([]dataset.Item, error) {
-	u, err := r.user(user)
+	l, err := r.get()
 	if err != nil {
-		return nil, public(err)
+		return nil, AsError(err)
+	}
+	u, err := l.user(user)
+	if err != nil {
+		return nil, AsError(err)
 	}
 	var items []dataset.Item
-	for _, i := range r.train.Items(u) {
-		items = append(items, r.ds.Items[i])
+	for _, i := range l.train.Items(u) {
+		items = append(items, l.ds.Items[i])
 	}
 	return items, nil
 }
 
-// ForUser recommends k items to a known user. Items of the user's train history are
-// left out.
+// ForUser recommends k items to a known user, the best first. Items of the user's train
+// history are left out, so the list is shorter than k where fewer are left. An unknown
+// user is an error of KindUnknown, a k below 1 a mistake.
 func (r *Recommender) ForUser(ctx context.Context, user string, k int) ([]Recommendation, error) {
 	return one(r.ForUsers(ctx, []string{user}, k))
 }
 
 // ForUsers is ForUser for several users at once, which is faster: all are ranked in one
-// matrix product. Each gets exactly what ForUser would give.
+// matrix product. List n is exactly what ForUser gives for users[n]. An error about one
+// of them is the error of all.
 func (r *Recommender) ForUsers(ctx context.Context, users []string, k int) ([][]Recommendation, error) {
-	vectors := tensor.New(len(users), r.users.Cols)
-	asked := make([]question, len(users))
-	for n, id := range users {
-		u, err := r.user(id)
-		if err != nil {
-			return nil, public(err)
-		}
-		copy(vectors.Row(n), r.users.Row(u))
-		asked[n].history = r.train.Items(u)
-	}
-	lists, err := r.rank(ctx, vectors, asked, k)
-	return lists, public(err)
+	return ask(ctx, r, (*loaded).forUsers, users, k)
 }
 
 // ForHistory recommends k items to somebody never seen, from the ids of items chosen,
 // oldest first: a preference is written from them and placed by the user side of the
 // model, with no retraining (cold start). The items themselves are left out.
+//
+// The preference is written by the writer of the run's own, which may be a model on a
+// server; where that does not answer, the error is KindUnavailable, and [WithWriter]
+// names another. An unknown item is an error of KindUnknown. An empty history is a
+// mistake, and so is asking a run of a model that knows users by their id only, such as
+// bpr.
 func (r *Recommender) ForHistory(ctx context.Context, items []string, k int) ([]Recommendation, error) {
 	return one(r.ForHistories(ctx, [][]string{items}, k))
 }
 
-// ForHistories is ForHistory for several people at once.
+// ForHistories is ForHistory for several people at once, which is faster. List n is
+// exactly what ForHistory gives for histories[n], as long as the writer gives the same
+// history the same words. An error about one of them is the error of all.
 func (r *Recommender) ForHistories(ctx context.Context, histories [][]string, k int) ([][]Recommendation, error) {
-	lists, err := r.forHistories(ctx, histories, k)
-	return lists, public(err)
+	return ask(ctx, r, (*loaded).forHistories, histories, k)
 }
 
-func (r *Recommender) forHistories(ctx context.Context, histories [][]string, k int) ([][]Recommendation, error) {
-	asked := make([]question, len(histories))
-	for n, items := range histories {
-		if len(items) == 0 {
-			return nil, usererr.New("Give at least one item id.", "empty history")
-		}
-		for _, id := range items {
-			i, err := r.item(id)
-			if err != nil {
-				return nil, fmt.Errorf("history: %w", err)
-			}
-			asked[n].history = append(asked[n].history, i)
-		}
-	}
-	s, err := r.strangers()
-	if err != nil {
-		return nil, err
-	}
-	texts := make([]string, len(asked))
-	for n, q := range asked {
-		if texts[n], err = s.preference(ctx, q.history); err != nil {
-			return nil, err
-		}
-	}
-	vectors, err := s.place(ctx, texts)
-	if err != nil {
-		return nil, err
-	}
-	return r.rank(ctx, vectors, asked, k)
-}
-
-// ForText recommends k items to somebody who says in a sentence what they like.
+// ForText recommends k items to somebody who says in a sentence what they like. The
+// sentence takes the place of a preference: the encoder of the run's preferences turns it
+// into a vector and the user side of the model places it. Nothing is left out.
+//
+// A sentence without any word of the catalogue is a mistake where the encoder is fitted
+// on the catalogue, and so is asking a run of a model that knows users by their id only,
+// such as bpr.
 func (r *Recommender) ForText(ctx context.Context, text string, k int) ([]Recommendation, error) {
 	return one(r.ForTexts(ctx, []string{text}, k))
 }
 
-// ForTexts is ForText for several people at once.
+// ForTexts is ForText for several people at once, which is faster. List n is exactly what
+// ForText gives for texts[n]. An error about one of them is the error of all.
 func (r *Recommender) ForTexts(ctx context.Context, texts []string, k int) ([][]Recommendation, error) {
-	lists, err := r.forTexts(ctx, texts, k)
-	return lists, public(err)
-}
-
-func (r *Recommender) forTexts(ctx context.Context, texts []string, k int) ([][]Recommendation, error) {
-	s, err := r.strangers()
-	if err != nil {
-		return nil, err
-	}
-	vectors, err := s.place(ctx, texts)
-	if err != nil {
-		return nil, err
-	}
-	asked := make([]question, len(texts))
-	for n, text := range texts {
-		asked[n].text = text
-	}
-	return r.rank(ctx, vectors, asked, k)
+	return ask(ctx, r, (*loaded).forTexts, texts, k)
 }
 
 // Similar returns the k items whose vectors in the run are nearest to that of an item, by
-// cosine, which is their score.
+// cosine, which is their score: from −1 to 1. The item itself is left out. Any run can be
+// asked.
 func (r *Recommender) Similar(ctx context.Context, item string, k int) ([]Recommendation, error) {
-	i, err := r.item(item)
+	return one(ask(ctx, r, func(l *loaded, ctx context.Context, items []string, k int) ([][]Recommendation, error) {
+		list, err := l.similar(ctx, items[0], k)
+		return [][]Recommendation{list}, err
+	}, []string{item}, k))
+}
+
+// ask puts several questions of one kind to what is loaded. What can be found wrong at no
+// cost is found before a model is asked.
+func ask[Q any](ctx context.Context, r *Recommender, answer func(*loaded, context.Context, []Q, int) ([][]Recommendation, error), questions []Q, k int) ([][]Recommendation, error) {
+	l, err := r.get()
 	if err != nil {
-		return nil, public(err)
+		return nil, AsError(err)
 	}
-	unit := tensor.New(r.items.Rows, r.items.Cols)
-	for row := range unit.Rows {
-		n := tensor.Norm2(r.items.Row(row))
-		for c, v := range r.items.Row(row) {
-			if n > 0 {
-				unit.Row(row)[c] = float32(float64(v) / n)
-			}
-		}
-	}
-	only := &Recommender{ds: r.ds, ranker: serving.NewCatalogue(unit), reasons: r.reasons}
-	list, err := one(only.rank(ctx, unit.RowRange(int(i), int(i)+1), []question{{history: []int32{i}}}, k))
-	return list, public(err)
-}
-
-// question is what one person asked by, for the reasons: items chosen, or a sentence.
-type question struct {
-	history []int32
-	text    string
-}
-
-func (r *Recommender) user(id string) (int, error) {
-	u, ok := r.userRow[id]
-	if !ok {
-		return 0, usererr.Of(usererr.KindUnknown, "For somebody never seen, ask by a history of items or by a sentence.", "unknown user %q", id)
-	}
-	return u, nil
-}
-
-func (r *Recommender) item(id string) (int32, error) {
-	i, ok := r.itemRow[id]
-	if !ok {
-		return 0, usererr.Of(usererr.KindUnknown, "Ids are those of the imported catalogue.", "unknown item %q", id)
-	}
-	return int32(i), nil
-}
-
-// rank scores the catalogue for each user vector, leaving out the items of each history.
-func (r *Recommender) rank(ctx context.Context, users *tensor.Matrix, asked []question, k int) ([][]Recommendation, error) {
 	if k < 1 {
-		return nil, usererr.New("", "k is %d; at least 1 item must be asked for", k)
+		return nil, AsError(usererr.New("Ask for 10, for example.", "k is %d; at least 1 item must be asked for", k))
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if len(questions) == 0 {
+		return [][]Recommendation{}, nil
 	}
-	items, scores, err := r.ranker.Rank(users, min(k, len(r.ds.Items)), func(n int) []int32 { return asked[n].history })
+	lists, err := answer(l, ctx, questions, k)
 	if err != nil {
-		return nil, err
-	}
-	lists := make([][]Recommendation, len(asked))
-	for n, q := range asked {
-		lists[n] = make([]Recommendation, 0, len(items[n]))
-		for j, i := range items[n] {
-			if math.IsInf(float64(scores[n][j]), -1) {
-				break
-			}
-			because, err := r.reasons.because(i, q)
-			if err != nil {
-				return nil, err
-			}
-			lists[n] = append(lists[n], Recommendation{Rank: j + 1, Item: r.ds.Items[i].ID, Title: r.ds.Items[i].Title, Score: float64(scores[n][j]), Because: because})
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
+		return nil, public(ctx, err)
 	}
 	return lists, nil
 }

@@ -3,7 +3,6 @@ package mllmrec
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/mllmrec/mllmrec/internal/encoder"
 	"github.com/mllmrec/mllmrec/internal/model"
@@ -21,41 +20,37 @@ import (
 type strangers struct {
 	encoder encoder.Encoder
 	placer  model.Placer
-	write   func() (reasoning.Writer, error) // made when first needed
 }
 
-func (r *Recommender) loadStrangers() (*strangers, error) {
-	ws := r.session.WS
-	weights, err := ws.FilePath(r.address, workspace.RunModelFile)
+// writer writes a preference text from item rows, oldest first.
+type writer = reasoning.Writer
+
+func (l *loaded) loadStrangers(ctx context.Context) (*strangers, error) {
+	ws := l.session.WS
+	weights, err := ws.FilePath(l.address, workspace.RunModelFile)
 	if err != nil {
 		return nil, err
 	}
 	placer, err := train.Restore(weights)
 	if err != nil {
-		return nil, fmt.Errorf("run %s: %w", r.run.ID, err)
+		return nil, fmt.Errorf("run %s: %w", l.run.ID, err)
 	}
-	run, _ := ws.Artefact(r.address)
-	vectors := run.Inputs[workspace.KindUserVectors].Address
+	vectors := l.input(workspace.KindUserVectors)
 	if vectors == "" {
-		return nil, usererr.New("Train again: the vectors that the run was made from were overwritten before this version.", "the encoder of run %s is not known", r.run.ID)
+		return nil, usererr.New("Train again: the vectors that the run was made from were overwritten before this version.", "the encoder of run %s is not known", l.run.ID)
 	}
-	enc, err := encoding.Open(context.Background(), ws, vectors)
+	enc, err := encoding.Open(ctx, ws, vectors)
 	if err != nil {
 		return nil, err
 	}
-	return &strangers{encoder: enc, placer: placer, write: sync.OnceValues(func() (reasoning.Writer, error) {
-		made, _ := ws.Artefact(vectors)
-		return reasoning.WriterOf(context.Background(), ws, made.Inputs[workspace.KindUserTexts].Address, r.writer)
-	})}, nil
+	return &strangers{encoder: enc, placer: placer}, nil
 }
 
-// preference writes a preference text from items, by whoever wrote those of the run.
-func (s *strangers) preference(ctx context.Context, items []int32) (string, error) {
-	write, err := s.write()
-	if err != nil {
-		return "", err
-	}
-	return write(ctx, items)
+// loadWriter returns whoever wrote the preferences of the run, or whom Open named.
+func (l *loaded) loadWriter(ctx context.Context) (writer, error) {
+	ws := l.session.WS
+	vectors, _ := ws.Artefact(l.input(workspace.KindUserVectors))
+	return reasoning.WriterOf(ctx, ws, vectors.Inputs[workspace.KindUserTexts].Address, l.writer)
 }
 
 // place turns preference texts into user vectors.

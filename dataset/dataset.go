@@ -1,6 +1,12 @@
 // Package dataset holds a catalogue and the implicit feedback on it: items, users,
 // interactions, k-core filtering, splits, and the views of them that other packages
-// may see. Importers for public formats live in sub-packages, one a format.
+// may see. Importers for public formats live in sub-packages, one a format. A program
+// with rows of its own fills in a [Dataset] by hand:
+//
+//	ds := &dataset.Dataset{Name: "shop", UserIDs: []string{"ann"}, Items: []dataset.Item{{ID: "mug"}, {ID: "lamp"}}}
+//	ds.Append(dataset.Interaction{User: 0, Item: 1, Time: 1_700_000_000})
+//
+// Either is handed to Import of package mllmrec, which calls [Prepare].
 //
 // The package also draws the line that keeps evaluation honest. Interactions go into a
 // [Dataset] and no exported name gives them out again with their labels: whatever
@@ -48,12 +54,12 @@ func (l Label) String() string {
 // Item is one catalogue entry as its source describes it. Empty strings mean the
 // source has nothing there.
 type Item struct {
-	ID          string   // the source's own id
-	Title       string   //
-	Brand       string   //
+	ID          string // the source's own id; no other item has it
+	Title       string
+	Brand       string
 	Categories  []string // first category path, general to special
-	Description string   //
-	Image       string   // path (absolute, or relative to the workspace's image folder), http(s) URL or data URI
+	Description string
+	Image       string // path (absolute, or relative to the workspace's image folder), http(s) URL or data URI
 }
 
 // Interaction is one implicit-feedback event: user u chose item i. Its interaction
@@ -61,7 +67,7 @@ type Item struct {
 type Interaction struct {
 	User   int32   // row in Dataset.UserIDs
 	Item   int32   // row in Dataset.Items
-	Label  Label   //
+	Label  Label   // its part of the split; of no meaning before the split
 	Rating float32 // as in the source; kept, never used as a weight. 0 where unknown
 	Time   int64   // unix seconds or any increasing order; 0 where unknown
 }
@@ -74,12 +80,12 @@ type Interaction struct {
 // by value. Once [Dataset.SplitHash] or [Dataset.TrainHistories] has been asked for,
 // ids must not be overwritten in place; give UserIDs or Items a new slice instead.
 type Dataset struct {
-	Name    string
-	Domain  string // what the shop sells, for prompts: "baby products", "short videos"
-	Split   string // how the split was made: "labelled", "random", "leave-latest", "global-time"; "" = not split yet
-	Clock   string // what times mean: ClockNone, ClockOrder, ClockMoment; "" = not stated
-	UserIDs []string
-	Items   []Item
+	Name    string   // of the data set, for people
+	Domain  string   // what the shop sells, for prompts: "baby products", "short videos"
+	Split   string   // how the split was made: "labelled", "random", "leave-latest", "global-time"; "" = not split yet
+	Clock   string   // what times mean: ClockNone, ClockOrder, ClockMoment; "" = not stated
+	UserIDs []string // length M; each once
+	Items   []Item   // length N
 
 	interactions []Interaction // to be changed through edit alone
 	cache        cache

@@ -2,10 +2,10 @@ package dataset
 
 import "slices"
 
-// Lists is a ragged array of item rows, one list a user (or, transposed, of user
-// rows, one list an item): Of(r) = Items[Offsets[r]:Offsets[r+1]].
+// Lists is a ragged array of item rows, one list a user; or, transposed, of user rows, one
+// list an item. Of(r) is Items[Offsets[r]:Offsets[r+1]].
 type Lists struct {
-	Offsets []int   // len rows+1
+	Offsets []int   // length rows+1
 	Items   []int32 // column indices
 	Source  []int32 // interaction ids, parallel to Items; nil where they were dropped
 	Columns int     // number of distinct columns possible
@@ -132,7 +132,8 @@ func (h *Histories) NumItems() int { return h.lists.Columns }
 // Len returns the number of interactions in the view.
 func (h *Histories) Len() int { return len(h.lists.Items) }
 
-// Items returns user u's items in time order. The slice must not be modified.
+// Items returns the rows of the items of user u, in time order. The slice must not be
+// modified.
 func (h *Histories) Items(u int) []int32 { return h.lists.Of(u) }
 
 // Sources returns the interaction ids parallel to Items(u).

@@ -24,7 +24,7 @@ func ApplySplit(ds *Dataset, opt SplitOptions) (*TimeSplit, error) {
 	switch opt.Name {
 	case SplitLabelled:
 		if ds.Split != SplitLabelled {
-			err = usererr.New("choose random, leave-latest or global-time", "labelled split: the source brings no labels")
+			err = usererr.New("Choose random, leave-latest or global-time.", "labelled split: the source brings no labels")
 		}
 	case SplitByRandom:
 		SplitRandom(ds, opt.Seed)
@@ -41,7 +41,7 @@ func ApplySplit(ds *Dataset, opt SplitOptions) (*TimeSplit, error) {
 		t, err = SplitGlobalTime(ds, opt.Valid, opt.Test)
 		cut = &t
 	default:
-		err = usererr.New("valid: labelled, random, leave-latest, global-time", "unknown split %q", opt.Name)
+		err = usererr.New("Choose labelled, random, leave-latest or global-time.", "unknown split %q", opt.Name)
 	}
 	if err != nil {
 		return nil, err
@@ -67,16 +67,20 @@ type Prepared struct {
 	Stats  Stats       `json:"stats"`
 }
 
-// Prepare makes an imported dataset ready to learn from: it merges duplicates, cuts to
-// the k-core (k = 0: not at all), splits, and counts what is left.
+// Prepare makes an imported data set ready to learn from, in place: it merges duplicates,
+// cuts to the k-core (k = 0: not at all), splits, and counts what is left. A data set that
+// is not consistent, or of which too little is left, is the user's to mend.
 func Prepare(ds *Dataset, k int, split SplitOptions) (Prepared, error) {
+	if err := checkRows(ds); err != nil {
+		return Prepared{}, err
+	}
 	p := Prepared{Merged: MergeDuplicates(ds)}
 	if k < 0 {
-		return p, usererr.New("0 turns the k-core off", "k-core of %d", k)
+		return p, usererr.New("Give 0 to keep all users and items.", "k-core of %d: it must not be negative", k)
 	}
 	p.Core = KCore(ds, k)
 	if len(ds.interactions) == 0 {
-		return p, usererr.New("choose a smaller k-core, or bring more interactions", "the %d-core is empty: no users and items have %d interactions each", k, k)
+		return p, usererr.New("Choose a smaller k-core, or bring more interactions.", "the %d-core is empty: no users and items have %d interactions each", k, k)
 	}
 	ds.Sort()
 	var err error
@@ -85,4 +89,19 @@ func Prepare(ds *Dataset, k int, split SplitOptions) (Prepared, error) {
 	}
 	p.Stats = Compute(ds)
 	return p, nil
+}
+
+// checkRows makes sure that interactions are of users and items of the data set. Importers
+// see to that; a data set put together by hand may be wrong.
+func checkRows(ds *Dataset) error {
+	for id, x := range ds.interactions {
+		what, row, rows := "user", x.User, ds.Users()
+		if row >= 0 && int(row) < rows {
+			what, row, rows = "item", x.Item, ds.NumItems()
+		}
+		if row < 0 || int(row) >= rows {
+			return usererr.New("Rows are counted from 0.", "interaction %d: %s row %d is outside the %d %ss of the data set", id, what, row, rows, what)
+		}
+	}
+	return nil
 }

@@ -3,6 +3,8 @@ package dataset
 import (
 	"strings"
 	"testing"
+
+	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 func TestApplySplitChooses(t *testing.T) {
@@ -18,7 +20,7 @@ func TestApplySplitChooses(t *testing.T) {
 			t.Errorf("%+v: split %q, cut %v, %v", c, ds.Split, cut, err)
 		}
 	}
-	for name, want := range map[string]string{"by-hand": "valid: labelled, random", SplitLabelled: "no labels"} {
+	for name, want := range map[string]string{"by-hand": "Choose labelled, random, leave-latest or global-time.", SplitLabelled: "no labels"} {
 		_, err := ApplySplit(small(10), SplitOptions{Name: name})
 		hint := ""
 		if isUser(err) {
@@ -45,5 +47,21 @@ func TestPrepare(t *testing.T) {
 	}
 	if _, err := Prepare(small(6), -1, SplitOptions{}); !isUser(err) {
 		t.Errorf("negative core: %v", err)
+	}
+}
+
+func TestPrepareRefusesRowsThatDoNotExist(t *testing.T) {
+	for want, x := range map[string]Interaction{
+		"interaction 1: user row 2 is outside the 2 users":  {User: 2},
+		"interaction 1: user row -1 is outside the 2 users": {User: -1},
+		"interaction 1: item row 3 is outside the 3 items":  {User: 1, Item: 3},
+		"interaction 1: item row -7 is outside the 3 items": {User: 1, Item: -7},
+	} {
+		ds := &Dataset{UserIDs: []string{"a", "b"}, Items: make([]Item, 3)}
+		ds.SetInteractions([]Interaction{{User: 0, Item: 2}, x})
+		_, err := Prepare(ds, 0, SplitOptions{})
+		if _, mine := usererr.Hint(err); !mine || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
 	}
 }

@@ -33,11 +33,11 @@ type RowPolicy struct {
 	Count   int        // all of them
 }
 
-// Bad handles one bad row: it returns nil when the row is to be skipped, else the
-// error to stop with, marked as the user's to mend.
+// Bad handles one bad row for an importer: it returns nil when the row is to be skipped,
+// else the error to stop with, which the user can mend. errors.As finds the RowError in it.
 func (p *RowPolicy) Bad(e RowError) error {
 	if p == nil || !p.Skip {
-		return usererr.Wrap(e, "mend that row, or import with --on-error skip to leave bad rows out and list them")
+		return usererr.Wrap(e, "Mend that row, or have bad rows left out and listed: "+usererr.Option("on-error").String()+" skip.")
 	}
 	p.Count++
 	if len(p.Skipped) < MaxListed {

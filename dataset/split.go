@@ -10,7 +10,9 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// The names of the splits, as Dataset.Split records them.
+// The names of the splits, as Dataset.Split records them. Each is explained at the function
+// that makes it: SplitRandom, SplitLeaveLatest, SplitGlobalTime; SplitLabelled is the
+// source's own.
 const (
 	SplitLabelled   = "labelled"
 	SplitByRandom   = "random"
@@ -95,7 +97,7 @@ func below64(src *rand.PCG, n uint64) uint64 {
 // train. It fails where times tell no order at all.
 func SplitLeaveLatest(ds *Dataset) error {
 	if ds.Clock == ClockNone {
-		return usererr.New("choose the random split, or import a file with times",
+		return usererr.New("Choose the random split, or import a file with times.",
 			"leave-latest split: the data has no times, so there is no latest interaction")
 	}
 	ds.eachUser(func(block []Interaction) {
@@ -129,15 +131,15 @@ type TimeSplit struct {
 func SplitGlobalTime(ds *Dataset, valid, test float64) (TimeSplit, error) {
 	var res TimeSplit
 	if !(valid > 0 && test > 0 && valid+test < 1) {
-		return res, usererr.New("shares are positive and together below 1, for example 0.1 and 0.1",
+		return res, usererr.New("Shares are positive and together below 1, for example 0.1 and 0.1.",
 			"global-time split: shares valid %v and test %v", valid, test)
 	}
 	if ds.Clock == ClockNone || ds.Clock == ClockOrder {
-		return res, usererr.New("choose the random or the leave-latest split",
+		return res, usererr.New("Choose the random or the leave-latest split.",
 			"global-time split: the data has no times that are comparable between users")
 	}
 	if len(ds.interactions) == 0 {
-		return res, usererr.New("import a file with interactions", "global-time split: no interactions")
+		return res, usererr.New("Import a file with interactions.", "global-time split: no interactions")
 	}
 	ds.Sort()
 	times := make([]int64, len(ds.interactions))
@@ -149,7 +151,7 @@ func SplitGlobalTime(ds *Dataset, valid, test float64) (TimeSplit, error) {
 	res.ValidFrom = times[min(int(n*(1-valid-test)), len(times)-1)]
 	res.TestFrom = times[min(int(n*(1-test)), len(times)-1)]
 	if times[0] == res.ValidFrom || res.ValidFrom == res.TestFrom {
-		return res, usererr.New("choose another split, or larger shares",
+		return res, usererr.New("Choose another split, or larger shares.",
 			"global-time split: too many interactions share one moment (%d to %d over all), so a part would be empty", times[0], times[len(times)-1])
 	}
 	warm := make([]bool, ds.Users())
@@ -199,7 +201,7 @@ func (d *Dataset) dropUsers(want []bool) []int32 {
 // split leaves nothing to train on or nothing to test.
 func CheckSplit(ds *Dataset) error {
 	if ds.Split == "" {
-		return usererr.New("choose a split: random, leave-latest or global-time", "the data has no split: the source brings no labels")
+		return usererr.New("Choose a split: random, leave-latest or global-time.", "the data has no split: the source brings no labels")
 	}
 	var n [3]int
 	for _, x := range ds.interactions {
@@ -207,7 +209,7 @@ func CheckSplit(ds *Dataset) error {
 	}
 	for _, l := range []Label{Train, Test} {
 		if n[l] == 0 {
-			return usererr.New("choose another split, a smaller k-core, or bring more interactions",
+			return usererr.New("Choose another split, a smaller k-core, or bring more interactions.",
 				"the %s split leaves no %s interactions (%s)", ds.Split, l,
 				fmt.Sprintf("train %d, valid %d, test %d", n[Train], n[Valid], n[Test]))
 		}

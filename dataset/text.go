@@ -2,7 +2,7 @@ package dataset
 
 import "strings"
 
-// Text returns the item's own words, the metadata part of Eq. 2: title, brand,
+// Text returns the item's own words, the metadata in the paper's item text: title, brand,
 // categories and description, joined by single spaces, every run of white space
 // (line breaks too) made one space. It is empty when the source had none of them.
 func (i Item) Text() string {

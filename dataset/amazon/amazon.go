@@ -1,5 +1,6 @@
-// Package amazon reads the public Amazon review data of all three generations, plain or
-// gzip. It finds out which one a file is of:
+// Package amazon reads the public Amazon review data, reviews and product metadata, of all
+// three generations. Which one a file is of is found out by reading it. Files may be
+// gzipped:
 //
 //   - 2014: reviews as JSON lines (reviewerID, asin, unixReviewTime, overall); metadata
 //     as one Python literal a line (asin, title, brand, categories as a list of paths,
@@ -46,17 +47,17 @@ func (g Generation) String() string {
 	return fmt.Sprint(int(g))
 }
 
-// Options says what to read.
+// Options say what to read.
 type Options struct {
-	Reviews string // reviews, one a line
-	Meta    string // product metadata, one a line; "" = items have no texts
-	Name    string // dataset name; "" = the reviews file's name without extensions
-	Domain  string
-	KCore   int // merge duplicates and cut to this core before metadata are read; 0 = do neither
-	Policy  *dataset.RowPolicy
+	Reviews string             // reviews, one a line
+	Meta    string             // product metadata, one a line; "" = items have no texts
+	Name    string             // name of the data set; "" = the reviews file's name without extensions
+	Domain  string             // what the shop sells, for prompts; may be empty
+	KCore   int                // merge duplicates and cut to this core before metadata are read; 0 = do neither
+	Policy  *dataset.RowPolicy // what is done about bad rows; nil = stop at the first
 }
 
-// Read reads reviews, then metadata for the items left. The dataset has no split. With
+// Read reads reviews, then metadata for the items left. The data set has no split. With
 // a k-core the rows are numbered as by MMRec's preprocessing: in the order of first
 // appearance in the filtered reviews.
 func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, error) {
@@ -69,7 +70,7 @@ func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, 
 		core := dataset.KCore(ds, opt.KCore)
 		rep.Core = &core
 		if ds.NumInteractions() == 0 {
-			return nil, nil, usererr.New("choose a smaller k-core", "%s: no user and item have %d interactions each: the %d-core is empty", opt.Reviews, opt.KCore, opt.KCore)
+			return nil, nil, usererr.New("Choose a smaller k-core.", "%s: no user and item have %d interactions each: the %d-core is empty", opt.Reviews, opt.KCore, opt.KCore)
 		}
 	}
 	if opt.Meta != "" {
@@ -95,7 +96,7 @@ func ReadReviews(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.R
 		return nil, nil, err
 	}
 	if len(r.interactions) == 0 {
-		return nil, nil, usererr.New("a reviews file holds one review a line, with reviewerID and asin, or user_id and parent_asin", "%s holds no usable reviews", opt.Reviews)
+		return nil, nil, usererr.New("A reviews file holds one review a line, with reviewerID and asin, or user_id and parent_asin.", "%s holds no usable reviews", opt.Reviews)
 	}
 	ds := &dataset.Dataset{Name: opt.Name, Domain: opt.Domain, Clock: dataset.ClockMoment, UserIDs: r.users.IDs()}
 	ds.SetInteractions(r.interactions)

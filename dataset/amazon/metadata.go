@@ -32,10 +32,10 @@ func AddMetadata(ctx context.Context, ds *dataset.Dataset, path string, policy *
 	file.Replaced = m.replaced
 	rep.Files = append(rep.Files, file)
 	if file.Rows == 0 {
-		return usererr.New("a metadata file holds one product a line, with asin or parent_asin", "%s holds no usable products", path)
+		return usererr.New("A metadata file holds one product a line, with asin or parent_asin.", "%s holds no usable products", path)
 	}
 	if m.described == 0 {
-		return usererr.New("check that reviews and metadata are of one category and one generation",
+		return usererr.New("Check that reviews and metadata are of one category and one generation.",
 			"%s describes none of the %d items (it holds %d others)", path, ds.NumItems(), file.Rows)
 	}
 	if missing := ds.NumItems() - m.described; missing > 0 {

@@ -161,7 +161,7 @@ func (r *reviews) decide() error {
 
 func (r *reviews) add(x dataset.Interaction, user, item []byte) error {
 	if len(r.interactions) == math.MaxInt32 {
-		return usererr.New("split the file", "more than %d reviews", math.MaxInt32)
+		return usererr.New("Split the file.", "more than %d reviews", math.MaxInt32)
 	}
 	var err error
 	if x.User, err = r.users.Row(user); err != nil {

@@ -19,20 +19,23 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// Options says what to read.
+// Options say what to read.
 type Options struct {
-	Pairs      string // pairs.tsv, plain or gzip
-	Titles     string // titles.csv, plain or gzip; "" = items have no texts
-	Images     string // folder of cover pictures named <item>.<jpg|jpeg|png|webp|gif>; "" = none
-	Name       string // dataset name; "" = "microlens"
-	Domain     string // "" = "short videos"
-	KeepUnseen bool   // keep titled items that nobody watched, after the others
-	Policy     *dataset.RowPolicy
+	Pairs      string             // pairs.tsv, plain or gzip
+	Titles     string             // titles.csv, plain or gzip; "" = items have no texts
+	Images     string             // folder of cover pictures named <item>.<jpg|jpeg|png|webp|gif>; "" = none
+	Name       string             // name of the data set; "" = "microlens"
+	Domain     string             // what is on offer, for prompts; "" = "short videos"
+	KeepUnseen bool               // keep titled items that nobody watched, after the others
+	Policy     *dataset.RowPolicy // what is done about bad rows; nil = stop at the first
 }
 
-// Read reads the files. The dataset has no split; Interaction.Time is the position in
+// Read reads the files. The data set has no split; Interaction.Time is the position in
 // the user's list, from 1. Users and items are numbered in the order of first
-// appearance in the pairs.
+// appearance in the pairs. The report says what each file held.
+//
+// A missing, damaged or wrong file and a bad row are errors that the user can mend: see
+// Error of package mllmrec.
 func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, error) {
 	r := &reader{users: dataset.NewIndex(), items: dataset.NewIndex()}
 	rep := &dataset.Report{Kind: "microlens"}
@@ -83,7 +86,7 @@ func (r *reader) readPairs(ctx context.Context, opt Options, rep *dataset.Report
 		return err
 	}
 	if len(r.interactions) == 0 {
-		return usererr.New("each line is a user id, a tab, and item ids separated by spaces", "%s holds no usable interactions", opt.Pairs)
+		return usererr.New("Each line is a user id, a tab, and item ids separated by spaces.", "%s holds no usable interactions", opt.Pairs)
 	}
 	rep.Files = append(rep.Files, pass.Report(f, "MicroLens pairs"))
 	return nil
@@ -114,7 +117,7 @@ func (r *reader) pair(line []byte, _ int) error {
 		}
 	}
 	if len(r.interactions)+len(ids) > math.MaxInt32 {
-		return usererr.New("split the file", "more than %d interactions", math.MaxInt32)
+		return usererr.New("Split the file.", "more than %d interactions", math.MaxInt32)
 	}
 	u, err := r.users.Row(user)
 	if err != nil {
@@ -146,7 +149,7 @@ func (r *reader) readTitles(ctx context.Context, opt Options, rep *dataset.Repor
 		return nil, err
 	}
 	if len(cells) != 2 || string(cells[0]) != "item" || string(cells[1]) != "title" {
-		return nil, usererr.New("the header of a MicroLens titles file is item,title", "%s: header is %q", opt.Titles, bytes.Join(cells, []byte{','}))
+		return nil, usererr.New("The header of a MicroLens titles file is item,title.", "%s: header is %q", opt.Titles, bytes.Join(cells, []byte{','}))
 	}
 	err = source.EachRecord(ctx, pass, c, func(cells [][]byte) error {
 		if len(cells) != 2 {
@@ -193,7 +196,7 @@ func (r *reader) readTitles(ctx context.Context, opt Options, rep *dataset.Repor
 func addImages(ds *dataset.Dataset, dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return usererr.Wrap(err, "check the path of the image folder")
+		return usererr.Wrap(err, "Check the path of the image folder.")
 	}
 	if err != nil {
 		return fmt.Errorf("list images: %w", err)
@@ -218,7 +221,7 @@ func addImages(ds *dataset.Dataset, dir string) error {
 		}
 	}
 	if found == 0 {
-		return usererr.New("pictures are named after items: 123.jpg", "%s holds no picture of any item", dir)
+		return usererr.New("Pictures are named after items: 123.jpg.", "%s holds no picture of any item", dir)
 	}
 	return nil
 }

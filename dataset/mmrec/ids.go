@@ -84,7 +84,7 @@ func (c *idColumn) finish(file string) ([]string, error) {
 		return c.index.IDs(), nil
 	}
 	if distinct := countDistinct(c.ints); c.top >= maxRows(distinct) {
-		return nil, usererr.New(fmt.Sprintf("%ss are row numbers here; pass opaque ids if they are not, and files of features will have to follow the order of first appearance", c.name),
+		return nil, usererr.New(fmt.Sprintf("%ss are row numbers here. Where they are not, say that ids are opaque; files of features then follow the order of first appearance.", c.name),
 			"%s:%d: %s %d would make %d rows, but only %d ids occur", file, c.topLine, c.name, c.top, c.top+1, distinct)
 	}
 	ids := make([]string, c.top+1)

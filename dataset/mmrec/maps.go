@@ -34,7 +34,7 @@ func readMap(ctx context.Context, path, column string, n int, policy *dataset.Ro
 	}
 	rowAt := slices.IndexFunc(cells, func(b []byte) bool { return string(b) == column })
 	if len(cells) != 2 || rowAt < 0 {
-		return nil, none, usererr.New("an id map has two columns, such as asin and itemID", "%s: want two columns, one of them %s; found %s", path, column, quoteAll(texts(cells)))
+		return nil, none, usererr.New("An id map has two columns, such as asin and itemID.", "%s: want two columns, one of them %s; found %s", path, column, quoteAll(texts(cells)))
 	}
 	ids := make([]string, n)
 	seen := make(map[string]bool, n)
@@ -64,7 +64,7 @@ func readMap(ctx context.Context, path, column string, n int, policy *dataset.Ro
 		return nil, none, err
 	}
 	if row := slices.Index(ids, ""); row >= 0 {
-		return nil, none, usererr.New("use the map that belongs to the .inter file", "%s: no id for %s %d", path, column, row)
+		return nil, none, usererr.New("Use the map that belongs to the .inter file.", "%s: no id for %s %d", path, column, row)
 	}
 	return ids, pass.Report(f, "MMRec id map"), nil
 }
@@ -92,7 +92,7 @@ func (r *reader) applyMaps(ctx context.Context, opt Options, ds *dataset.Dataset
 			continue
 		}
 		if m.column.index != nil {
-			return usererr.New("leave the id map out", "%s: ids in column %s are no row numbers, so a map has nothing to say", opt.Inter, m.column.name)
+			return usererr.New("Leave the id map out.", "%s: ids in column %s are no row numbers, so a map has nothing to say", opt.Inter, m.column.name)
 		}
 		ids, file, err := readMap(ctx, m.path, m.column.name, m.n, opt.Policy)
 		if err != nil {

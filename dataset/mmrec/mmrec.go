@@ -27,24 +27,28 @@ const (
 	Opaque IDs = "opaque" // any text, numbered in order of first appearance
 )
 
-// Options says what to read.
+// Options say what to read.
 type Options struct {
-	Inter   string // the .inter file, plain or gzip
-	Name    string // dataset name; "" = the file's name without extensions
-	Domain  string
-	IDs     IDs
+	Inter   string             // the .inter file, plain or gzip
+	Name    string             // name of the data set; "" = the file's name without extensions
+	Domain  string             // what the shop sells, for prompts; may be empty
+	IDs     IDs                // how ids are to be read; "" = decide from the file
 	UserMap string             // u_id_mapping.csv: the users' own ids; "" = ids are the row numbers
 	ItemMap string             // i_id_mapping.csv: the items' own ids, by which metadata can be joined
-	Policy  *dataset.RowPolicy // nil = stop at the first bad row
+	Policy  *dataset.RowPolicy // what is done about bad rows; nil = stop at the first
 }
 
-// Read reads an .inter file. With an x_label column the dataset is split as labelled,
-// without one it has no split yet. Items have ids only; texts come from elsewhere.
+// Read reads an .inter file. With an x_label column the data set is split as labelled,
+// without one it has no split yet. Items have ids only; texts come from elsewhere. The
+// report says what each file held.
+//
+// A missing, damaged or wrong file and a bad row are errors that the user can mend: see
+// Error of package mllmrec.
 func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, error) {
 	switch opt.IDs {
 	case Auto, Dense, Opaque:
 	default:
-		return nil, nil, usererr.New("valid: dense, opaque, or none to decide from the file", "unknown id mode %q", opt.IDs)
+		return nil, nil, usererr.New("Say dense or opaque, or nothing to decide from the file.", "unknown id mode %q", opt.IDs)
 	}
 	f, err := source.Open(opt.Inter)
 	if err != nil {
@@ -57,10 +61,10 @@ func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, 
 		return nil, nil, err
 	}
 	if r.columns == nil {
-		return nil, nil, usererr.New("an .inter file starts with a header line", "%s is empty", opt.Inter)
+		return nil, nil, usererr.New("An .inter file starts with a header line.", "%s is empty", opt.Inter)
 	}
 	if len(r.interactions) == 0 {
-		return nil, nil, usererr.New("check that this is the right file", "%s holds no usable interactions", opt.Inter)
+		return nil, nil, usererr.New("Check that this is the right file.", "%s holds no usable interactions", opt.Inter)
 	}
 	ds, err := r.dataset(opt)
 	if err != nil {

@@ -70,7 +70,7 @@ func (r *reader) line(line []byte, number int) error {
 		return source.Bad(r.start(r.at[known]), "%s: %s", columnNames[known], reason)
 	}
 	if len(r.interactions) == math.MaxInt32 {
-		return usererr.New("split the file", "more than %d interactions", math.MaxInt32)
+		return usererr.New("Split the file.", "more than %d interactions", math.MaxInt32)
 	}
 	r.users.add(user, number)
 	r.items.add(item, number)
@@ -93,7 +93,7 @@ func (r *reader) header() error {
 	}
 	for i := range r.columns {
 		if slices.Contains(r.columns[:i], r.columns[i]) {
-			return usererr.New("name every column once", "header names column %q twice", r.columns[i])
+			return usererr.New("Name every column once.", "header names column %q twice", r.columns[i])
 		}
 	}
 	for c, name := range columnNames {
@@ -101,7 +101,7 @@ func (r *reader) header() error {
 	}
 	for _, c := range []int{colUser, colItem} {
 		if r.at[c] < 0 {
-			return usererr.New("an .inter file has tab-separated columns userID, itemID and, with a split, x_label; other tables are imported with a column mapping",
+			return usererr.New("An .inter file has tab-separated columns userID, itemID and, with a split, x_label; other tables are imported with a column mapping.",
 				"no column %s in the header (found: %s)", columnNames[c], quoteAll(r.columns))
 		}
 	}

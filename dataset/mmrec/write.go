@@ -22,10 +22,11 @@ const (
 
 // Write exports ds for the Python tools: <name>.inter with dense ids (the rows of ds),
 // and u_id_mapping.csv and i_id_mapping.csv (tab-separated, as MMRec writes them) that
-// lead back to the source's own ids. Each file appears whole or not at all.
+// lead back to the source's own ids. Each file appears whole or not at all. A data set without a
+// split, and a name that is no plain file name, are the user's to mend.
 func Write(dir, name string, ds *dataset.Dataset) error {
 	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
-		return usererr.New("use a plain name such as baby", "%q is no name for a dataset file", name)
+		return usererr.New("Use a plain name such as baby.", "%q is no name for a data set's file", name)
 	}
 	if err := dataset.CheckSplit(ds); err != nil {
 		return fmt.Errorf("export to MMRec: %w", err)

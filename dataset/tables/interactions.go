@@ -65,7 +65,7 @@ func (r *reader) readInteractions(ctx context.Context, rep *dataset.Report) erro
 		return err
 	}
 	if len(r.interactions) == 0 {
-		return usererr.New("check file and column mapping", "%s holds no usable interactions", r.opt.Interactions)
+		return usererr.New("Check file and column mapping.", "%s holds no usable interactions", r.opt.Interactions)
 	}
 	rep.Files = append(rep.Files, t.report(pass))
 	return nil
@@ -142,7 +142,7 @@ func (r *reader) settle(cells []cell, format timeFormat) {
 
 func (r *reader) add(x dataset.Interaction, user, item []byte) error {
 	if len(r.interactions) == math.MaxInt32 {
-		return usererr.New("split the file", "more than %d interactions", math.MaxInt32)
+		return usererr.New("Split the file.", "more than %d interactions", math.MaxInt32)
 	}
 	var err error
 	if x.User, err = r.users.Row(user); err != nil {

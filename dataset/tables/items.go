@@ -57,7 +57,7 @@ func (r *reader) readItems(ctx context.Context, rep *dataset.Report) ([]dataset.
 	rep.Files = append(rep.Files, file)
 	for i, w := range mapping {
 		if w.given != "" && w.given != None && !ir.seenFields[i] && t.columns() == nil && file.Rows > 0 {
-			return nil, usererr.New("check the column mapping", "%s: no row has a field %q for the %s", path, w.given, w.usual)
+			return nil, usererr.New("Check the column mapping.", "%s: no row has a field %q for the %s", path, w.given, w.usual)
 		}
 	}
 	return ir.items, ir.conclude(file, rep)
@@ -65,7 +65,7 @@ func (r *reader) readItems(ctx context.Context, rep *dataset.Report) ([]dataset.
 
 func (r *itemReader) conclude(file dataset.FileReport, rep *dataset.Report) error {
 	if r.met == 0 {
-		return usererr.New("check that both files use the same item ids, and the column mapping",
+		return usererr.New("Check that both files use the same item ids, and the column mapping.",
 			"%s describes none of the %d items that occur in %s (it describes %d others)", r.opt.Items, r.known, r.opt.Interactions, file.Rows)
 	}
 	if missing := r.known - r.met; missing > 0 {

@@ -31,12 +31,12 @@ type parquetTable struct {
 	leaves []*parquet.Column // by header entry
 }
 
-const damaged = "make or download the file again"
+const damaged = "Make or download the file again."
 
 func openParquet(path string) (table, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return nil, usererr.Wrap(err, "check the path")
+		return nil, usererr.WrapAs(usererr.KindUnknown, err, "Check the path.")
 	} else if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (t *parquetTable) prepare() error {
 		return err
 	}
 	if info.IsDir() {
-		return usererr.New("name the file itself", "%s is a folder", t.path)
+		return usererr.New("Name the file itself.", "%s is a folder", t.path)
 	}
 	t.size = info.Size()
 	hash := sha256.New()
@@ -63,7 +63,7 @@ func (t *parquetTable) prepare() error {
 	}
 	t.sum = hex.EncodeToString(hash.Sum(nil))
 	if t.file, err = parquetcheck.Open(t.f, t.size); err != nil {
-		return usererr.Wrap(fmt.Errorf("%s: %w", t.path, err), damaged)
+		return usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("%s: %w", t.path, err), damaged)
 	}
 	for _, top := range t.file.Root().Columns() {
 		t.addLeaves(top)
@@ -106,7 +106,7 @@ func (t *parquetTable) each(ctx context.Context, pass *source.Pass, names []stri
 		}
 		leaves[i] = t.leaves[slices.Index(t.header, n)]
 		if why := unreadable(leaves[i]); why != "" {
-			return usererr.New("write it as text, number, date, timestamp or a list of such", "%s: column %q %s", t.path, n, why)
+			return usererr.New("Write it as text, number, date, timestamp or a list of such.", "%s: column %q %s", t.path, n, why)
 		}
 	}
 	done := 0
@@ -116,7 +116,7 @@ func (t *parquetTable) each(ctx context.Context, pass *source.Pass, names []stri
 			if _, user := usererr.Hint(err); user || ctx.Err() != nil {
 				return err
 			}
-			return usererr.Wrap(fmt.Errorf("%s: row group %d: %w", t.path, g, err), damaged)
+			return usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("%s: row group %d: %w", t.path, g, err), damaged)
 		}
 		done += n
 	}

@@ -52,26 +52,29 @@ type ItemColumns struct {
 	Image       string // path, URL or data URI
 }
 
-// Options says what to read.
+// Options say what to read.
 type Options struct {
-	Interactions       string
-	InteractionsFormat Format
-	Columns            Columns
-	Items              string // "" = no texts
-	ItemsFormat        Format
-	ItemColumns        ItemColumns
-	NoHeader           bool   // CSV, TSV: there is no header line; columns are called 1, 2, 3, …
-	CategorySeparator  string // "" = "|"
-	ImageDir           string // what relative image paths start from; "" = the folder of the items file
-	KeepUnseen         bool   // keep items nobody chose, after the others
-	Name               string // "" = the interaction file's name without extensions
-	Domain             string
-	Policy             *dataset.RowPolicy
+	Interactions       string             // name of the file of interactions, one a row
+	InteractionsFormat Format             // "" = by the name
+	Columns            Columns            // which of its columns is what
+	Items              string             // name of the file of items, one a row; "" = items have no texts
+	ItemsFormat        Format             // "" = by the name
+	ItemColumns        ItemColumns        // which of its columns is what
+	NoHeader           bool               // CSV, TSV: there is no header line; columns are called 1, 2, 3, …
+	CategorySeparator  string             // "" = "|"
+	ImageDir           string             // what relative image paths start from; "" = the folder of the items file
+	KeepUnseen         bool               // keep items nobody chose, after the others
+	Name               string             // name of the data set; "" = the interaction file's name without extensions
+	Domain             string             // what the shop sells, for prompts; may be empty
+	Policy             *dataset.RowPolicy // what is done about bad rows; nil = stop at the first
 }
 
-// Read reads the tables. With a label column the dataset is split as labelled, else it
+// Read reads the tables. With a label column the data set is split as labelled, else it
 // has no split. Users and items are numbered in the order of first appearance among
-// the interactions.
+// the interactions. The report says what each file held.
+//
+// A missing, damaged or wrong file, a column that is not there and a bad row are errors
+// that the user can mend: see Error of package mllmrec.
 func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, error) {
 	rep := &dataset.Report{Kind: "tables"}
 	r := &reader{opt: opt, users: dataset.NewIndex(), items: dataset.NewIndex()}
@@ -145,11 +148,11 @@ func open(path string, format Format, noHeader bool) (table, error) {
 		case ".parquet", ".pq":
 			format = Parquet
 		default:
-			return nil, usererr.New("name the format: csv, tsv, jsonl or parquet", "%s: the extension %q tells no table format", path, ext)
+			return nil, usererr.New("Name the format: csv, tsv, jsonl or parquet.", "%s: the extension %q tells no table format", path, ext)
 		}
 	}
 	if noHeader && format != CSV && format != TSV {
-		return nil, usererr.New("leave that option out", "%s: only CSV and TSV can be without a header", path)
+		return nil, usererr.New("Say that there is a header, and give the file one.", "%s: only CSV and TSV can be without a header", path)
 	}
 	switch format {
 	case CSV:
@@ -161,7 +164,7 @@ func open(path string, format Format, noHeader bool) (table, error) {
 	case Parquet:
 		return openParquet(path)
 	}
-	return nil, usererr.New("valid: csv, tsv, jsonl, parquet", "unknown table format %q", format)
+	return nil, usererr.New("Name the format: csv, tsv, jsonl or parquet.", "unknown table format %q", format)
 }
 
 // wanted is one entry of a column mapping.
@@ -182,13 +185,13 @@ func resolve(path string, columns []string, mapping []wanted) (names []string, e
 		}
 		switch {
 		case w.given == None && w.required:
-			return nil, usererr.New("name the column that holds it", "%s: the %s column cannot be left out", path, w.usual)
+			return nil, usererr.New("Name the column that holds it.", "%s: the %s column cannot be left out", path, w.usual)
 		case w.given == None:
 			continue
 		case columns == nil || slices.Contains(columns, name):
 			names[i] = name
 		case w.required || w.given != "":
-			return nil, usererr.New("map the column, for example "+w.usual+"="+someColumn(columns),
+			return nil, usererr.New("Map the column, for example "+w.usual+"="+someColumn(columns)+".",
 				"%s has no column %q for the %s (it has: %s)", path, name, w.usual, quoteAll(columns))
 		}
 	}
@@ -228,7 +231,7 @@ func quote(b []byte) string {
 func checkNames(path string, names []string) error {
 	for i, n := range names {
 		if slices.Contains(names[:i], n) {
-			return usererr.New("name every column once", "%s: the header names column %q twice", path, n)
+			return usererr.New("Name every column once.", "%s: the header names column %q twice", path, n)
 		}
 	}
 	return nil

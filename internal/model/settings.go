@@ -69,7 +69,7 @@ func UnknownSetting(owner, name string, defs []Setting) error {
 		names = append(names, d.Name)
 	}
 	slices.Sort(names)
-	return usererr.New("settings of "+owner+": "+strings.Join(names, ", "), "%s has no setting %q; it has %s", owner, name, strings.Join(names, ", "))
+	return usererr.New("", "%s has no setting %q; it has %s", owner, name, strings.Join(names, ", "))
 }
 
 func sortedKeys(m map[string]string) []string {

@@ -53,7 +53,7 @@ func ReadSavedModel(path string) (SavedModel, error) {
 func describe(path string, meta map[string]string) (SavedModel, error) {
 	var s SavedModel
 	if err := json.Unmarshal([]byte(meta["mllmrec"]), &s); err != nil || s.Model == "" {
-		return SavedModel{}, usererr.New(weightsHint, "%s does not say which model its weights are of", path)
+		return SavedModel{}, usererr.Of(usererr.KindDamaged, weightsHint, "%s does not say which model its weights are of", path)
 	}
 	return s, nil
 }
@@ -97,10 +97,10 @@ func Restore(path string) (model.Placer, error) {
 func checkTensor(path, name string, tensors map[string]arrayfile.Tensor, p *autograd.Param) error {
 	t, ok := tensors[name]
 	if !ok {
-		return usererr.New(weightsHint, "%s lacks tensor %q", path, name)
+		return usererr.Of(usererr.KindDamaged, weightsHint, "%s lacks tensor %q", path, name)
 	}
 	if !slices.Equal(t.Shape, p.Shape()) {
-		return usererr.New(weightsHint, "%s: tensor %q has shape %v, want %v", path, name, t.Shape, p.Shape())
+		return usererr.Of(usererr.KindDamaged, weightsHint, "%s: tensor %q has shape %v, want %v", path, name, t.Shape, p.Shape())
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ const (
 // otherwise it is an error, as is any other folder with something in it.
 func Create(dir string, ds *dataset.Dataset, src Source) (*Workspace, error) {
 	if err := checkDataset(ds, places{"items", "users", "interactions"}); err != nil {
-		return nil, fmt.Errorf("creating workspace %s: %w", dir, err)
+		return nil, usererr.New("Give every user and every item an id of its own, and rows to interactions that exist.", "creating workspace %s: %w", dir, err)
 	}
 	m := newManifest(ds, src)
 	target, err := filepath.Abs(dir)

@@ -117,7 +117,7 @@ func locked(dir string) error {
 			e.Holder = Holder{}
 		}
 	}
-	return usererr.Wrap(e, "Wait until it has finished, or stop it; reading commands work meanwhile.")
+	return usererr.WrapAs(usererr.KindLocked, e, "Wait until it has finished, or stop it; the workspace can be read meanwhile.")
 }
 
 // deadAfter is how old a temporary file must be to count as a killed writer's. Writing

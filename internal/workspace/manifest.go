@@ -79,7 +79,7 @@ func readManifest(dir string) (Manifest, error) {
 	raw, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Manifest{}, usererr.New("Import a data set into that folder.", "%s is no workspace: it has no %s", dir, ManifestFile)
+		return Manifest{}, usererr.Of(usererr.KindUnknown, "Import a data set into that folder.", "%s is no workspace: it has no %s", dir, ManifestFile)
 	case err != nil:
 		return Manifest{}, fmt.Errorf("opening the workspace: %w", err)
 	}
@@ -94,7 +94,7 @@ func readManifest(dir string) (Manifest, error) {
 	case errors.As(err, &newer):
 		return m, usererr.Wrap(fmt.Errorf("%s: %w", path, err), "Update mllmrec.")
 	case err != nil:
-		return m, usererr.Wrap(fmt.Errorf("reading %s: %w", path, err), damagedManifest)
+		return m, usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("reading %s: %w", path, err), damagedManifest)
 	}
 	return m, nil
 }

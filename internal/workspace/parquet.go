@@ -43,7 +43,7 @@ func eachRow[T any](path string, fn func(row int, v *T) error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return usererr.Wrap(err, "Run the stage that writes this file first.")
 	}
-	return usererr.Wrap(err, "The file is damaged or not of this program's making; run the stage that writes it again.")
+	return usererr.WrapAs(usererr.KindDamaged, err, "The file is damaged or not of this program's making; run the stage that writes it again.")
 }
 
 func writeDataset(dir string, ds *dataset.Dataset) error {

@@ -137,7 +137,7 @@ func readTexts[T any](path string, check order[T], hint string) ([]T, error) {
 		return nil, err
 	}
 	if err := check.end(); err != nil {
-		return nil, usererr.Wrap(fmt.Errorf("reading %s: %w", path, err), hint)
+		return nil, usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("reading %s: %w", path, err), hint)
 	}
 	return texts, nil
 }

@@ -140,7 +140,7 @@ func (w *Workspace) Items() ([]dataset.Item, error) {
 			return nil, err
 		}
 		if len(items) != w.manifest.Items {
-			return nil, usererr.New(importAgain, "workspace %s: %d items on disk, %s says %d", w.dir, len(items), ManifestFile, w.manifest.Items)
+			return nil, usererr.Of(usererr.KindDamaged, importAgain, "workspace %s: %d items on disk, %s says %d", w.dir, len(items), ManifestFile, w.manifest.Items)
 		}
 		w.items = items
 	}
@@ -181,10 +181,10 @@ func (w *Workspace) readDataset() (*dataset.Dataset, error) {
 	ds.SetInteractions(rows)
 	where := places{w.Path(ItemsFile), w.Path(UsersFile), w.Path(InteractionsFile)}
 	if err := checkDataset(ds, where); err != nil {
-		return nil, usererr.Wrap(err, importAgain)
+		return nil, usererr.WrapAs(usererr.KindDamaged, err, importAgain)
 	}
 	if ds.Users() != m.Users || ds.NumInteractions() != m.Interactions {
-		return nil, usererr.New(importAgain, "workspace %s: %d users, %d interactions on disk, %s says %d, %d",
+		return nil, usererr.Of(usererr.KindDamaged, importAgain, "workspace %s: %d users, %d interactions on disk, %s says %d, %d",
 			w.dir, ds.Users(), ds.NumInteractions(), ManifestFile, m.Users, m.Interactions)
 	}
 	w.mu.Lock()
@@ -212,7 +212,7 @@ func (w *Workspace) count(rel string) {
 // checkImport makes sure that the imported files are as they were written.
 func (w *Workspace) checkImport() error {
 	if c := w.Check(DataAddress); c.State != Fresh {
-		return usererr.New(importAgain, "workspace %s: the imported data cannot be used: %s", w.dir, c.Reason)
+		return usererr.Of(usererr.KindDamaged, importAgain, "workspace %s: the imported data cannot be used: %s", w.dir, c.Reason)
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ func (c *CSV) quotedField(pos int) (from, to, next int, err error) {
 // more appends the next line to an open record.
 func (c *CSV) more() error {
 	open := func(why string) error {
-		return usererr.New("close the quote, or double quotes that belong to the text",
+		return usererr.New("Close the quote, or double quotes that belong to the text.",
 			"%s:%d: a quote opened in this record %s", c.lines.f.path, c.start, why)
 	}
 	line, err := c.lines.Next()
@@ -161,9 +161,9 @@ func (c *CSV) Header(path string) ([][]byte, error) {
 	cells, err := c.Next()
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, usererr.New("a header line names the columns", "%s is empty", path)
+		return nil, usererr.New("A header line names the columns.", "%s is empty", path)
 	case err != nil && isRow(err):
-		return nil, usererr.Wrap((&Pass{Path: path}).fill(err, c.Line()), "mend the header line")
+		return nil, usererr.Wrap((&Pass{Path: path}).fill(err, c.Line()), "Mend the header line.")
 	}
 	return cells, err
 }

@@ -38,13 +38,13 @@ func Open(path string) (*File, error) {
 	raw, err := os.Open(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-			return nil, usererr.Wrap(err, "check the path")
+			return nil, usererr.WrapAs(usererr.KindUnknown, err, "Check the path.")
 		}
 		return nil, err
 	}
 	if info, err := raw.Stat(); err == nil && info.IsDir() {
 		raw.Close()
-		return nil, usererr.New("name the file itself", "%s is a folder", path)
+		return nil, usererr.New("Name the file itself.", "%s is a folder", path)
 	}
 	f := &File{path: path, raw: raw, hash: sha256.New()}
 	f.in = bufio.NewReaderSize(counter{f}, 256<<10)
@@ -64,7 +64,7 @@ func Open(path string) (*File, error) {
 		f.data.Discard(3)
 	case bytes.HasPrefix(start, []byte{0xff, 0xfe}), bytes.HasPrefix(start, []byte{0xfe, 0xff}):
 		f.Close()
-		return nil, usererr.New("save the file as UTF-8", "%s is UTF-16 text", path)
+		return nil, usererr.New("Save the file as UTF-8.", "%s is UTF-16 text", path)
 	}
 	return f, nil
 }
@@ -108,9 +108,9 @@ func (f *File) explain(err error) error {
 	case !f.gzip:
 		return &fs.PathError{Op: "read", Path: f.path, Err: err}
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return usererr.New("download or copy the file again", "%s: the gzip file is cut off after %d bytes", f.path, f.size)
+		return usererr.Of(usererr.KindDamaged, "Download or copy the file again.", "%s: the gzip file is cut off after %d bytes", f.path, f.size)
 	}
-	return usererr.New("download or copy the file again", "%s: broken gzip file: %w", f.path, err)
+	return usererr.Of(usererr.KindDamaged, "Download or copy the file again.", "%s: broken gzip file: %w", f.path, err)
 }
 
 // Close closes the file.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 const fileFormat = "mllmrec-lsa/1"
@@ -41,7 +42,7 @@ func Load(path string) (*Model, error) {
 	}
 	m, err := fromTensors(tensors, meta)
 	if err != nil {
-		return nil, fmt.Errorf("load LSA model %s: %w", path, err)
+		return nil, usererr.Of(usererr.KindDamaged, "Encode again.", "load LSA model %s: %w", path, err)
 	}
 	return m, nil
 }

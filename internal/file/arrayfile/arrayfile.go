@@ -42,7 +42,7 @@ func withFile(path, hint string, read func(r io.ReaderAt, size int64) error) err
 		return usererr.New(hint, "reading %s: it is a folder", path)
 	}
 	if err := read(f, info.Size()); err != nil {
-		return usererr.Wrap(fmt.Errorf("reading %s: %w", path, err), hint)
+		return usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("reading %s: %w", path, err), hint)
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func OpenNPY(path string, opt NPYOptions) (*NPYFile, error) {
 	d, err := newNPYFile(f, info.Size(), opt)
 	if err != nil {
 		f.Close()
-		return nil, usererr.Wrap(fmt.Errorf("reading %s: %w", path, err), npyHint)
+		return nil, usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("reading %s: %w", path, err), npyHint)
 	}
 	d.file = f
 	return d, nil
