@@ -12,24 +12,29 @@ import (
 )
 
 func TestOptionsWithoutEffectAreRefused(t *testing.T) {
-	prefix := ""
-	for want, opt := range map[string]Options{
-		"dimensions":         {Encoder: MiniLM, Dim: 384},
-		"encoder seed":       {Encoder: "tei", BaseURL: "http://x", Seed: 1},
-		"a model":            {Encoder: LSA, Model: "m"},
-		"a base URL":         {Encoder: MiniLM, BaseURL: "http://x"},
-		"needs a base URL":   {Encoder: "openai", Model: "m"},
-		"a prefix":           {Encoder: LSA, UserPrefix: &prefix},
-		"an API key":         {Encoder: MiniLM, APIKeyEnv: "KEY"},
-		"batch size":         {Encoder: LSA, Batch: 3},
-		"in flight":          {Encoder: MiniLM, Concurrency: 3},
-		"long texts":         {Encoder: LSA, Long: "mean"},
-		`"mean": no such`:    {Encoder: "ollama", Model: "m", Long: "mean"},
-		`encoder "word2vec"`: {Encoder: "word2vec"},
-		"negative":           {Encoder: LSA, Dim: -1},
+	prefix := "query: "
+	for _, c := range []struct {
+		option string
+		says   string
+		opt    Options
+	}{
+		{"dim", "has no effect", Options{Encoder: MiniLM, Dim: 100}},
+		{"encoder-seed", "has no effect", Options{Encoder: "tei", BaseURL: "http://x", Seed: 2}},
+		{"encoder-model", "has no effect", Options{Encoder: LSA, Model: "m"}},
+		{"encoder-base-url", "has no effect", Options{Encoder: MiniLM, BaseURL: "http://x"}},
+		{"encoder-base-url", "needs", Options{Encoder: "openai", Model: "m"}},
+		{"encoder-user-prefix", "has no effect", Options{Encoder: LSA, UserPrefix: &prefix}},
+		{"encoder-api-key-env", "has no effect", Options{Encoder: MiniLM, APIKeyEnv: "KEY"}},
+		{"encoder-batch", "has no effect", Options{Encoder: LSA, Batch: 3}},
+		{"encoder-concurrency", "has no effect", Options{Encoder: MiniLM, Concurrency: 3}},
+		{"encoder-long", "has no effect", Options{Encoder: LSA, Long: "mean"}},
+		{"encoder-long", "no such treatment", Options{Encoder: "ollama", Model: "m", Long: "mean"}},
+		{"encoder", `not "word2vec"`, Options{Encoder: "word2vec"}},
+		{"dim", "at least 1, not -1", Options{Encoder: LSA, Dim: -1}},
 	} {
-		if err := opt.Check(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%+v: error %v, want one with %q", opt, err, want)
+		err := c.opt.Check()
+		if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), `"`+c.option+`"`) {
+			t.Errorf("%+v: error %v, want one about %q that says %q", c.opt, err, c.option, c.says)
 		}
 	}
 }
