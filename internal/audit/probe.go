@@ -146,11 +146,11 @@ type prober struct {
 
 func newProber(ctx context.Context, users, items *tensor.Matrix, ds *dataset.Dataset, opt Options) (*prober, error) {
 	if users.Rows != ds.Users() || items.Rows != ds.NumItems() {
-		return nil, usererr.New("give vectors of this data set", "probe user vectors: %d user and %d item vectors for %d users and %d items",
+		return nil, usererr.New("Give vectors of this data set.", "probe user vectors: %d user and %d item vectors for %d users and %d items",
 			users.Rows, items.Rows, ds.Users(), ds.NumItems())
 	}
 	if users.Cols != items.Cols {
-		return nil, usererr.New("encode users and items with the same encoder", "probe user vectors: users have %d dimensions, items %d; the probe compares them in one space", users.Cols, items.Cols)
+		return nil, usererr.New("Encode users and items with the same encoder.", "probe user vectors: users have %d dimensions, items %d; the probe compares them in one space", users.Cols, items.Cols)
 	}
 	p := &prober{opt: opt}
 	users, items = fold(users, items, opt.Seed)

@@ -23,8 +23,9 @@ func (a *app) evaluateCmd() *cobra.Command {
 		Short: "Full-ranking metrics of a run on valid and test",
 		Long: `Evaluate ranks every item of the catalogue for every user, train items masked, ties to the
 lower item index, and averages Recall, NDCG, Precision, MAP and hit rate at 5, 10, 20
-and 50 over the users of a split, with popularity and random beside them; then catalogue
-coverage, novelty and Gini, and the same by history length and by item popularity.`,
+and 50 over the users of a split, with popularity, random and, where the run was made
+from vectors, those vectors untrained beside them; then catalogue coverage, novelty and
+Gini, and the same by history length and by item popularity.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ev, err := a.evaluate(cmd.Context(), args[0], run)

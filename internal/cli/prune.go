@@ -22,11 +22,17 @@ that nothing that was paid for is lost.`,
   mllmrec prune shop.ws --run mllmrec-0ea3139b`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			s, release, err := a.openForWriting(args[0])
+			s, err := a.open(args[0])
 			if err != nil {
 				return err
 			}
-			defer release()
+			if !dryRun { // the lock alone would remove unfinished folders
+				release, err := s.WS.Lock()
+				if err != nil {
+					return err
+				}
+				defer release()
+			}
 			p, err := stage.Prune(s.WS, runs, dryRun)
 			if err != nil {
 				return err

@@ -56,7 +56,7 @@ func (j *Judge) CheckTraining(train *dataset.Histories) error {
 		return fmt.Errorf("training: the histories were cut from another split than the data set's")
 	}
 	if !j.HasValidation() {
-		return usererr.New("import again with a split that holds out validation interactions",
+		return usererr.New("Import again with a split that holds out validation interactions.",
 			"no interaction is labelled validation, so no epoch can be chosen (split %q)", j.splitName)
 	}
 	return nil

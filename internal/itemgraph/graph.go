@@ -61,7 +61,7 @@ type Options struct {
 	_         struct{} `group:"Item graph"`
 	Variant   Variant  `option:"graph" json:"variant" choices:"reference,paper" default:"reference" doc:"whose graph: that of the published code, or of the paper's text"`
 	K         int      `option:"knn-k" json:"k" default:"10" min:"1" doc:"nearest items by content kept for each item (with reference the item itself is one of them)"`
-	Denoise   bool     `option:"denoise" json:"denoise" default:"true" doc:"dropping of weak content edges; off is the paper's −GD"`
+	Denoise   bool     `option:"denoise" json:"denoise" default:"true" doc:"removal of weak content edges; off is the paper's −GD"`
 	Threshold float32  `option:"threshold" json:"threshold" default:"0.7" min:"-1" max:"1" if:"denoise" doc:"lowest cosine of a content edge that is kept"`
 	Topology  bool     `option:"topology" json:"topology" default:"true" doc:"edges between items that share an audience; off is the paper's −TE"`
 	JaccardK  int      `option:"jaccard-k" json:"jaccard_k" default:"10" min:"1" if:"topology" doc:"items with the most similar audience kept for each item"`
@@ -80,7 +80,7 @@ func (o Options) check() (Options, error) {
 		o.Variant = Reference
 	}
 	if o.Variant != Reference && o.Variant != Paper {
-		return o, usererr.New("use reference or paper", "build item graph: unknown variant %q", o.Variant)
+		return o, usererr.New("Use reference or paper.", "build item graph: unknown variant %q", o.Variant)
 	}
 	if o.Weights == "" {
 		o.Weights = Binary
@@ -89,13 +89,13 @@ func (o Options) check() (Options, error) {
 		}
 	}
 	if o.Weights != Binary && o.Weights != Cosine {
-		return o, usererr.New("use binary or cosine", "build item graph: unknown edge weights %q", o.Weights)
+		return o, usererr.New("Use binary or cosine.", "build item graph: unknown edge weights %q", o.Weights)
 	}
 	if o.K < 1 {
 		return o, usererr.New("", "build item graph: %d semantic neighbours, want at least 1", o.K)
 	}
 	if o.Topology && o.JaccardK < 1 {
-		return o, usererr.New("switch the co-occurrence part off instead", "build item graph: %d co-occurrence neighbours, want at least 1", o.JaccardK)
+		return o, usererr.New("Switch the co-occurrence part off instead.", "build item graph: %d co-occurrence neighbours, want at least 1", o.JaccardK)
 	}
 	if o.Denoise && !(o.Threshold >= -1 && o.Threshold <= 1) {
 		return o, usererr.New("", "build item graph: threshold %v is no cosine (-1 to 1)", o.Threshold)
@@ -125,7 +125,7 @@ func Build(ctx context.Context, features *tensor.Matrix, train *dataset.Historie
 	}
 	n := train.NumItems()
 	if features.Rows != n {
-		return nil, usererr.New("encode the items again", "build item graph: %d feature rows for %d items", features.Rows, n)
+		return nil, usererr.New("Encode the items again.", "build item graph: %d feature rows for %d items", features.Rows, n)
 	}
 	g := &Graph{Options: opt, Leaky: train.Leaky()}
 	g.Nearest, err = nearest(ctx, features, opt.K, float32(math.Inf(-1)), opt.Variant == Reference)

@@ -68,7 +68,7 @@ func LoadPrices(path string) (*PriceTable, error) {
 
 // ParsePrices reads a price table; name is for messages.
 func ParsePrices(data []byte, name string) (*PriceTable, error) {
-	const hint = "a price table reads: currency: USD, then models: and for each name {input: …, output: …} per million tokens"
+	const hint = "A price table has currency: USD, then models: and for each name {input: …, output: …} per million tokens."
 	var t PriceTable
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
@@ -91,7 +91,7 @@ func ParsePrices(data []byte, name string) (*PriceTable, error) {
 }
 
 func (p Pictures) check(name string) error {
-	const hint = "the pictures of a price table read: default: N, then models: and for each name the tokens of one picture"
+	const hint = "The pictures of a price table are default: N, then models: and for each name the tokens of one picture."
 	if p.Default < 0 || p.Default > mostPictureTokens {
 		return usererr.New(hint, "price table %s: %d tokens a picture", name, p.Default)
 	}

@@ -102,7 +102,7 @@ func (r *run) claim() error {
 	case err != nil:
 		return fmt.Errorf("looking for a checkpoint: %w", err)
 	case !r.opt.Resume:
-		return usererr.New("resume it, or train in a new run folder", "%s exists: this run was trained before", path)
+		return usererr.New("Resume it, or train in a new run folder.", "%s exists: this run was trained before", path)
 	}
 	return r.load(path)
 }
@@ -150,10 +150,10 @@ func (r *run) load(path string) error {
 // accept refuses a checkpoint that another program, configuration or data set made.
 func (r *run) accept(path string, p progress) error {
 	if p.Format != checkpointFormat {
-		return usererr.New("resume it with the version that wrote it", "%s has checkpoint format %d, this program reads %d", path, p.Format, checkpointFormat)
+		return usererr.New("Resume it with the version that wrote it.", "%s has checkpoint format %d, this program reads %d", path, p.Format, checkpointFormat)
 	}
 	if key, was, is := firstDifference(p.Config, r.Config); key != "" {
-		return usererr.New("resume with the settings and data of the run, or train in a new run folder",
+		return usererr.New("Resume with the settings and data of the run, or train in a new run folder.",
 			"%s is of another run: %s was %q, now it is %q", path, key, was, is)
 	}
 	if len(p.Epochs) == 0 || p.Stop.Best < 1 || p.Stop.Best > len(p.Epochs) || len(p.Steps) != len(r.model.Params()) {

@@ -150,11 +150,11 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.Patience, 20)
 	setDefault(&o.Select, defaultSelect)
 	if o.Epochs < 0 || o.BatchSize < 0 || o.LR < 0 || o.LRDecay < 0 || o.LRDecay > 1 || o.WeightDecay < 0 || o.Patience < 0 {
-		return o, usererr.New("see the trainer's settings for the ranges", "training options out of range: %d epochs, batch size %d, lr %g, lr_decay %g, weight_decay %g, patience %d",
+		return o, usererr.New("See the trainer's settings for the ranges.", "training options out of range: %d epochs, batch size %d, lr %g, lr_decay %g, weight_decay %g, patience %d",
 			o.Epochs, o.BatchSize, o.LR, o.LRDecay, o.WeightDecay, o.Patience)
 	}
 	if o.Resume && o.Dir == "" {
-		return o, usererr.New("name the run folder", "nothing to resume from: no run folder")
+		return o, usererr.New("Name the run folder.", "nothing to resume from: no run folder")
 	}
 	return o, nil
 }

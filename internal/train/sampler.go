@@ -35,7 +35,7 @@ func newSampler(train *dataset.Histories, batchSize int, seed uint64) (*sampler,
 		slices.Sort(own)
 		own = slices.Compact(own)
 		if len(own) > 0 && len(own) == len(s.pool) {
-			return nil, usererr.New("leave this user out, or bring more items",
+			return nil, usererr.New("Leave this user out, or bring more items.",
 				"user %q has interacted with all %d items that occur in train, so there is nothing to rank below them", train.UserID(u), len(own))
 		}
 		s.history.Items = s.history.Items[:start+len(own)]

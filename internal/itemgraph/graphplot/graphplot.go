@@ -38,7 +38,7 @@ var (
 func Save(path string, s itemgraph.Stats) error {
 	ext := strings.ToLower(filepath.Ext(path))
 	if ext != ".svg" && ext != ".png" {
-		return usererr.New("name the file .svg or .png", "plot item graph: cannot draw to %q", path)
+		return usererr.New("Name the file .svg or .png.", "plot item graph: cannot draw to %q", path)
 	}
 	err := atomicfile.Write(path, func(w io.Writer) error { return Write(w, ext[1:], s) })
 	if err != nil {
@@ -63,7 +63,7 @@ func Write(w io.Writer, format string, s itemgraph.Stats) error {
 	case "png":
 		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(120))}
 	default:
-		return usererr.New("use svg or png", "plot item graph: unknown format %q", format)
+		return usererr.New("Use svg or png.", "plot item graph: unknown format %q", format)
 	}
 	tiles := draw.Tiles{Rows: 1, Cols: len(plots), PadX: vg.Centimeter, PadTop: 3 * vg.Millimeter, PadBottom: 3 * vg.Millimeter, PadLeft: 3 * vg.Millimeter, PadRight: 5 * vg.Millimeter}
 	row := [][]*plot.Plot{plots}

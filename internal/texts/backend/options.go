@@ -63,7 +63,7 @@ type Servers struct {
 // Shared says where answers are kept and who asks.
 type Shared struct {
 	Store   string `option:"store" runs:"process" doc:"postgres:// address of a ledger shared by many machines (default: a file in the workspace)"`
-	Workers bool   `option:"workers" if:"mllm!=offline;store" runs:"process" doc:"leaving the asking to worker processes that share the store, and waiting for them"`
+	Workers bool   `option:"workers" if:"mllm!=offline;store" runs:"process" doc:"questions to worker processes that share the store instead of to servers; this process waits for them"`
 }
 
 // LongHistories say what is done about histories that a model cannot read at once.
