@@ -4,7 +4,7 @@ OLLAMA_VERSION ?= v0.9.6
 FUZZTIME ?= 10s
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test race lint bench bench-peers demo fuzz test-ollama test-data reference man release
+.PHONY: help build test test-slow race lint bench bench-peers demo fuzz test-ollama test-data reference man release
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ build: ## one static binary in bin/
 
 test: ## all tests; those that need data, weights or a server skip and say why
 	$(GO) test ./...
+
+test-slow: ## storms, kills and many workers at full length; 'make test' runs short ones
+	$(GO) test -count=1 -tags slow -run 'Killed|Storm|DatabaseAway|ManyAnswers' ./internal/cli ./internal/texts/queue
 
 test-data: ## tests on real data: make test-data MLLMREC_DATA_DIR=...
 	$(GO) test -run 'Real|Baby|MicroLens|Popularity' ./dataset/... ./internal/eval/... ./internal/audit/...

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -9,8 +10,21 @@ import (
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
+// patient runs more tests at a time than there are processors: those that are marked as
+// parallel wait for servers, and for the time between two tries.
+type patient struct{ *testing.M }
+
+// Run implements testscript.TestingM.
+func (p patient) Run() int {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	return p.M.Run()
+}
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(patient{m}, map[string]func(){
 		"mllmrec":     func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
 		"slow-server": func() { os.Exit(runSlowServer(os.Args[1])) },
 		"run-batch":   func() { os.Exit(runBatch(os.Args[1], os.Args[2], os.Args[3])) },

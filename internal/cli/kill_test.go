@@ -83,9 +83,9 @@ var uniqueItem = regexp.MustCompile(`Unique number (\d+) thing`)
 // TestKilledRunsLoseNothing kills a run at random moments: in the end the ledger is that
 // of an undisturbed run, and nothing that was stored was asked for again.
 func TestKilledRunsLoseNothing(t *testing.T) {
-	users, kills := 2000, 20
-	if testing.Short() {
-		users, kills = 300, 3
+	users, kills := 300, 3
+	if slow {
+		users, kills = 2000, 20
 	}
 	server := mllmtest.New(t, mllmtest.Options{Delay: 20 * time.Millisecond})
 	undisturbed, disturbed := t.TempDir(), t.TempDir()

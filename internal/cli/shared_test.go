@@ -138,7 +138,7 @@ func TestCoordinatorOfWorkers(t *testing.T) {
 	if code, text, stderr := s.call("worker", "withdraw", s.ws, "--store", address, "--stage", "describe"); code != 0 || !strings.Contains(text, "took back 0 chunks") {
 		t.Errorf("exit %d: %s%s", code, text, stderr)
 	}
-	if code, _, stderr := s.call("worker", "withdraw", s.ws, "--store", address, "--stage", "train"); code != exitUser || !strings.Contains(stderr, "--stage") {
+	if code, _, stderr := s.call("worker", "withdraw", s.ws, "--store", address, "--stage", "train"); code != exitUser || !strings.Contains(stderr, "Use describe or reason") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 	var back queue.Withdrawn

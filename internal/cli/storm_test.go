@@ -20,9 +20,9 @@ var blamed = map[mllmtest.Fault]mllm.Class{
 // once, every failure is reported as what it was, and nothing is asked in vain.
 func TestReasonThroughAStorm(t *testing.T) {
 	t.Parallel()
-	users := 5000
-	if testing.Short() {
-		users = 600
+	users := 600
+	if slow {
+		users = 5000
 	}
 	odds := map[mllmtest.Fault]float64{}
 	for _, f := range mllmtest.Faults() {

@@ -42,7 +42,7 @@ func TestWorkersAnswerForACoordinator(t *testing.T) {
 		t.Errorf("exit %d: %s", code, out.String())
 	}
 	out.Reset()
-	if code := run(t.Context(), []string{"reason", ws, "--base-url", server.URL, "--workers"}, &out, &out); code != 2 || !strings.Contains(out.String(), "--store postgres://") {
+	if code := run(t.Context(), []string{"reason", ws, "--base-url", server.URL, "--workers"}, &out, &out); code != 2 || !strings.Contains(out.String(), "--workers has no effect without --store") {
 		t.Errorf("--workers without a database: exit %d: %s", code, out.String())
 	}
 }

@@ -1,3 +1,5 @@
+//go:build slow
+
 package cli
 
 import (
@@ -105,9 +107,6 @@ func userTexts(t *testing.T, dir string) []workspace.UserText {
 // end ledger and texts are those of an undisturbed run of one process without a database,
 // and no stored answer was asked for again.
 func TestKilledFleetLosesNothing(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for the leases of killed workers to end")
-	}
 	const users, kills, flight = 2000, 20, 4
 	calm := mllmtest.New(t, mllmtest.Options{})
 	whole, shared := shopOfUsers(t, t.TempDir(), users), shopOfUsers(t, t.TempDir(), users)

@@ -38,7 +38,7 @@ func TestCoordinatorWithoutServer(t *testing.T) {
 			s := &sharedShop{t: t, address: database.Database(t), ws: shopOfUsers(t, t.TempDir(), 20)}
 			author := []string{"--mllm", kind, "--model", "gemma3:27b"}
 			if kind == "openai" { // Ollama has a default address, where one may run
-				refuse(t, s, []string{"no worker has told", "mllmrec worker --store", "--base-url"}, author...)
+				refuse(t, s, []string{"no worker has reported", "Start a worker", "--base-url"}, author...)
 			}
 			server := serve(t, s, kind, mllmtest.Options{ContextLength: 8192})
 			workers(s, 1)

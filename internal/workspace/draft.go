@@ -179,13 +179,20 @@ func (w *Workspace) freeAddress(kind Kind, name, inputHash string) string {
 		if _, taken := w.Artefact(address); taken {
 			continue
 		}
-		if kind != KindRun {
+		if kind != KindRun || w.neverBegun(address) {
 			os.RemoveAll(w.Path(address))
 		}
 		if _, err := os.Lstat(w.Path(address)); errors.Is(err, fs.ErrNotExist) {
 			return address
 		}
 	}
+}
+
+// neverBegun reports whether the folder of a run holds nothing but unfinished writes: its
+// training was killed before it had begun.
+func (w *Workspace) neverBegun(run string) bool {
+	entries, err := os.ReadDir(w.Path(run))
+	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !atomicfile.IsTemp(e.Name()) })
 }
 
 // FreeRun returns the address of a new run, at which no folder exists.

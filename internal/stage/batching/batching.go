@@ -74,7 +74,7 @@ func (o *Options) Set() *option.Set {
 
 // Unused names the options of Set that mean nothing to a batch file.
 func Unused(set *option.Set) []string {
-	return append(set.InGroup("Model servers"), "attempts", "num-ctx", "workers", "image-timeout")
+	return append(set.InGroup("Model servers"), "attempts", "num-ctx", "workers")
 }
 
 // Exported is what came of an export.

@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -28,6 +29,10 @@ const (
 func TestMain(m *testing.M) {
 	address := os.Getenv(envChild)
 	if address == "" {
+		flag.Parse()
+		if err := flag.Set("test.parallel", "8"); err != nil { // they wait for leases to end more than they compute
+			panic(err)
+		}
 		os.Exit(m.Run())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -81,9 +86,9 @@ func (c *child) kill() {
 // in between. In the end the ledger and the texts are those of an undisturbed run by one
 // process without a database, and no answer that was stored was asked for again.
 func TestKilledWorkersAndRestartedDatabase(t *testing.T) {
-	users, kills := 1000, 20
-	if testing.Short() {
-		users, kills = 150, 4
+	users, kills := 150, 4
+	if slow {
+		users, kills = 1000, 20
 	}
 	const folds = 2 // up to three questions a user, of which some need no blind text
 	d, catalogue := shop(users)
@@ -197,48 +202,4 @@ func TestKilledWorkersAndRestartedDatabase(t *testing.T) {
 		t.Errorf("the steady worker did not stop well: %v", err)
 	}
 	steady.done <- nil
-}
-
-// While the database is away for longer than a lease, nobody loses a lease, and
-// everything goes on when it is back: no question is asked twice, though each worker had
-// answers to store.
-func TestDatabaseAway(t *testing.T) {
-	d, catalogue := shop(300)
-	server := pgtest.StartOwn(t)
-	address := server.Database(t)
-	f := openFleet(t, address)
-	m := newModel(t)
-	m.delay = func(asking) time.Duration { return 40 * time.Millisecond }
-	c := &caller{URL: m.URL, Model: "m"}
-	startWorker(t, address, shortLease(workerOptions("a"), 2*time.Second))
-	startWorker(t, address, shortLease(workerOptions("b"), 2*time.Second))
-	done := make(chan error, 1)
-	var report texts.Report
-	go func() {
-		var err error
-		_, report, err = f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.JobOptions{Spec: c.spec()})
-		done <- err
-	}()
-	until(t, func() bool { return m.total.Load() > 60 })
-	server.Stop(t)
-	time.Sleep(3 * time.Second)
-	server.Resume(t)
-	select {
-	case err := <-done:
-		if err != nil {
-			t.Fatal(err)
-		}
-	case <-time.After(60 * time.Second):
-		t.Fatalf("the run does not end: %+v", status(t, f))
-	}
-	for s, n := range m.asked {
-		var u int
-		fmt.Sscanf(s, "u%d", &u)
-		if n > 2 || n == 2 && u%37 != 0 {
-			t.Errorf("%s was asked %d times", s, n)
-		}
-	}
-	if report.Answered != 298 || report.Quarantined != 2 {
-		t.Errorf("%+v", report)
-	}
 }
