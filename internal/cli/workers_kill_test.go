@@ -102,11 +102,11 @@ func userTexts(t *testing.T, dir string) []workspace.UserText {
 	return texts
 }
 
-// TestKilledFleetLosesNothing has two workers and a coordinator as processes. One worker
+// TestKilledWorkersLoseNothing has two workers and a coordinator as processes. One worker
 // is killed again and again, the coordinator once, and the database is restarted. In the
 // end ledger and texts are those of an undisturbed run of one process without a database,
 // and no stored answer was asked for again.
-func TestKilledFleetLosesNothing(t *testing.T) {
+func TestKilledWorkersLoseNothing(t *testing.T) {
 	const users, kills, flight = 2000, 20, 4
 	calm := mllmtest.New(t, mllmtest.Options{})
 	whole, shared := shopOfUsers(t, t.TempDir(), users), shopOfUsers(t, t.TempDir(), users)

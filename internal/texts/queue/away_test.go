@@ -19,7 +19,7 @@ func TestDatabaseAway(t *testing.T) {
 	d, catalogue := shop(300)
 	server := pgtest.StartOwn(t)
 	address := server.Database(t)
-	f := openFleet(t, address)
+	f := openCoordinator(t, address)
 	m := newModel(t)
 	m.delay = func(asking) time.Duration { return 40 * time.Millisecond }
 	c := &caller{URL: m.URL, Model: "m"}

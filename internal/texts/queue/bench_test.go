@@ -19,7 +19,7 @@ func BenchmarkThroughput(b *testing.B) {
 	c := &caller{URL: m.URL, Model: "m"}
 	for b.Loop() {
 		address := server.Database(b)
-		f := openFleet(b, address)
+		f := openCoordinator(b, address)
 		opt := workerOptions("w")
 		opt.Concurrency = 64
 		startWorker(b, address, opt)

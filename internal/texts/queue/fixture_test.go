@@ -210,7 +210,7 @@ func quiet() *slog.Logger {
 	return slog.New(slog.DiscardHandler)
 }
 
-func openFleet(t testing.TB, address string) *queue.Coordinator {
+func openCoordinator(t testing.TB, address string) *queue.Coordinator {
 	t.Helper()
 	store, err := postgres.Open(t.Context(), address)
 	if err != nil {

@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	envChild = "MLLMREC_FLEET_TEST_WORKER" // the address of the database: be a worker
-	envName  = "MLLMREC_FLEET_TEST_NAME"
+	envChild = "MLLMREC_WORKER_TEST_WORKER" // the address of the database: be a worker
+	envName  = "MLLMREC_WORKER_TEST_NAME"
 )
 
 func TestMain(m *testing.M) {
@@ -108,7 +108,7 @@ func TestKilledWorkersAndRestartedDatabase(t *testing.T) {
 
 	server := pgtest.StartOwn(t)
 	address := server.Database(t)
-	f := openFleet(t, address)
+	f := openCoordinator(t, address)
 	m := newModel(t)
 	me := &caller{URL: m.URL, Model: "m"}
 	m.stored = func(a asking) bool {

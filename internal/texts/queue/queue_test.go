@@ -25,7 +25,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts/queue"
 )
 
-func TestFleet(t *testing.T) {
+func TestCoordinatorAndWorkers(t *testing.T) {
 	server := pgtest.Start(t)
 	queue.SetPause(200 * time.Millisecond)
 	t.Cleanup(func() { queue.SetPause(5 * time.Second) })
@@ -93,7 +93,7 @@ func describes(t *testing.T, address string) {
 		t.Fatal(err)
 	}
 	before := m.total.Load()
-	f := openFleet(t, address)
+	f := openCoordinator(t, address)
 	startWorker(t, address, workerOptions("w"))
 	got, report, err := f.DescribeItems(t.Context(), items, pictures{}, c, opt, queue.JobOptions{Spec: c.spec(), ChunkSize: 7})
 	if err != nil {
@@ -127,7 +127,7 @@ func twoCoordinators(t *testing.T, address string) {
 	var wg sync.WaitGroup
 	answers := make([]any, 3)
 	for i := range answers {
-		f := openFleet(t, address)
+		f := openCoordinator(t, address)
 		wg.Go(func() {
 			got, _, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.JobOptions{Spec: c.spec(), ChunkSize: 5 + i})
 			if err == nil {
@@ -155,7 +155,7 @@ func handsBack(t *testing.T, address string) {
 	m := newModel(t)
 	m.delay = func(asking) time.Duration { return 300 * time.Millisecond }
 	c := &caller{URL: m.URL, Model: "m"}
-	f := openFleet(t, address)
+	f := openCoordinator(t, address)
 	stop := startWorker(t, address, workerOptions("first"))
 	done := coordinate(t, f, d, catalogue, c)
 	until(t, func() bool { return m.askedBy("first") >= 2 })
@@ -190,7 +190,7 @@ func poison(t *testing.T, address string) {
 	d, catalogue := shop(30)
 	m := newModel(t)
 	c := &caller{URL: m.URL, Model: "m"}
-	f := openFleet(t, address)
+	f := openCoordinator(t, address)
 	opt := texts.ReasonOptions{Options: quick}
 	var questions []texts.Question
 	if err := texts.UnansweredPreferences(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, f.Store(), opt, func(q texts.Question) error {
@@ -267,7 +267,7 @@ func away(t *testing.T, address string) {
 	d, catalogue := shop(30)
 	m := newModel(t)
 	c := &caller{URL: m.URL, Model: "m"}
-	f := openFleet(t, address)
+	f := openCoordinator(t, address)
 	startWorker(t, address, shortLease(failingOptions("w", mllm.Unavailable, 12), time.Second))
 	noted := false
 	_, report, err := f.ReasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.JobOptions{Spec: c.spec(), Progress: func(p queue.Progress) {
@@ -289,7 +289,7 @@ func budget(t *testing.T, address string) {
 	d, catalogue := shop(30)
 	m := newModel(t)
 	c := &caller{URL: m.URL, Model: "m"}
-	f := openFleet(t, address)
+	f := openCoordinator(t, address)
 	done := coordinate(t, f, d, catalogue, c)
 	_, err := queue.RunWorker(t.Context(), address, failingOptions("poor", mllm.OverBudget, 1))
 	if mllm.ClassOf(err) != mllm.OverBudget {
@@ -308,7 +308,7 @@ func lostLease(t *testing.T, address string) {
 	m := newModel(t)
 	m.delay = func(asking) time.Duration { return 400 * time.Millisecond }
 	c := &caller{URL: m.URL, Model: "m"}
-	f := openFleet(t, address)
+	f := openCoordinator(t, address)
 	startWorker(t, address, shortLease(workerOptions("silent"), 1500*time.Millisecond))
 	done := coordinate(t, f, d, catalogue, c)
 	until(t, func() bool { return m.askedBy("silent") > 0 })
@@ -336,7 +336,7 @@ func lostTwice(t *testing.T, address string) {
 	m := newModel(t)
 	m.delay = func(asking) time.Duration { return 200 * time.Millisecond }
 	c := &caller{URL: m.URL, Model: "m"}
-	f := openFleet(t, address)
+	f := openCoordinator(t, address)
 	startWorker(t, address, shortLease(workerOptions("silent"), time.Second))
 	done := coordinate(t, f, d, catalogue, c)
 	until(t, func() bool { return m.askedBy("silent") > 0 })
@@ -355,7 +355,7 @@ func withdrawn(t *testing.T, address string) {
 	d, catalogue := shop(40)
 	m := newModel(t)
 	c := &caller{URL: m.URL, Model: "m"}
-	f := openFleet(t, address)
+	f := openCoordinator(t, address)
 	ctx, cancel := context.WithCancel(t.Context())
 	_, _, err := f.ReasonUsers(ctx, d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.JobOptions{Spec: c.spec(), Owner: "me", Progress: func(p queue.Progress) {
 		if p.Chunks["available"] == 3 {
@@ -393,7 +393,7 @@ func limited(t *testing.T, address string) {
 	d, catalogue := shop(40)
 	m := newModel(t)
 	c := &caller{URL: m.URL, Model: "m"}
-	f := openFleet(t, address)
+	f := openCoordinator(t, address)
 	startWorker(t, address, workerOptions("w"))
 	opt := texts.ReasonOptions{Options: quick}
 	opt.Limit = 10
@@ -411,7 +411,7 @@ func sliced(t *testing.T, address string) {
 	m := newModel(t)
 	m.delay = func(asking) time.Duration { return 100 * time.Millisecond }
 	c := &caller{URL: m.URL, Model: "m"}
-	f := openFleet(t, address)
+	f := openCoordinator(t, address)
 	opt := workerOptions("w")
 	opt.Concurrency, opt.Slice = 1, 350*time.Millisecond
 	startWorker(t, address, opt)
@@ -431,7 +431,7 @@ func sliced(t *testing.T, address string) {
 }
 
 func noQueue(t *testing.T, address string) {
-	f := openFleet(t, address)
+	f := openCoordinator(t, address)
 	execute(t, f, "DROP SCHEMA mllmrec CASCADE")
 	s, err := queue.Status(t.Context(), f.Store().Pool())
 	if err != nil || len(s.Jobs) != 0 || len(s.Workers) != 0 {
