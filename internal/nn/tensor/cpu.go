@@ -26,3 +26,6 @@ func init() { setLevel(detected) }
 func setLevel(l level) {
 	active, gemmTile = l, tiles[l]
 }
+
+// Kernels names the instruction set that the kernels use: "avx512", "avx2" or "generic".
+func Kernels() string { return active.String() }
