@@ -47,6 +47,7 @@ func (s *userStage) Build(ctx context.Context, b *stage.Build) error {
 	if err != nil {
 		return err
 	}
+	s.enc = nil // nothing is encoded after this
 	w := &work{shared: s.shared, b: b}
 	vectors, err := w.cached(enc)
 	if err != nil {

@@ -153,6 +153,7 @@ func (r *Stage) build(ctx context.Context, b *stage.Build) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	defer func() { r.items, r.corpus, r.reasoner = nil, nil, nil }() // training needs the memory
 	r.conclusions.Store = store
 	ds, err := b.Dataset()
 	if err != nil {

@@ -82,14 +82,15 @@ func (*Stage) Name() string { return workspace.StageTrain }
 // Makes implements stage.Stage.
 func (*Stage) Makes() workspace.Kind { return workspace.KindRun }
 
-// Needs implements stage.Stage.
+// Needs implements stage.Stage. Preferences come first: the stage that encodes them has the
+// items encoded just before, so that the encoder is in memory at no other time.
 func (t *Stage) Needs() []stage.Need {
 	needs := []stage.Need{{Kind: workspace.KindData, Files: []string{workspace.InteractionsFile}}}
-	if slices.Contains(t.needs.ItemVectors, model.Text) {
-		needs = append(needs, stage.Need{Kind: workspace.KindItemVectors, Files: []string{workspace.ItemVectorsFile}})
-	}
 	if t.needs.Preferences {
 		needs = append(needs, stage.Need{Kind: workspace.KindUserVectors})
+	}
+	if slices.Contains(t.needs.ItemVectors, model.Text) {
+		needs = append(needs, stage.Need{Kind: workspace.KindItemVectors, Files: []string{workspace.ItemVectorsFile}})
 	}
 	if t.needs.Graph {
 		needs = append(needs, stage.Need{Kind: workspace.KindItemGraph})

@@ -158,9 +158,9 @@ func TestNeeds(t *testing.T) {
 		want []workspace.Kind
 	}{
 		"bpr":          {training.Options{Model: "bpr"}, []workspace.Kind{workspace.KindData}},
-		"mllmrec":      {training.Options{Model: "mllmrec"}, []workspace.Kind{workspace.KindData, workspace.KindItemVectors, workspace.KindUserVectors, workspace.KindItemGraph}},
+		"mllmrec":      {training.Options{Model: "mllmrec"}, []workspace.Kind{workspace.KindData, workspace.KindUserVectors, workspace.KindItemVectors, workspace.KindItemGraph}},
 		"no reasoning": {training.Options{Model: "mllmrec", Settings: []string{"variant=no_reasoning"}}, []workspace.Kind{workspace.KindData, workspace.KindItemVectors, workspace.KindItemGraph}},
-		"no graph":     {training.Options{Model: "mllmrec", Settings: []string{"variant=no_gcn"}}, []workspace.Kind{workspace.KindData, workspace.KindItemVectors, workspace.KindUserVectors}},
+		"no graph":     {training.Options{Model: "mllmrec", Settings: []string{"variant=no_gcn"}}, []workspace.Kind{workspace.KindData, workspace.KindUserVectors, workspace.KindItemVectors}},
 	} {
 		st, err := training.New(c.opt)
 		if err != nil {
