@@ -28,10 +28,6 @@ func (s *Set) Check() error {
 	return nil
 }
 
-// HasEffect reports whether the option means anything beside the present values of the
-// others.
-func (s *Set) HasEffect(name string) bool { return s.must(name).effect(name) == nil }
-
 // Forbid takes the effect from options, for a reason that the tags cannot know. The
 // reason goes on after "has no effect", is formatted with args, and may name options by
 // values of type usererr.Option:

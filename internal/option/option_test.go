@@ -210,7 +210,7 @@ func TestForbidTakesTheEffect(t *testing.T) {
 	if got, want := usererr.Spell(s.Check(), flagName), "--encoder-url has no effect with --item"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if s.HasEffect("retry") || !s.HasEffect("encoder-timeout") {
+	if s.must("retry").effect("retry") == nil || s.must("encoder-timeout").effect("encoder-timeout") != nil {
 		t.Error("what depends on a forbidden option keeps its effect, or another lost it")
 	}
 }
@@ -233,7 +233,7 @@ func TestRecordIsGolden(t *testing.T) {
 		if err != nil || string(raw) != c.want {
 			t.Errorf("%s: %s, want %s", c.set, raw, c.want)
 		}
-		if fresh := Record(e, g); !reflect.DeepEqual(fresh, s.Record()) {
+		if fresh := Of(e, g).Record(); !reflect.DeepEqual(fresh, s.Record()) {
 			t.Errorf("%s: the record depends on how the values came about: %v", c.set, fresh)
 		}
 		loadedE, loadedG := Default[encode](), Default[graph]()
@@ -425,7 +425,7 @@ func TestProgrammersMistakesPanic(t *testing.T) {
 					got, _ = r.(string)
 				}
 			}()
-			Record(structs...)
+			Of(structs...).Record()
 			return ""
 		}()
 		if !strings.Contains(message, want) {

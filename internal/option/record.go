@@ -30,9 +30,6 @@ func (s *Set) Record(structs ...any) map[string]string {
 	return record
 }
 
-// Record is Of(structs...).Record().
-func Record(structs ...any) map[string]string { return Of(structs...).Record() }
-
 // Load sets options from a record and marks none of them as given. An option that Record
 // leaves out where it is zero or nil becomes so where the record does not mention it; the
 // others that it does not mention keep their values. A name that no option has, or a

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 )
 
 // HashInputs returns the SHA-256, in hex, of the parts' JSON (map keys sorted, struct
@@ -42,13 +41,4 @@ func hashFile(path string) (File, error) {
 		return File{}, fmt.Errorf("reading %s: %w", path, err)
 	}
 	return File{SHA256: hex.EncodeToString(h.Sum(nil)), Bytes: info.Size(), Modified: info.ModTime().UTC()}, nil
-}
-
-// HashFile returns the base name, SHA-256 and size of a file, as [Source] wants them.
-func HashFile(path string) (SourceFile, error) {
-	f, err := hashFile(path)
-	if err != nil {
-		return SourceFile{}, err
-	}
-	return SourceFile{Name: filepath.Base(path), SHA256: f.SHA256, Bytes: f.Bytes}, nil
 }

@@ -60,17 +60,6 @@ func open(seed uint64, products []product) (*dataset.Dataset, []dataset.Interact
 	return ds, bought
 }
 
-// Tastes returns what the shoppers of Shop(seed) like, in the order of its users: for
-// showing beside what a recommender has found out, never for training.
-func Tastes(seed uint64) []Taste {
-	tastes, _, _ := makeShoppers(seed, makeProducts(seed))
-	out := make([]Taste, len(tastes))
-	for u, t := range tastes {
-		out[u] = t.export()
-	}
-	return out
-}
-
 func pictures(products []product) map[string][]byte {
 	drawn := make([][]byte, len(products))
 	tensor.Parallel(len(products), 8, func(lo, hi int) {

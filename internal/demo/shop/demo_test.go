@@ -2,12 +2,9 @@ package shop
 
 import (
 	"bytes"
-	"cmp"
 	"image/png"
 	"maps"
 	"math"
-	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -19,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/mllmrec/mllmrec/dataset"
-	"github.com/mllmrec/mllmrec/dataset/tables"
 	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
 )
 
@@ -291,55 +287,6 @@ func TestTasteBeatsPopularity(t *testing.T) {
 	t.Logf("recall@20 of the last purchase: chance %.3f, popularity %.3f, words %.3f, words and looks %.3f, the truth %.3f", 20.0/Items, pop, fromWords, fromAll, truth)
 	if !(pop > 1.3*20/Items && fromWords > 1.1*pop && fromAll > 1.1*fromWords && truth > 1.1*fromAll && truth < 0.8) {
 		t.Error("the order chance < popularity < words < words and looks < truth does not hold with room")
-	}
-}
-
-func TestTastesAreTheShoppers(t *testing.T) {
-	tastes := Tastes(Seed)
-	if len(tastes) != Shoppers {
-		t.Fatalf("%d tastes", len(tastes))
-	}
-	ds, _ := made()
-	products := makeProducts(Seed)
-	hits, n := 0.0, 0.0
-	for _, x := range labelledtest.Rows(ds) {
-		if n++; colours[products[x.Item].look.colour].name == tastes[x.User].Colour {
-			hits++
-		}
-	}
-	if share := hits / n; share < 2.0/float64(len(colours)) {
-		t.Errorf("%.2f of the purchases have the favourite colour", share)
-	}
-}
-
-func TestWriteCanBeImported(t *testing.T) {
-	dir := t.TempDir()
-	if err := Write(dir, Seed); err != nil {
-		t.Fatal(err)
-	}
-	got, _, err := tables.Read(t.Context(), tables.Options{
-		Interactions: filepath.Join(dir, "interactions.csv"), Items: filepath.Join(dir, "items.jsonl"), Domain: "x",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, images := made()
-	if got.Users() != want.Users() || got.NumItems() != want.NumItems() || got.NumInteractions() != want.NumInteractions() || got.Clock != want.Clock {
-		t.Errorf("%d users, %d items, %d interactions, clock %s", got.Users(), got.NumItems(), got.NumInteractions(), got.Clock)
-	}
-	items := slices.Clone(got.Items)
-	slices.SortFunc(items, func(a, b dataset.Item) int { return cmp.Compare(a.ID, b.ID) })
-	original := slices.Clone(want.Items)
-	slices.SortFunc(original, func(a, b dataset.Item) int { return cmp.Compare(a.ID, b.ID) })
-	for i := range items {
-		raw, err := os.ReadFile(items[i].Image)
-		if err != nil || !bytes.Equal(raw, images[items[i].ID]) {
-			t.Fatalf("picture of %s: %v", items[i].ID, err)
-		}
-		items[i].Image = original[i].Image
-	}
-	if diff := gocmp.Diff(original, items); diff != "" {
-		t.Errorf("items differ:\n%.1000s", diff)
 	}
 }
 

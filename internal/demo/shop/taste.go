@@ -23,27 +23,15 @@ const (
 	weighAppeal   = 1.0
 )
 
-// Taste is what a simulated shopper likes: the truth behind the interactions, which no
+// taste is what a simulated shopper likes: the truth behind the interactions, which no
 // recommender gets to see.
-type Taste struct {
-	Colour     string   `json:"colour"`  // favourite; its neighbours please by half
-	Second     string   `json:"second"`  // liked by two thirds
-	Pattern    string   `json:"pattern"` // "plain", "stripes", "dots", "checks"
-	Style      string   `json:"style"`
-	Brand      string   `json:"brand"`
-	Categories []string `json:"categories"` // ids of those they shop for most
-}
-
-// taste is the same with indices.
 type taste struct {
-	colours    [2]colour
+	colours    [2]colour // the favourite, whose neighbours please by half, and one liked by two thirds
 	pattern    pattern
 	style      style
 	brand      int
-	categories []category
+	categories []category // those they shop for most
 }
-
-var patternNames = [patterns]string{"plain", "stripes", "dots", "checks"}
 
 func makeTaste(rng *rand.Rand) taste {
 	t := taste{pattern: pattern(rng.IntN(int(patterns))), style: style(rng.IntN(len(styles)))}
@@ -56,17 +44,6 @@ func makeTaste(rng *rand.Rand) taste {
 		t.categories = append(t.categories, category(k))
 	}
 	return t
-}
-
-func (t taste) export() Taste {
-	out := Taste{
-		Colour: colours[t.colours[0]].name, Second: colours[t.colours[1]].name, Pattern: patternNames[t.pattern],
-		Style: styles[t.style].name, Brand: brands[t.brand].name,
-	}
-	for _, k := range t.categories {
-		out.Categories = append(out.Categories, categories[k].id)
-	}
-	return out
 }
 
 // likes is how well a product suits the taste, without popularity and noise.
