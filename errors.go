@@ -31,7 +31,7 @@ const (
 type Error struct {
 	Kind  Kind   // whose the error is to mend
 	Hint  string // a whole sentence on what to do next; may be empty
-	Stage string // of KindNotReady: the stage that must run first, such as "train"; else empty
+	Stage string // the stage that must run first, such as "train"; of KindNotReady, and "import" of a folder that is no workspace; else empty
 	err   error
 }
 

@@ -48,7 +48,8 @@ func (r *reader) readInteractions(ctx context.Context, rep *dataset.Report) erro
 	}
 	defer t.close()
 	c := r.opt.Columns
-	mapping := []wanted{{c.User, "user", true}, {c.Item, "item", true}, {c.Time, "time", false}, {c.Rating, "rating", false}, {c.Label, "label", false}}
+	mapping := []wanted{{c.User, "user", "user-column", true}, {c.Item, "item", "item-column", true}, {c.Time, "time", "time-column", false},
+		{c.Rating, "rating", "rating-column", false}, {c.Label, "label", "label-column", false}}
 	if r.names, err = resolve(r.opt.Interactions, t.columns(), mapping); err != nil {
 		return err
 	}

@@ -35,8 +35,8 @@ func (r *reader) readItems(ctx context.Context, rep *dataset.Report) ([]dataset.
 	}
 	defer t.close()
 	c := r.opt.ItemColumns
-	mapping := []wanted{{c.Item, "item", true}, {c.Title, "title", false}, {c.Brand, "brand", false},
-		{c.Categories, "categories", false}, {c.Description, "description", false}, {c.Image, "image", false}}
+	mapping := []wanted{{c.Item, "item", "items-item-column", true}, {c.Title, "title", "title-column", false}, {c.Brand, "brand", "brand-column", false},
+		{c.Categories, "categories", "categories-column", false}, {c.Description, "description", "description-column", false}, {c.Image, "image", "image-column", false}}
 	known := len(r.items.IDs())
 	ir := &itemReader{reader: r, items: make([]dataset.Item, known), described: make([]bool, known), unseen: map[string]bool{}, known: known, imageDir: r.opt.ImageDir}
 	if ir.names, err = resolve(path, t.columns(), mapping); err != nil {

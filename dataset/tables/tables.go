@@ -5,6 +5,7 @@ package tables
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -171,6 +172,7 @@ func open(path string, format Format, noHeader bool) (table, error) {
 type wanted struct {
 	given    string // by the user; "" = the usual name
 	usual    string
+	option   usererr.Option // that names it
 	required bool
 }
 
@@ -185,13 +187,13 @@ func resolve(path string, columns []string, mapping []wanted) (names []string, e
 		}
 		switch {
 		case w.given == None && w.required:
-			return nil, usererr.New("Name the column that holds it.", "%s: the %s column cannot be left out", path, w.usual)
+			return nil, usererr.New(fmt.Sprintf("Name the column that holds it: %s.", w.option), "%s: the %s column cannot be left out", path, w.usual)
 		case w.given == None:
 			continue
 		case columns == nil || slices.Contains(columns, name):
 			names[i] = name
 		case w.required || w.given != "":
-			return nil, usererr.New("Map the column, for example "+w.usual+"="+someColumn(columns)+".",
+			return nil, usererr.New(fmt.Sprintf("Name the column, for example %s %s.", w.option, someColumn(columns)),
 				"%s has no column %q for the %s (it has: %s)", path, name, w.usual, quoteAll(columns))
 		}
 	}

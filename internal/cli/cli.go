@@ -23,6 +23,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/encoder/hub"
 	"github.com/mllmrec/mllmrec/internal/stage/asking"
 	"github.com/mllmrec/mllmrec/internal/usererr"
+	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
 // Exit codes, part of the interface.
@@ -117,6 +118,9 @@ var stageCommands = map[string]string{"graph": "graph build"}
 
 // runFirst names the command of a stage that has to run first.
 func (a *app) runFirst(stage, hint string) string {
+	if stage == workspace.StageImport {
+		return fmt.Sprintf("%s For example: mllmrec import tables --interactions clicks.csv --out %s", hint, a.dir)
+	}
 	command := stage
 	if c, ok := stageCommands[stage]; ok {
 		command = c

@@ -35,7 +35,7 @@ type Error struct {
 	Err     error
 	Hint    string   // a whole sentence on what to do next; may be empty
 	Kind    Kind     // empty: that of the error it wraps, else KindMistake
-	Stage   string   // of KindNotReady: the stage that must run first
+	Stage   string   // the stage that must run first; of KindNotReady, and of a folder that is no workspace
 	Options []Option // options that the message names
 }
 
@@ -106,8 +106,8 @@ func KindOf(err error) Kind {
 	return kind
 }
 
-// StageOf returns the stage that must run before what failed can be done; "" where err
-// is not of KindNotReady.
+// StageOf returns the stage that must run before what failed can be done; "" where there
+// is none.
 func StageOf(err error) string {
 	stage := ""
 	walk(err, func(e *Error) bool {

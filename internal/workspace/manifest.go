@@ -79,7 +79,8 @@ func readManifest(dir string) (Manifest, error) {
 	raw, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Manifest{}, usererr.Of(usererr.KindUnknown, "Import a data set into that folder.", "%s is no workspace: it has no %s", dir, ManifestFile)
+		return Manifest{}, &usererr.Error{Err: fmt.Errorf("%s is no workspace: it has no %s", dir, ManifestFile),
+			Kind: usererr.KindUnknown, Stage: StageImport, Hint: "Import a data set into that folder."}
 	case err != nil:
 		return Manifest{}, fmt.Errorf("opening the workspace: %w", err)
 	}
