@@ -71,7 +71,7 @@ func Restore(path string) (model.Placer, error) {
 		return nil, fmt.Errorf("restore %s: %w", path, err)
 	}
 	if spec.Restore == nil {
-		return nil, usererr.New("Ask for a user of the training data, or use a run of a model that reads preference texts.",
+		return nil, usererr.New(fmt.Sprintf("Ask for a user of the training data, or name a run of a model that reads preference texts by %s.", usererr.Option("run")),
 			"model %s cannot place somebody it was not trained on", saved.Model)
 	}
 	settings, err := model.ParseSettings("model "+saved.Model, spec.Settings, saved.Config)
