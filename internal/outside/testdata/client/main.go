@@ -1,4 +1,4 @@
-// Client is a program that uses the library from a module of its own: it imports tables
+// Command client is a program that uses the library from a module of its own: it imports tables
 // whose columns have names of the shop's, builds two models without a model server, asks
 // all that can be asked, and tells mistakes from failures.
 package main
