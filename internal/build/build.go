@@ -4,6 +4,7 @@ package build
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/mllmrec/mllmrec/internal/encoder"
@@ -92,60 +93,57 @@ func (o *Options) stages(s *stage.Session) ([]stage.Stage, error) {
 	for _, n := range train.Needs() {
 		needs[n.Kind] = true
 	}
-	o.refuseUnread(ws, needs)
+	passedOver := o.refuseUnread(ws, needs)
 	if err := o.set.Check(); err != nil {
 		return nil, err
+	}
+	for _, note := range passedOver {
+		s.Note(workspace.StageTrain, "%s", note)
 	}
 	if needs[workspace.KindItemGraph] {
 		stages = append(stages, &graphing.Stage{Options: o.Graph})
 	}
-	if importing.HasVectors(ws) || !needs[workspace.KindItemVectors] && !needs[workspace.KindUserVectors] {
-		o.sayUnread(s, importing.HasVectors(ws))
+	if importing.HasVectors(ws) {
+		s.Note(workspace.StageEncode, "imported vectors stand in for describe, reason and encode")
+		return stages, nil
+	}
+	if !needs[workspace.KindItemVectors] && !needs[workspace.KindUserVectors] {
 		return stages, nil
 	}
 	written, err := o.textStages()
 	return append(stages, written...), err
 }
 
-// sayUnread says that nothing is written or encoded, where somebody may expect it.
-func (o *Options) sayUnread(s *stage.Session, imported bool) {
-	if imported {
-		s.Note(workspace.StageEncode, "imported vectors stand in for describe, reason and encode")
-		return
-	}
-	for _, name := range forEveryRun {
-		if o.set.Given(name) {
-			s.Note(workspace.StageTrain, "model %s reads interactions only: no texts are written or encoded", o.Train.Model)
-			return
-		}
-	}
-}
-
 // refuseUnread makes options of stages that the run does not need an error. Who writes and
-// who encodes may stand in a configuration for all runs: these are passed over, which Run
-// says.
-func (o *Options) refuseUnread(ws *workspace.Workspace, needs map[workspace.Kind]bool) {
-	const leaveOut = "Leave the option out, or choose another model."
-	model := o.Train.Model
-	forbid := func(reason string, args []any, structs ...any) {
-		names := slices.DeleteFunc(o.set.Names(structs...), func(name string) bool { return slices.Contains(forEveryRun, name) })
-		o.set.Forbid(names, leaveOut, reason, args...)
+// who encodes is passed over instead, and what is returned says so.
+func (o *Options) refuseUnread(ws *workspace.Workspace, needs map[workspace.Kind]bool) (passedOver []string) {
+	forbid := func(reason string, structs ...any) {
+		names := o.set.Names(structs...)
+		for _, name := range forEveryRun {
+			if at := slices.Index(names, name); at >= 0 && o.set.Given(name) {
+				names = slices.Delete(names, at, at+1)
+				passedOver = append(passedOver, fmt.Sprintf("%s has no effect %s", name, reason))
+			}
+		}
+		o.set.Forbid(names, "Leave the option out, or choose another model.", "%s", reason)
 	}
 	writing := []any{&o.Writer, &o.Pictures, &o.Long, &o.Preference, &o.Encoder}
+	model := o.Train.Model
 	switch {
 	case !needs[workspace.KindItemVectors] && !needs[workspace.KindUserVectors]:
-		forbid("on model %s, which reads no texts", []any{model}, writing...)
+		forbid("on model "+model+", which reads no texts", writing...)
 	case importing.HasVectors(ws):
-		forbid("in a workspace that uses imported feature vectors", nil, writing...)
+		forbid("in a workspace that uses imported feature vectors", writing...)
 	case !needs[workspace.KindUserVectors]:
-		forbid("on model %s with these settings, which reads no preferences", []any{model}, &o.Long, &o.Preference)
+		forbid("on model "+model+" with these settings, which reads no preferences", &o.Long, &o.Preference)
 	}
 	if !needs[workspace.KindItemGraph] {
-		forbid("on model %s with these settings, which reads no item graph", []any{model}, &o.Graph)
+		forbid("on model "+model+" with these settings, which reads no item graph", &o.Graph)
 	}
+	return passedOver
 }
 
-// forEveryRun are the options that may be given to every run.
+// forEveryRun are the options that a command line may give for every model alike.
 var forEveryRun = []string{"mllm", "encoder"}
 
 // textStages returns the stages that write texts and encode them. Both that write ask

@@ -25,11 +25,11 @@ func limitFlag(cmd *cobra.Command, limit *int) {
 }
 
 // checkAsking refuses options that cannot work before anything is opened.
-func checkAsking(set *option.Set, limit int) error {
+func (a *app) checkAsking(set *option.Set, limit int) error {
 	if limit < 0 {
 		return usererr.New("Leave it out for all.", "--limit %d", limit)
 	}
-	return set.Check()
+	return a.check(set)
 }
 
 // aheadFlags look ahead before the whole stage is paid for.

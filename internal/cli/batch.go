@@ -51,7 +51,7 @@ are left to 'mllmrec reason'.`,
 		} else {
 			set.Forbid(set.Names(&opt.Pictures), "It is about descriptions.", "on preferences")
 		}
-		if err := checkAsking(set, opt.Limit); err != nil {
+		if err := a.checkAsking(set, opt.Limit); err != nil {
 			return err
 		}
 		s, release, err := a.openForWriting(args[0])

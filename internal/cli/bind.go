@@ -72,6 +72,24 @@ func flagUsage(o *option.Option) string {
 	return usage
 }
 
+// check refuses options without effect. Those that a config file gave for many commands
+// are passed over, aloud.
+func (a *app) check(set *option.Set) error {
+	err := set.Check()
+	a.sayPassedOver(set)
+	return err
+}
+
+// sayPassedOver says which values of the config file have no effect here.
+func (a *app) sayPassedOver(set *option.Set) {
+	if a.quiet {
+		return
+	}
+	for _, err := range set.PassedOver() {
+		fmt.Fprintln(a.stderr, "config: "+usererr.Spell(err, flagName))
+	}
+}
+
 // flagName spells an option for the command line.
 func flagName(option string) string { return "--" + option }
 

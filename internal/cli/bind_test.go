@@ -139,6 +139,9 @@ func TestConfigFilesGiveOptions(t *testing.T) {
 	if code, _, _, stderr = call("bound: {encoder: tei, dim: 7}"); code != exitUser || !strings.Contains(stderr, "--dim has no effect with --encoder tei") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
+	if code, opt, _, stderr = call("bound: {dim: 7}", "--encoder", "tei"); code != exitOK || opt.Dim == 7 {
+		t.Errorf("exit %d, %+v: %s", code, opt, stderr)
+	}
 	if code, _, _, stderr = call("bound: {dim: 0}"); code != exitUser || !strings.Contains(stderr, "--dim must be at least 1, not 0") || strings.Contains(stderr, "option") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}

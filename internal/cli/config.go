@@ -119,5 +119,8 @@ func setFromConfig(flags *pflag.FlagSet, flag *pflag.Flag, value any) error {
 			return err
 		}
 	}
+	if f, ok := flag.Value.(*optionFlag); ok {
+		f.set.Configure(f.option.Name)
+	}
 	return nil
 }

@@ -39,7 +39,7 @@ tries again.`,
 	cmd.Flags().BoolVar(&force, "force", false, "go through all items though the stage is fresh; stored answers are not asked again")
 	bind(cmd, set)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := checkAsking(set, opt.Limit); err != nil {
+		if err := a.checkAsking(set, opt.Limit); err != nil {
 			return err
 		}
 		if ahead.wanted() {

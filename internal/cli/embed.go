@@ -42,7 +42,7 @@ end of a pipe that stays open.`,
 	cmd.Flags().StringVar(&prefix, "prefix", "", "text before each text, such as 'query: ' for E5 (default: the model's default prompt)")
 	bind(cmd, set, "dim", "encoder-seed", "encoder-item-prefix", "encoder-user-prefix")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := set.Check(); err != nil {
+		if err := a.check(set); err != nil {
 			return err
 		}
 		if cmd.Flags().Changed("prefix") {

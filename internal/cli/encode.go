@@ -41,7 +41,7 @@ Prompts that the model's own files define are used; --encoder-item-prefix and
 	cmd.Flags().BoolVar(&force, "force", false, "encode anew though the vectors are fresh, or replace imported ones")
 	bind(cmd, set)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := set.Check(); err != nil {
+		if err := a.check(set); err != nil {
 			return err
 		}
 		return a.make(cmd, args[0], force, func(s *stage.Session) ([]stage.Stage, error) {

@@ -37,7 +37,7 @@ func (a *app) graphBuildCmd() *cobra.Command {
 	cmd.Flags().BoolVar(&force, "force", false, "build anew though the graph is fresh")
 	bind(cmd, set)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := set.Check(); err != nil {
+		if err := a.check(set); err != nil {
 			return err
 		}
 		return a.make(cmd, args[0], force, func(*stage.Session) ([]stage.Stage, error) {
@@ -64,7 +64,7 @@ that these options would give.`,
 	cmd.Flags().StringVar(&plotPath, "plot", "", ".svg or .png file to write the histograms to")
 	bind(cmd, set)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := set.Check(); err != nil {
+		if err := a.check(set); err != nil {
 			return err
 		}
 		s, err := a.open(args[0])

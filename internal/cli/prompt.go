@@ -57,7 +57,7 @@ hash of the picture. No server is needed; where one answers, its model's window 
 		} else {
 			set.Forbid(set.Names(&pictures), "Leave it out.", "with %s", usererr.Option("user"))
 		}
-		if err := set.Check(); err != nil {
+		if err := a.check(set); err != nil {
 			return err
 		}
 		s, err := a.open(args[0])

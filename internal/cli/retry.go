@@ -43,7 +43,7 @@ would ask about everything. Run the stage's command again for it.`,
 	r.given = given
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if r.limit < 0 {
-			return checkAsking(given, r.limit)
+			return a.checkAsking(given, r.limit)
 		}
 		s, release, err := a.openForWriting(args[0])
 		if err != nil {

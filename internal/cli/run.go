@@ -33,6 +33,7 @@ Without --mllm offline the texts come from a model server, Ollama on localhost u
 		}
 		defer release()
 		res, err := build.Run(cmd.Context(), s, opt, force)
+		a.sayPassedOver(opt.Set())
 		if err != nil {
 			return err
 		}

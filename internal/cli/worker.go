@@ -32,7 +32,7 @@ with the questions; addresses and keys are the worker's own.`,
 	bind(cmd, set, "mllm-model", "prompts", "words", "max-tokens", "script", "temperature", "model-seed", "num-ctx", "attempts", "workers")
 	required(cmd, "store")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := set.Check(); err != nil {
+		if err := a.check(set); err != nil {
 			return err
 		}
 		log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))

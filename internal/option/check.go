@@ -11,13 +11,22 @@ import (
 // Check returns an error about the first option that was given but has no effect beside
 // the others, or whose value is not allowed. An option that the program set in the struct
 // to something other than its default counts as given. The error is the user's to mend.
+//
+// What a configuration gave serves many calls, and need not have an effect in each. Check
+// takes such a value back where what was given for this call leaves it none, and
+// PassedOver says so.
 func (s *Set) Check() error {
 	for _, o := range s.options {
 		if !o.stated() {
 			continue
 		}
 		if err := o.effect(o.Name); err != nil {
-			return err
+			if !o.configured || !o.overruled() {
+				return err
+			}
+			o.takeBack()
+			s.passedOver = append(s.passedOver, err)
+			continue
 		}
 		for _, v := range o.values() {
 			if err := o.allow(v); err != nil {
@@ -26,6 +35,36 @@ func (s *Set) Check() error {
 		}
 	}
 	return nil
+}
+
+// overruled reports whether o lost its effect by something else than the configuration
+// itself: by Forbid, or by an option given for this call.
+func (o *Option) overruled() bool {
+	if o.forbid != nil {
+		return true
+	}
+	for _, c := range o.when {
+		if !c.not && c.option.effect(c.option.Name) != nil {
+			return c.option.overruled()
+		}
+		if !c.holds() {
+			return c.option.given && !c.option.configured
+		}
+	}
+	return false
+}
+
+// PassedOver returns, for each value of a configuration that Check took back, an error
+// that says why it has no effect.
+func (s *Set) PassedOver() []error { return s.passedOver }
+
+// takeBack gives the option the value that it has where nobody gives it one.
+func (o *Option) takeBack() {
+	o.given, o.configured = false, false
+	o.field.SetZero()
+	if o.Default != "" {
+		o.mustParse(o.Default)
+	}
 }
 
 // Forbid takes the effect from options, for a reason that the tags cannot know. The

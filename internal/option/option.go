@@ -29,9 +29,10 @@ type Option struct {
 	when      []condition
 	min, max  reflect.Value // of the field's type; invalid: no limit
 
-	given  bool // by Set
-	loaded bool // by Load
-	forbid *refusal
+	given      bool // by Set
+	configured bool // by a configuration that serves many runs
+	loaded     bool // by Load
+	forbid     *refusal
 }
 
 // refusal is what Forbid says about an option.
@@ -45,6 +46,8 @@ type refusal struct {
 type Set struct {
 	options []*Option
 	names   map[string]*Option // present and old names
+
+	passedOver []error
 }
 
 // Of reads the tags of the structs that the arguments point to. What is set later is set
@@ -175,6 +178,10 @@ func (s *Set) Set(name, text string) error {
 // Given reports whether Set gave the option a value.
 func (s *Set) Given(name string) bool { return s.must(name).given }
 
+// Configure marks an option that was given as one that a configuration for many runs
+// gave, not the user of this one.
+func (s *Set) Configure(name string) { s.must(name).configured = true }
+
 // GivenNames returns the names of the options that Set gave a value.
 func (s *Set) GivenNames() []string {
 	var names []string
@@ -200,7 +207,7 @@ func (s *Set) CopyGiven(to *Set) {
 			continue
 		}
 		other.field.Set(o.field)
-		other.given = true
+		other.given, other.configured = true, o.configured
 	}
 }
 

@@ -492,3 +492,37 @@ func FuzzSet(f *testing.F) {
 		}
 	})
 }
+
+// A configuration serves many calls: what has no effect in this one is taken back, and
+// said. A value that is not allowed stays an error.
+func TestConfiguredOptionsWithoutEffectAreTakenBack(t *testing.T) {
+	e, g, s := defaultSet()
+	mustSet(t, s, "encoder-url", "http://a")
+	mustSet(t, s, "threshold", "0.1")
+	s.Configure("encoder-url")
+	s.Configure("threshold")
+	mustSet(t, s, "encoder", "lsa")
+	mustSet(t, s, "denoise", "false")
+	if err := s.Check(); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, err := range s.PassedOver() {
+		said = append(said, usererr.Spell(err, flagName))
+	}
+	if want := []string{"--encoder-url has no effect with --encoder lsa", "--threshold has no effect with --denoise=false"}; !slices.Equal(said, want) {
+		t.Errorf("said %q, want %q", said, want)
+	}
+	if s.Given("threshold") || s.Text("threshold") != "0.7" || s.Text("encoder-url") != "" {
+		t.Errorf("left: %+v %+v", e, g)
+	}
+	if err := Of(e, g).Check(); err != nil {
+		t.Errorf("the structs still hold what was taken back: %v", err)
+	}
+	_, _, s = defaultSet()
+	mustSet(t, s, "encoder", "lsa")
+	mustSet(t, s, "encoder-url", "http://a")
+	if err := s.Check(); err == nil {
+		t.Error("what the user of this call gave was passed over")
+	}
+}
