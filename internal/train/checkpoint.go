@@ -153,7 +153,7 @@ func (r *run) accept(path string, p progress) error {
 		return usererr.New("Resume it with the version that wrote it.", "%s has checkpoint format %d, this program reads %d", path, p.Format, checkpointFormat)
 	}
 	if key, was, is := firstDifference(p.Config, r.Config); key != "" {
-		return usererr.New("Resume with the settings and data of the run, or train in a new run folder.",
+		return usererr.New(fmt.Sprintf("Resume with the settings and data of the run, or train from the beginning beside it: %s.", usererr.Option("fresh")),
 			"%s is of another run: %s was %q, now it is %q", path, key, was, is)
 	}
 	if len(p.Epochs) == 0 || p.Stop.Best < 1 || p.Stop.Best > len(p.Epochs) || len(p.Steps) != len(r.model.Params()) {
