@@ -12,14 +12,15 @@ type Kind string
 
 // The kinds of errors.
 const (
-	KindFailure     Kind = "failure"     // something broke: the machine, or this program
-	KindMistake     Kind = "mistake"     // the input or the options are wrong
-	KindUnknown     Kind = "unknown"     // the user, item, run, file or workspace named does not exist
-	KindNotReady    Kind = "not ready"   // a stage must run first: see Error.Stage
-	KindLocked      Kind = "locked"      // another process is at work on the same workspace
-	KindUnavailable Kind = "unavailable" // a model server does not answer
-	KindDamaged     Kind = "damaged"     // a file is damaged, or this program did not write it
-	KindStopped     Kind = "stopped"     // the context was cancelled, or its time was up
+	KindFailure     Kind = "failure"      // something broke: the machine, or this program
+	KindMistake     Kind = "mistake"      // the input or the options are wrong
+	KindUnknown     Kind = "unknown"      // the user, item, run, file or workspace named does not exist
+	KindNotReady    Kind = "not ready"    // a stage must run first: see Error.Stage
+	KindLocked      Kind = "locked"       // another process is at work on the same workspace
+	KindUnavailable Kind = "unavailable"  // a model server does not answer
+	KindDamaged     Kind = "damaged"      // a file is damaged, or this program did not write it
+	KindNotProvable Kind = "not provable" // a file of the workspace is not what its record says, byte for byte
+	KindStopped     Kind = "stopped"      // the context was cancelled, or its time was up
 )
 
 // Error is what went wrong, where, and what to do next. Every error that this package
@@ -31,7 +32,7 @@ const (
 type Error struct {
 	Kind  Kind   // whose the error is to mend
 	Hint  string // a whole sentence on what to do next; may be empty
-	Stage string // the stage that must run first, such as "train"; of KindNotReady, and "import" of a folder that is no workspace; else empty
+	Stage string // the stage that must run first, such as "train"; of KindNotReady and KindNotProvable, and "import" of a folder that is no workspace; else empty
 	err   error
 }
 

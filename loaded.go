@@ -51,9 +51,6 @@ func load(ctx context.Context, dir string, o options) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c := ws.Check(address); c.State != workspace.Fresh {
-		return nil, usererr.Of(usererr.KindDamaged, "Train again, or bring the file back.", "run %s cannot be used: %s", run.ID, c.Reason)
-	}
 	l := &loaded{session: stage.NewSession(ws, nil), run: runOf(run), address: address, writer: o.writer, userRow: map[string]int{}, itemRow: map[string]int{}}
 	if l.ds, err = ws.Dataset(); err != nil {
 		return nil, err

@@ -27,10 +27,11 @@ type writer = reasoning.Writer
 
 func (l *loaded) loadStrangers(ctx context.Context) (*strangers, error) {
 	ws := l.session.WS
-	weights, err := ws.FilePath(l.address, workspace.RunModelFile)
+	weights, err := ws.OpenFile(l.address, workspace.RunModelFile)
 	if err != nil {
 		return nil, err
 	}
+	defer weights.Close()
 	placer, err := train.Restore(weights)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", l.run.ID, err)

@@ -86,7 +86,12 @@ func (a *app) lookAhead(_ *cobra.Command, dir, name string, f aheadFlags, opt ba
 	}
 	page := f.page
 	if page == "" {
-		page = s.WS.Path("samples", name+".html")
+		if err := s.WS.MakeFolder("samples"); err != nil {
+			return err
+		}
+		if page, err = s.WS.Place("samples/" + name + ".html"); err != nil {
+			return err
+		}
 	}
 	if err := os.MkdirAll(filepath.Dir(page), 0o755); err != nil {
 		return err

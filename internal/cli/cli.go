@@ -31,7 +31,7 @@ const (
 	exitOK      = 0
 	exitFailure = 1 // something broke
 	exitUser    = 2 // the user can mend it
-	// 3 and 4 are audit's verdicts: leaky, and not provable.
+	exitNotProvable = 4 // a file is not what was recorded; audit's verdict too, as is 3: leaky
 	exitInterrupted = 130 // Ctrl-C or SIGTERM
 )
 
@@ -88,6 +88,11 @@ func (a *app) report(err error) int {
 	switch {
 	case errors.As(err, &left):
 		code, hint = exitInterrupted, a.leftToWorkers(left)
+	case usererr.KindOf(err) == usererr.KindNotProvable:
+		code = exitNotProvable
+		if stage := usererr.StageOf(err); stage != "" {
+			hint = a.runFirst(stage, hint)
+		}
 	case usererr.StageOf(err) != "":
 		code, hint = exitUser, a.runFirst(usererr.StageOf(err), hint)
 	case errors.Is(err, context.Canceled):
@@ -149,7 +154,8 @@ item graph, and trains two small towers that rank the whole catalogue.
   mllmrec recommend WS --user 42 -k 10
 
 Exit codes: 0 done; 1 failure; 2 a mistake you can mend; 3 audit found a leak;
-4 audit could not prove there is none; 130 interrupted (nothing is lost).`,
+4 not provable: audit could not prove that there is none, or a file is not what was
+recorded; 130 interrupted (nothing is lost).`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,

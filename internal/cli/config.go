@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -28,7 +29,7 @@ func (a *app) applyConfig(cmd *cobra.Command) error {
 	if err != nil || path == "" {
 		return err
 	}
-	raw, err := os.ReadFile(path)
+	raw, err := plainfile.Read(path, 1<<20)
 	if err != nil {
 		return usererr.Wrap(fmt.Errorf("read config: %w", err), "")
 	}

@@ -50,7 +50,7 @@ func exitCodes(cmd *cobra.Command) []manual.ExitCode {
 	}
 	if cmd.Name() == "audit" {
 		codes = append(codes, manual.ExitCode{Code: 3, Meaning: "the audit found a leak"},
-			manual.ExitCode{Code: 4, Meaning: "the audit could not prove that there is no leak"})
+			manual.ExitCode{Code: 4, Meaning: "the audit could not prove that there is no leak, or a file is not what was recorded"})
 	}
 	return append(codes, manual.ExitCode{Code: exitInterrupted, Meaning: "interrupted; the same command goes on where it was"})
 }

@@ -170,14 +170,19 @@ func (o Options) loadBERT(prefix *string) (*bert.Model, error) {
 	return bert.Load(dir, bert.Options{Long: bert.Long(o.Long), Prefix: prefix})
 }
 
-// Open opens any encoder: the fitted model of lsa from the file at lsaPath, a BERT model
+// Open opens any encoder: the model of lsa from the file that fitted opens, a BERT model
 // from its folder or the hub's cache, or a client of an embedding server. prefix is put
-// before each text; nil means the model's default. Encoders other than lsa ignore lsaPath.
+// before each text; nil means the model's default. Only lsa calls fitted.
 // Open does not check the options; see [Options.Check].
-func Open(ctx context.Context, o Options, prefix *string, lsaPath string) (Encoder, error) {
+func Open(ctx context.Context, o Options, prefix *string, fitted func() (*os.File, error)) (Encoder, error) {
 	switch {
 	case o.Encoder == LSA:
-		m, err := lsa.Load(lsaPath)
+		f, err := fitted()
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		m, err := lsa.Load(f)
 		if err != nil {
 			return nil, err // not a nil *Model in an interface
 		}
@@ -220,7 +225,7 @@ func OpenStandalone(ctx context.Context, o Options) (Encoder, error) {
 	if o.Encoder == "ollama" && o.BaseURL == "" {
 		o.BaseURL = ollamaURL
 	}
-	return Open(ctx, o, o.ItemPrefix, "")
+	return Open(ctx, o, o.ItemPrefix, nil)
 }
 
 var _ = []Encoder{(*lsa.Model)(nil), (*bert.Model)(nil), (*remote.Client)(nil)}

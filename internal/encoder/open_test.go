@@ -1,6 +1,7 @@
 package encoder
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ func TestOpenReadsAFittedLSA(t *testing.T) {
 	if err := m.Save(path); err != nil {
 		t.Fatal(err)
 	}
-	enc, err := Open(t.Context(), Options{Encoder: LSA}, nil, path)
+	enc, err := Open(t.Context(), Options{Encoder: LSA}, nil, func() (*os.File, error) { return os.Open(path) })
 	if err != nil || enc.ID() != m.ID() || enc.Dim() != m.Dim() {
 		t.Fatalf("%v, %v", enc, err)
 	}
@@ -60,7 +61,7 @@ func TestOpenReadsAFittedLSA(t *testing.T) {
 	if err != nil || !slices.Equal(got.Data, want.Data) {
 		t.Errorf("%v, %v, want %v", got, err, want)
 	}
-	if enc, err := Open(t.Context(), Options{Encoder: LSA}, nil, path+".absent"); err == nil || enc != nil {
+	if enc, err := Open(t.Context(), Options{Encoder: LSA}, nil, func() (*os.File, error) { return os.Open(path + ".absent") }); err == nil || enc != nil {
 		t.Errorf("an absent file opens as %v, %v", enc, err)
 	}
 }

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -59,7 +59,7 @@ func DefaultPricesYAML() []byte { return bytes.Clone(defaultPrices) }
 
 // LoadPrices reads a price table from a YAML file.
 func LoadPrices(path string) (*PriceTable, error) {
-	data, err := os.ReadFile(path)
+	data, err := plainfile.Read(path, 16<<20)
 	if err != nil {
 		return nil, usererr.Wrap(fmt.Errorf("read the price table: %w", err), "Give the path of a YAML price table.")
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -330,6 +331,16 @@ func checkSaved(t *testing.T, m model.Model) {
 	}
 }
 
+// restore is train.Restore from the file at path.
+func restore(path string) (model.Placer, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return train.Restore(f)
+}
+
 // checkRestored compares placing by the weights file alone with placing by the whole
 // model, and a person placed alone with the same person in a batch. Parameters are those
 // after some training, so that none is at its initial value.
@@ -339,7 +350,7 @@ func checkRestored(t *testing.T, m model.Model, in model.Inputs) {
 	if err := train.SaveWeights(path, m, 1, nil); err != nil {
 		t.Fatal(err)
 	}
-	restored, err := train.Restore(path)
+	restored, err := restore(path)
 	var want *tensor.Matrix
 	wantErr := fmt.Errorf("%s is no placer", m.Name())
 	if whole, ok := m.(model.Placer); ok {

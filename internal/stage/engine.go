@@ -3,7 +3,6 @@ package stage
 import (
 	"context"
 	"fmt"
-	"os"
 	"path"
 	"time"
 
@@ -128,7 +127,7 @@ func (e *Engine) build(ctx context.Context, st Stage, spec Spec, inputs Inputs, 
 		if b.Address, b.Resume, err = place.Place(e.Session, spec, hash); err != nil {
 			return "", err
 		}
-		if err := os.MkdirAll(e.WS.Path(b.Address), 0o755); err != nil {
+		if err := e.WS.MakeFolder(b.Address); err != nil {
 			return "", fmt.Errorf("make the folder of %s: %w", b.Address, err)
 		}
 	} else {
@@ -201,8 +200,8 @@ func (e *Engine) intact(address string) error {
 		return nil
 	}
 	a, _ := e.WS.Artefact(address)
-	return usererr.NotReady(a.Stage, fmt.Sprintf("Run stage %q again, or bring the file back.", a.Stage),
-		"workspace %s: %s cannot be used: %s", e.WS.Dir(), address, c.Reason)
+	return &usererr.Error{Err: fmt.Errorf("workspace %s: %s is not provable: %s", e.WS.Dir(), address, c.Reason), Kind: usererr.KindNotProvable,
+		Stage: a.Stage, Hint: fmt.Sprintf("Run stage %q again, or bring the file back from a copy.", a.Stage)}
 }
 
 // NotReady says that a stage has to run first.

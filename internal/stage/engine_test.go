@@ -258,7 +258,18 @@ func TestUseAndPresent(t *testing.T) {
 // wantNotReady wants an error that names the stage to run.
 func wantNotReady(t *testing.T, err error, name string, words ...string) {
 	t.Helper()
-	if usererr.KindOf(err) != usererr.KindNotReady || usererr.StageOf(err) != name {
+	wantKind(t, err, usererr.KindNotReady, name, words...)
+}
+
+// wantNotProvable wants an error that names the changed file and the stage that makes it.
+func wantNotProvable(t *testing.T, err error, name string, words ...string) {
+	t.Helper()
+	wantKind(t, err, usererr.KindNotProvable, name, words...)
+}
+
+func wantKind(t *testing.T, err error, kind usererr.Kind, name string, words ...string) {
+	t.Helper()
+	if usererr.KindOf(err) != kind || usererr.StageOf(err) != name {
 		t.Fatalf("error %v names stage %q, want %q", err, usererr.StageOf(err), name)
 	}
 	if hint, _ := usererr.Hint(err); !strings.Contains(hint, `"`+name+`"`) {
@@ -302,8 +313,8 @@ func TestDamagedFiles(t *testing.T) {
 
 	// Nobody can make the vectors: they are refused.
 	_, err := w.engine(w.graph).Make(t.Context(), kindGraph)
-	wantNotReady(t, err, workspace.StageEncode, vectors, "was modified")
-	wantNotReady(t, w.engine().Use(vectors), workspace.StageEncode, "was modified")
+	wantNotProvable(t, err, workspace.StageEncode, vectors, "was modified")
+	wantNotProvable(t, w.engine().Use(vectors), workspace.StageEncode, "was modified")
 
 	// The same result mends them, and what was made from them is as fresh as before.
 	if again := w.make(kindGraph); again != graph {
@@ -446,6 +457,6 @@ func TestMakeOfAKindThatNobodyMakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := w.engine().Make(t.Context(), kindTexts)
-	wantNotReady(t, err, workspace.StageImport, "items.parquet was modified")
+	wantNotProvable(t, err, workspace.StageImport, "items.parquet was modified")
 	w.wantBuilt(0, 0, 0, 0)
 }

@@ -44,7 +44,7 @@ func Prune(ws *workspace.Workspace, runs []string, dryRun bool) (*Pruned, error)
 		return nil, err
 	}
 	for _, left := range p.Leftovers {
-		if err := os.RemoveAll(ws.Path(left)); err != nil {
+		if err := ws.RemoveLeftover(left); err != nil {
 			return nil, err
 		}
 	}

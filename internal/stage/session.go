@@ -46,11 +46,12 @@ func (s *Session) Judge() (*eval.Judge, error) {
 
 // Matrix reads a file of an artefact as an array of numbers.
 func (s *Session) Matrix(address, name string) (*tensor.Matrix, error) {
-	path, err := s.WS.FilePath(address, name)
+	f, err := s.WS.OpenFile(address, name)
 	if err != nil {
 		return nil, err
 	}
-	return arrayfile.ReadNPY(path)
+	defer f.Close()
+	return arrayfile.NPYOf(f)
 }
 
 // UserVectors reads the users' vectors of an artefact, and those that are blind to one
@@ -75,11 +76,12 @@ func (s *Session) UserVectors(address string) (full *tensor.Matrix, folds []*ten
 
 // Graph reads the item graph of an artefact.
 func (s *Session) Graph(address string) (*tensor.CSR, error) {
-	path, err := s.WS.FilePath(address, workspace.ItemGraphFile)
+	f, err := s.WS.OpenFile(address, workspace.ItemGraphFile)
 	if err != nil {
 		return nil, err
 	}
-	return arrayfile.ReadCSR(path)
+	defer f.Close()
+	return arrayfile.CSROf(f)
 }
 
 // Observer receives progress. It is called from one goroutine at a time.

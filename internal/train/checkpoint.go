@@ -11,6 +11,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -75,7 +76,7 @@ func (r *run) saveBest() error {
 
 // appendLog adds the last epoch to the log.
 func (r *run) appendLog() (err error) {
-	f, err := os.OpenFile(r.path(LogFile), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	f, err := plainfile.OpenForWriting(r.path(LogFile), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
 	if err != nil {
 		return fmt.Errorf("opening the log: %w", err)
 	}

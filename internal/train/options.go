@@ -55,8 +55,8 @@ type Evaluator interface {
 type Epoch struct {
 	Epoch        int                `json:"epoch"` // from 1
 	Loss         float64            `json:"loss"`  // mean over the train rows
-	TrainSeconds float64            `json:"train_seconds"`
-	EvalSeconds  float64            `json:"eval_seconds"`
+	TrainSeconds float64            `json:"train_seconds,omitzero"`
+	EvalSeconds  float64            `json:"eval_seconds,omitzero"`
 	Valid        map[string]float64 `json:"valid"`
 	Best         bool               `json:"best"` // better than all before it
 }

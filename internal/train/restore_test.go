@@ -9,10 +9,21 @@ import (
 	"testing"
 
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
+	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/model/modeltest"
 	"github.com/mllmrec/mllmrec/internal/train"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
+
+// restore is train.Restore from the file at path.
+func restore(path string) (model.Placer, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return train.Restore(f)
+}
 
 // A weights file is all that serving has of a model: whatever is wrong with it must be
 // said with its name, before anybody is placed.
@@ -61,7 +72,7 @@ func TestRestoreReportsWhatIsWrongWithTheFile(t *testing.T) {
 		if err := arrayfile.WriteSafetensors(path, c.tensors, c.meta); err != nil {
 			t.Fatal(err)
 		}
-		_, err := train.Restore(path)
+		_, err := restore(path)
 		if _, ok := usererr.Hint(err); !ok || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want a user error with %q", c.what, err, c.want)
 		}
@@ -74,7 +85,7 @@ func TestRestoreReportsWhatIsWrongWithTheFile(t *testing.T) {
 	if err := arrayfile.WriteSafetensors(items, without("item.hidden.weight"), meta); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := train.Restore(items); err != nil {
+	if _, err := restore(items); err != nil {
 		t.Error(err)
 	}
 	raw, err := os.ReadFile(good)
@@ -86,7 +97,7 @@ func TestRestoreReportsWhatIsWrongWithTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{torn, filepath.Join(t.TempDir(), "nowhere")} {
-		if _, err := train.Restore(path); err == nil || !strings.Contains(err.Error(), path) {
+		if _, err := restore(path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("error %v does not name %s", err, path)
 		}
 	}

@@ -3,6 +3,7 @@ package train
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
@@ -41,9 +42,9 @@ func SaveWeights(path string, m model.Model, epoch int, valid map[string]float64
 	return arrayfile.WriteSafetensors(path, tensors, map[string]string{"format": "pt", "mllmrec": string(about)})
 }
 
-// ReadSavedModel returns the description of a weights file, without reading the weights.
+// ReadSavedModel returns the description of a weights file.
 func ReadSavedModel(path string) (SavedModel, error) {
-	_, meta, err := arrayfile.StatSafetensors(path)
+	_, meta, err := arrayfile.ReadSafetensors(path)
 	if err != nil {
 		return SavedModel{}, err
 	}
@@ -58,11 +59,16 @@ func describe(path string, meta map[string]string) (SavedModel, error) {
 	return s, nil
 }
 
-// Restore builds from the weights in path alone what places people never seen in training
+// Restore builds from the weights in an open file alone what places people never seen in training
 // among the run's users. It reads no training inputs. A file that is damaged, or of a
 // model that knows users by id only, is the user's mistake.
-func Restore(path string) (model.Placer, error) {
-	saved, err := ReadSavedModel(path)
+func Restore(f *os.File) (model.Placer, error) {
+	path := f.Name()
+	tensors, meta, err := arrayfile.SafetensorsOf(f)
+	if err != nil {
+		return nil, err
+	}
+	saved, err := describe(path, meta)
 	if err != nil {
 		return nil, err
 	}
@@ -77,10 +83,6 @@ func Restore(path string) (model.Placer, error) {
 	settings, err := model.ParseSettings("model "+saved.Model, spec.Settings, saved.Config)
 	if err != nil {
 		return nil, fmt.Errorf("restore %s: %w", path, err)
-	}
-	tensors, _, err := arrayfile.ReadSafetensors(path)
-	if err != nil {
-		return nil, err
 	}
 	weights := model.Weights{}
 	for name, t := range tensors {

@@ -1,7 +1,8 @@
 // Package usererr marks errors that the user can mend: a wrong option, a torn input
 // file, a stage that has not run yet. Such an error says of what kind it is and may
 // carry a hint, a whole sentence on what to do next. The command line prints the hint
-// and exits 2; any other error is a failure of the program or the machine and exits 1.
+// and exits 2, or 4 where a file is not what was recorded; any other error is a failure of
+// the program or the machine and exits 1.
 //
 // The command line, a web page and a Go program write the name of an option each in
 // their own way. An error that is about an option therefore names it by a value of type
@@ -22,12 +23,13 @@ type Kind string
 
 // The kinds of errors that a user can mend.
 const (
-	KindMistake     Kind = "mistake"     // the input or the options are wrong
-	KindUnknown     Kind = "unknown"     // the user, item, run or file named does not exist
-	KindNotReady    Kind = "not ready"   // a stage must run first
-	KindLocked      Kind = "locked"      // another process is at work on the same workspace
-	KindUnavailable Kind = "unavailable" // a server does not answer
-	KindDamaged     Kind = "damaged"     // a file is damaged, or this program did not write it
+	KindMistake     Kind = "mistake"      // the input or the options are wrong
+	KindUnknown     Kind = "unknown"      // the user, item, run or file named does not exist
+	KindNotReady    Kind = "not ready"    // a stage must run first
+	KindLocked      Kind = "locked"       // another process is at work on the same workspace
+	KindUnavailable Kind = "unavailable"  // a server does not answer
+	KindDamaged     Kind = "damaged"      // a file is damaged, or this program did not write it
+	KindNotProvable Kind = "not provable" // a file of a workspace is not what its record says
 )
 
 // Error is an error that the user can mend.
@@ -35,7 +37,7 @@ type Error struct {
 	Err     error
 	Hint    string   // a whole sentence on what to do next; may be empty
 	Kind    Kind     // empty: that of the error it wraps, else KindMistake
-	Stage   string   // the stage that must run first; of KindNotReady, and of a folder that is no workspace
+	Stage   string   // the stage that must run first; of KindNotReady and KindNotProvable, and of a folder that is no workspace
 	Options []Option // options that the message names
 }
 

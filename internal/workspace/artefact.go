@@ -3,7 +3,6 @@ package workspace
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -40,14 +39,13 @@ type Input struct {
 
 // File is one file of an artefact.
 type File struct {
-	Path     string    `json:"path"` // inside the workspace, with slashes
-	SHA256   string    `json:"sha256"`
-	Bytes    int64     `json:"bytes"`
-	Modified time.Time `json:"modified"` // when it was hashed; while size and time are these the hash is believed
-}
+	Path   string `json:"path"` // inside the workspace, with slashes
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
 
-func (f File) looksLike(info fs.FileInfo) bool {
-	return f.Bytes == info.Size() && f.Modified.Equal(info.ModTime().UTC())
+	// Modified stands in manifests of earlier versions, which believed a file whose size
+	// and time were as recorded. It is read and written no more.
+	Modified *time.Time `json:"modified,omitempty"`
 }
 
 // InputHash identifies what an artefact is made from, and so the artefact: two with one
@@ -143,21 +141,6 @@ func (w *Workspace) Matches(address string, in Input) bool {
 	return ok && a.input(address, in.Files).Hash == in.Hash
 }
 
-// FilePath returns where a file of an artefact lies, or an error that is
-// [fs.ErrNotExist] where the artefact has no such file.
-func (w *Workspace) FilePath(address, name string) (string, error) {
-	a, ok := w.Artefact(address)
-	if !ok {
-		return "", fmt.Errorf("workspace %s has no artefact %s: %w", w.dir, address, fs.ErrNotExist)
-	}
-	f, ok := a.Files[name]
-	if !ok {
-		return "", fmt.Errorf("artefact %s has no file %s: %w", address, name, fs.ErrNotExist)
-	}
-	w.count(f.Path)
-	return w.Path(f.Path), nil
-}
-
 // State says whether an artefact can be used.
 type State uint8
 
@@ -180,8 +163,9 @@ type Check struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// Check tells whether the files of an artefact are as they were recorded. Files whose
-// size and time are as recorded are not read; others are hashed again.
+// Check tells whether the files of an artefact are as they were recorded, by their
+// contents. What this Workspace found to be so is not read again while it looks the same;
+// whoever reads a file opens it by [Workspace.OpenFile], which always looks.
 func (w *Workspace) Check(address string) Check {
 	a, ok := w.Artefact(address)
 	if !ok {
@@ -197,32 +181,25 @@ func (w *Workspace) Check(address string) Check {
 
 // checkFile returns "" when the file is as recorded, else what is wrong with it.
 func (w *Workspace) checkFile(f File) string {
-	path := w.Path(f.Path)
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "is missing"
-	case err != nil:
-		return "cannot be looked at: " + err.Error()
-	case f.looksLike(info):
-		return ""
-	case info.Size() != f.Bytes:
-		return "was modified"
-	}
-	w.mu.Lock()
-	known := w.hashed[f.Path]
-	w.mu.Unlock()
-	if !known.looksLike(info) { // a copied workspace is hashed once, not at each call
-		if known, err = hashFile(path); err != nil {
-			return "cannot be read: " + err.Error()
-		}
+	info, err := w.root.stat(f.Path)
+	if err == nil {
 		w.mu.Lock()
-		w.hashed[f.Path] = known
+		known := w.sound[f.Path]
+		w.mu.Unlock()
+		if known != nil && os.SameFile(known, info) && known.Size() == info.Size() && known.ModTime().Equal(info.ModTime()) {
+			return ""
+		}
+	}
+	file, err := w.openRecorded(f)
+	if changed := new(changedError); errors.As(err, &changed) {
+		return changed.what
+	}
+	if info, err = file.Stat(); err == nil {
+		w.mu.Lock()
+		w.sound[f.Path] = info
 		w.mu.Unlock()
 	}
-	if known.SHA256 != f.SHA256 {
-		return "was modified"
-	}
+	file.Close()
 	return ""
 }
 
@@ -238,7 +215,7 @@ func (w *Workspace) Record(address string, a Artefact) error {
 		return fmt.Errorf("record %s: %w", address, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Files)) {
-		f, err := hashFile(w.Path(a.Files[name].Path))
+		f, err := w.hashIn(a.Files[name].Path)
 		if err != nil {
 			return fmt.Errorf("record %s: %w", address, err)
 		}

@@ -102,7 +102,7 @@ func TestRecordComesBack(t *testing.T) {
 	if !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	if f := got.Files["item.npz"]; f.SHA256 != want.SHA256 || f.Bytes != want.Bytes || f.Modified.IsZero() || len(got.Files) != 2 || got.Files["stats.json"].SHA256 == "ignored" {
+	if f := got.Files["item.npz"]; f.SHA256 != want.SHA256 || f.Bytes != want.Bytes || f.Modified != nil || len(got.Files) != 2 || got.Files["stats.json"].SHA256 == "ignored" {
 		t.Errorf("files %v, want the hash %s", got.Files, want.SHA256)
 	}
 	if got.Finished.IsZero() || got.Seconds != 1.5 || got.Info["edges"] != 12.0 || got.Provenance != ProvenanceTrainOnly || got.Options["variant"] != "paper" ||
@@ -131,7 +131,7 @@ func TestRecordRejects(t *testing.T) {
 		"unknown kind":     {"features/x", Artefact{Kind: "bread", Stage: StageEncode}, `kind "bread" is unknown`},
 		"unknown stage":    {"features/x", Artefact{Kind: KindItemVectors, Stage: "bake"}, `stage "bake" is unknown (known: import, describe,`},
 		"missing file":     {"features/x", file("items.npy", "features/x/items.npy"), filepath.Join("features", "x", "items.npy")},
-		"folder as file":   {"features/x", file("items.npy", "graphs"), "no regular file"},
+		"folder as file":   {"features/x", file("items.npy", "graphs"), "not a regular file"},
 		"path outside":     {"features/x", file("items.npy", "../x"), "no path inside"},
 		"absolute path":    {"features/x", file("items.npy", "/etc/hostname"), "no path inside"},
 		"backslashes":      {"features/x", file("items.npy", `features\x`), "no path inside"},
@@ -322,14 +322,15 @@ func TestInputFrom(t *testing.T) {
 	}
 }
 
-func TestFilePath(t *testing.T) {
+func TestOpenFile(t *testing.T) {
 	w := threeGraphs(t)
-	got, err := w.FilePath("graphs/a", "item.npz")
-	if err != nil || got != w.Path("graphs", "a", "item.npz") {
-		t.Errorf("%q, %v", got, err)
+	f, err := w.OpenFile("graphs/a", "item.npz")
+	if err != nil || f.Name() != w.Path("graphs", "a", "item.npz") {
+		t.Fatalf("%v, %v", f, err)
 	}
+	f.Close()
 	for _, c := range [][2]string{{"graphs/a", "none"}, {"graphs/d", "item.npz"}} {
-		if _, err := w.FilePath(c[0], c[1]); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), c[0]) {
+		if _, err := w.OpenFile(c[0], c[1]); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), c[0]) {
 			t.Errorf("file %s of %s: %v", c[1], c[0], err)
 		}
 	}

@@ -32,7 +32,7 @@ type Draft struct {
 // is swept by the next [Workspace.Lock].
 func (w *Workspace) NewDraft(kind Kind) (*Draft, error) {
 	d := &Draft{w, kind, path.Join(folders[kind], draftMark+strconv.FormatUint(rand.Uint64(), 36))}
-	if err := os.MkdirAll(w.Path(d.rel), 0o755); err != nil {
+	if err := w.MakeFolder(d.rel); err != nil {
 		return nil, fmt.Errorf("make a folder for %s: %w", kind, err)
 	}
 	return d, nil
@@ -42,7 +42,7 @@ func (w *Workspace) NewDraft(kind Kind) (*Draft, error) {
 func (d *Draft) Path(name string) string { return d.w.Path(d.rel, name) }
 
 // Discard removes the folder. After a Commit it does nothing.
-func (d *Draft) Discard() { os.RemoveAll(d.w.Path(d.rel)) }
+func (d *Draft) Discard() { d.w.root.removeAll(d.rel) }
 
 // Commit gives the folder its address, folder/name-hash with the first digits of the
 // input hash, and records the artefact with all files in it. When an artefact of the same
@@ -60,7 +60,7 @@ func (d *Draft) Commit(name string, a Artefact) (address string, err error) {
 	}
 	hashes := map[string]string{}
 	for _, n := range names {
-		f, err := hashFile(d.Path(n))
+		f, err := d.w.hashIn(path.Join(d.rel, n))
 		if err != nil {
 			return "", fmt.Errorf("record %s: %w", name, err)
 		}
@@ -76,7 +76,7 @@ func (d *Draft) Commit(name string, a Artefact) (address string, err error) {
 		return twin, d.w.renew(twin, a)
 	}
 	address = d.w.freeAddress(d.kind, name, a.InputHash)
-	if err := os.Rename(d.w.Path(d.rel), d.w.Path(address)); err != nil {
+	if err := d.w.root.rename(d.rel, address); err != nil {
 		return "", fmt.Errorf("give %s its address: %w", name, err)
 	}
 	if err := atomicfile.SyncDir(filepath.Dir(d.w.Path(address))); err != nil {
@@ -91,7 +91,7 @@ func (d *Draft) Commit(name string, a Artefact) (address string, err error) {
 
 // files lists the files of the draft, which has no folders in it.
 func (d *Draft) files() ([]string, error) {
-	entries, err := os.ReadDir(d.w.Path(d.rel))
+	entries, err := d.w.List(d.rel)
 	if err != nil {
 		return nil, fmt.Errorf("list what was made: %w", err)
 	}
@@ -113,10 +113,10 @@ func (d *Draft) mend(twin string) error {
 		if d.w.checkFile(f) == "" {
 			continue
 		}
-		if err := os.MkdirAll(filepath.Dir(d.w.Path(f.Path)), 0o755); err != nil {
+		if err := d.w.MakeFolder(path.Dir(f.Path)); err != nil {
 			return err
 		}
-		if err := os.Rename(d.Path(name), d.w.Path(f.Path)); err != nil {
+		if err := d.w.root.rename(path.Join(d.rel, name), f.Path); err != nil {
 			return err
 		}
 		if err := atomicfile.SyncDir(filepath.Dir(d.w.Path(f.Path))); err != nil {
@@ -150,18 +150,11 @@ func (w *Workspace) twin(a Artefact, hashes map[string]string) string {
 	return damaged
 }
 
-// renew records that an artefact was made again, with the same result. Its files are as
-// they were recorded, at whatever time they were written since.
+// renew records that an artefact was made again, with the same result.
 func (w *Workspace) renew(address string, a Artefact) error {
 	return w.change("record "+address, func(m *Manifest) error {
 		was := m.Artefacts[address]
 		was.Finished, was.Seconds, was.Info, was.Pending = a.Finished, a.Seconds, a.Info, a.Pending
-		for name, f := range was.Files {
-			if info, err := os.Stat(w.Path(f.Path)); err == nil {
-				f.Modified = info.ModTime().UTC()
-				was.Files[name] = f
-			}
-		}
 		m.Artefacts[address], m.Current[a.Kind] = was, address
 		return nil
 	})
@@ -180,7 +173,7 @@ func (w *Workspace) freeAddress(kind Kind, name, inputHash string) string {
 			continue
 		}
 		if kind != KindRun || w.neverBegun(address) {
-			os.RemoveAll(w.Path(address))
+			w.root.removeAll(address) //nolint:errcheck // what stays is passed over
 		}
 		if _, err := os.Lstat(w.Path(address)); errors.Is(err, fs.ErrNotExist) {
 			return address
@@ -191,7 +184,7 @@ func (w *Workspace) freeAddress(kind Kind, name, inputHash string) string {
 // neverBegun reports whether the folder of a run holds nothing but unfinished writes: its
 // training was killed before it had begun.
 func (w *Workspace) neverBegun(run string) bool {
-	entries, err := os.ReadDir(w.Path(run))
+	entries, err := w.List(run)
 	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !atomicfile.IsTemp(e.Name()) })
 }
 
@@ -234,13 +227,13 @@ func (w *Workspace) Remove(addresses ...string) error {
 	for _, a := range gone {
 		for _, f := range a.Files {
 			if !kept[f.Path] {
-				errs = append(errs, removeFile(w.Path(f.Path)))
+				errs = append(errs, w.removeFile(f.Path))
 			}
 		}
 	}
 	for address := range gone {
 		if w.holdsNothing(address, kept) {
-			errs = append(errs, os.RemoveAll(w.Path(address)))
+			errs = append(errs, w.root.removeAll(address))
 		}
 	}
 	return errors.Join(errs...)
@@ -281,8 +274,8 @@ func (w *Workspace) holdsNothing(address string, kept map[string]bool) bool {
 	return local(address) && strings.Contains(address, "/")
 }
 
-func removeFile(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (w *Workspace) removeFile(rel string) error {
+	if err := w.root.remove(rel); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -294,7 +287,7 @@ func (w *Workspace) Leftovers() []string {
 	var left []string
 	m := w.Manifest()
 	for _, folder := range []string{"texts", "features", "graphs", "evaluations"} {
-		entries, err := os.ReadDir(w.Path(folder))
+		entries, err := w.List(folder)
 		if err != nil {
 			continue
 		}
@@ -306,6 +299,11 @@ func (w *Workspace) Leftovers() []string {
 		}
 	}
 	return left
+}
+
+// RemoveLeftover removes a folder that [Workspace.Leftovers] named. It follows no link.
+func (w *Workspace) RemoveLeftover(rel string) error {
+	return w.root.removeAll(rel)
 }
 
 // looksLikeAddress reports whether a folder's name ends like an address: eight hex
@@ -322,14 +320,16 @@ func looksLikeAddress(name string) bool {
 }
 
 // sweepDrafts removes drafts of dead processes; the lock says that nobody else makes any.
-func sweepDrafts(dir string) {
+func (w *Workspace) sweepDrafts() {
 	for _, folder := range []string{"texts", "features", "graphs", RunsFolder, "evaluations"} {
-		drafts, err := filepath.Glob(filepath.Join(quoteGlob(dir), folder, draftMark+"*"))
+		entries, err := w.List(folder)
 		if err != nil {
 			continue
 		}
-		for _, d := range drafts {
-			os.RemoveAll(d)
+		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), draftMark) {
+				w.root.removeAll(path.Join(folder, e.Name())) //nolint:errcheck // what stays is swept next time
+			}
 		}
 	}
 }

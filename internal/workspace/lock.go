@@ -48,13 +48,13 @@ func (w *Workspace) Lock() (release func(), err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.lock != nil {
-		return nil, locked(w.dir)
+		return nil, w.locked()
 	}
 	releaseLocked, err := w.acquire()
 	if err != nil {
 		return nil, err
 	}
-	sweepDrafts(w.dir)
+	w.sweepDrafts()
 	done := false
 	return func() {
 		w.mu.Lock()
@@ -68,7 +68,7 @@ func (w *Workspace) Lock() (release func(), err error) {
 
 // acquire takes the lock; w.mu is held, here and when the returned function is called.
 func (w *Workspace) acquire() (func(), error) {
-	l, err := tryLock(w.dir)
+	l, err := w.tryLock()
 	if err != nil {
 		return nil, err
 	}
@@ -85,14 +85,20 @@ func (w *Workspace) acquire() (func(), error) {
 }
 
 // tryLock takes the folder's lock or returns a LockedError.
-func tryLock(dir string) (*flock.Flock, error) {
+func (w *Workspace) tryLock() (*flock.Flock, error) {
+	dir := w.dir
+	for _, name := range []string{lockFile, holderFile} {
+		if _, err := w.Place(name); err != nil {
+			return nil, fmt.Errorf("locking the workspace: %w", err)
+		}
+	}
 	l := flock.New(filepath.Join(dir, lockFile), flock.SetFlag(os.O_CREATE|os.O_RDWR))
 	ok, err := l.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("locking the workspace %s: %w", dir, err)
 	}
 	if !ok {
-		return nil, locked(dir)
+		return nil, w.locked()
 	}
 	host, _ := os.Hostname() // for people to read; an unknown host is no reason to stop
 	args := append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...)
@@ -110,9 +116,9 @@ func unlock(dir string, l *flock.Flock) {
 	l.Unlock()
 }
 
-func locked(dir string) error {
-	e := &LockedError{Dir: dir}
-	if raw, err := os.ReadFile(filepath.Join(dir, holderFile)); err == nil {
+func (w *Workspace) locked() error {
+	e := &LockedError{Dir: w.dir}
+	if raw, err := w.ReadNote(holderFile); err == nil {
 		if json.Unmarshal(raw, &e.Holder) != nil {
 			e.Holder = Holder{}
 		}

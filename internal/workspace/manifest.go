@@ -8,8 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
@@ -74,13 +74,23 @@ func (m Manifest) clone() Manifest {
 
 const damagedManifest = "Import the data again into a new folder, or restore " + ManifestFile + " from a copy."
 
+// noWorkspace says that a folder is not there, or holds something else.
+func noWorkspace(dir string) error {
+	return &usererr.Error{Err: fmt.Errorf("%s is no workspace: it has no %s", dir, ManifestFile),
+		Kind: usererr.KindUnknown, Stage: StageImport, Hint: "Import a data set into that folder."}
+}
+
+// isNoFolder reports whether an error says that there is no folder of that name.
+func isNoFolder(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
 func readManifest(dir string) (Manifest, error) {
 	path := filepath.Join(dir, ManifestFile)
-	raw, err := os.ReadFile(path)
+	raw, err := inside(dir).read(ManifestFile, manifestLimit)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return Manifest{}, &usererr.Error{Err: fmt.Errorf("%s is no workspace: it has no %s", dir, ManifestFile),
-			Kind: usererr.KindUnknown, Stage: StageImport, Hint: "Import a data set into that folder."}
+	case isNoFolder(err):
+		return Manifest{}, noWorkspace(dir)
 	case err != nil:
 		return Manifest{}, fmt.Errorf("opening the workspace: %w", err)
 	}
@@ -95,7 +105,7 @@ func readManifest(dir string) (Manifest, error) {
 	case errors.As(err, &newer):
 		return m, usererr.Wrap(fmt.Errorf("%s: %w", path, err), "Update mllmrec.")
 	case err != nil:
-		return m, usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("reading %s: %w", path, err), damagedManifest)
+		return m, usererr.WrapAs(usererr.KindNotProvable, fmt.Errorf("reading %s: %w", path, err), damagedManifest)
 	}
 	return m, nil
 }

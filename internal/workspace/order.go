@@ -55,16 +55,11 @@ type userOrder struct {
 }
 
 func (w *Workspace) userOrder() (*userOrder, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.userIDs == nil {
-		ids, err := readIDs(w.Path(UsersFile), w.manifest.Users)
-		if err != nil {
-			return nil, err
-		}
-		w.userIDs = ids
+	ids, err := w.ids()
+	if err != nil {
+		return nil, err
 	}
-	return &userOrder{ids: w.userIDs, fold: -1}, nil
+	return &userOrder{ids: ids, fold: -1}, nil
 }
 
 func (o *userOrder) next(t *UserText) error {

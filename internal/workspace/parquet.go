@@ -1,9 +1,7 @@
 package workspace
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,12 +35,9 @@ type (
 	}
 )
 
-// eachRow is [parquetfile.Each] with hints for the user.
-func eachRow[T any](path string, fn func(row int, v *T) error) error {
-	err := parquetfile.Each(path, fn)
-	if errors.Is(err, fs.ErrNotExist) {
-		return usererr.Wrap(err, "Run the stage that writes this file first.")
-	}
+// eachRow is [parquetfile.EachIn] with a hint for the user.
+func eachRow[T any](f *os.File, fn func(row int, v *T) error) error {
+	err := parquetfile.EachIn(f, fn)
 	return usererr.WrapAs(usererr.KindDamaged, err, "The file is damaged or not of this program's making; run the stage that writes it again.")
 }
 
@@ -76,9 +71,9 @@ func writeDataset(dir string, ds *dataset.Dataset) error {
 	})
 }
 
-func readItems(path string) ([]dataset.Item, error) {
+func readItems(f *os.File) ([]dataset.Item, error) {
 	var items []dataset.Item
-	err := eachRow(path, func(_ int, r *itemRow) error {
+	err := eachRow(f, func(_ int, r *itemRow) error {
 		if len(r.Categories) == 0 {
 			r.Categories = nil
 		}
@@ -89,9 +84,9 @@ func readItems(path string) ([]dataset.Item, error) {
 }
 
 // readIDs reads the id column alone, of about n rows.
-func readIDs(path string, n int) ([]string, error) {
-	ids := make([]string, 0, room(path, n))
-	err := eachRow(path, func(_ int, r *userRow) error {
+func readIDs(f *os.File, n int) ([]string, error) {
+	ids := make([]string, 0, room(f, n))
+	err := eachRow(f, func(_ int, r *userRow) error {
 		ids = append(ids, r.ID)
 		return nil
 	})
@@ -100,9 +95,9 @@ func readIDs(path string, n int) ([]string, error) {
 
 // readInteractions reads about n rows and checks their labels; [checkDataset] checks the
 // indices.
-func readInteractions(path string, n int) ([]dataset.Interaction, error) {
-	all := make([]dataset.Interaction, 0, room(path, n))
-	err := eachRow(path, func(_ int, r *interactionRow) error {
+func readInteractions(f *os.File, n int) ([]dataset.Interaction, error) {
+	all := make([]dataset.Interaction, 0, room(f, n))
+	err := eachRow(f, func(_ int, r *interactionRow) error {
 		label := slices.Index(labels, r.Label)
 		if label < 0 {
 			return fmt.Errorf("label %q (known: %s)", r.Label, strings.Join(labels, ", "))
@@ -115,8 +110,8 @@ func readInteractions(path string, n int) ([]dataset.Interaction, error) {
 
 // room is for how many rows to make room: those that the manifest claims, unless the file
 // is too small to hold them.
-func room(path string, claimed int) int {
-	info, err := os.Stat(path)
+func room(f *os.File, claimed int) int {
+	info, err := f.Stat()
 	if err != nil {
 		return 0
 	}

@@ -57,15 +57,16 @@ func (w *Workspace) WriteItemTexts(path string, texts iter.Seq2[ItemText, error]
 // ItemTexts reads the item texts under an address: one text an item, in the order of the
 // catalogue.
 func (w *Workspace) ItemTexts(address string) ([]ItemText, error) {
-	path, err := w.FilePath(address, ItemTextsFile)
-	if err != nil {
-		return nil, err
-	}
 	order, err := w.itemOrder()
 	if err != nil {
 		return nil, err
 	}
-	return readTexts(path, order, "Describe the items again.")
+	f, err := w.OpenFile(address, ItemTextsFile)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readTexts(f, order, "Describe the items again.")
 }
 
 // WriteUserTexts writes to the file at path what texts yields: first one full text a user
@@ -82,25 +83,27 @@ func (w *Workspace) WriteUserTexts(path string, texts iter.Seq2[UserText, error]
 // UserTexts reads the preference texts under an address, in the order that
 // [Workspace.WriteUserTexts] says.
 func (w *Workspace) UserTexts(address string) ([]UserText, error) {
-	path, err := w.FilePath(address, UserTextsFile)
-	if err != nil {
-		return nil, err
-	}
 	order, err := w.userOrder()
 	if err != nil {
 		return nil, err
 	}
-	return readTexts(path, order, "Write the preferences again.")
+	f, err := w.OpenFile(address, UserTextsFile)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readTexts(f, order, "Write the preferences again.")
 }
 
 // EachUserText calls fn with every preference text under an address in the file's order,
 // holding a small part of the file in memory at a time.
 func (w *Workspace) EachUserText(address string, fn func(UserText) error) error {
-	path, err := w.FilePath(address, UserTextsFile)
+	f, err := w.OpenFile(address, UserTextsFile)
 	if err != nil {
 		return err
 	}
-	return eachRow(path, func(_ int, t *UserText) error { return fn(*t) })
+	defer f.Close()
+	return eachRow(f, func(_ int, t *UserText) error { return fn(*t) })
 }
 
 func writeTexts[T any](path string, texts iter.Seq2[T, error], check order[T]) error {
@@ -127,9 +130,9 @@ func writeTexts[T any](path string, texts iter.Seq2[T, error], check order[T]) e
 	})
 }
 
-func readTexts[T any](path string, check order[T], hint string) ([]T, error) {
+func readTexts[T any](f *os.File, check order[T], hint string) ([]T, error) {
 	var texts []T
-	err := eachRow(path, func(_ int, t *T) error {
+	err := eachRow(f, func(_ int, t *T) error {
 		texts = append(texts, *t)
 		return check.next(t)
 	})
@@ -137,7 +140,7 @@ func readTexts[T any](path string, check order[T], hint string) ([]T, error) {
 		return nil, err
 	}
 	if err := check.end(); err != nil {
-		return nil, usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("reading %s: %w", path, err), hint)
+		return nil, usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("reading %s: %w", f.Name(), err), hint)
 	}
 	return texts, nil
 }

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -165,7 +163,7 @@ func (st stage1) artefact(kind Kind, stage string, files map[string]string) Arte
 	}
 	for name, p := range files {
 		if sum, ok := st.Outputs[p]; ok {
-			a.Files[name] = File{Path: p, SHA256: sum, Bytes: st.Stamps[p].Bytes, Modified: st.Stamps[p].Modified}
+			a.Files[name] = File{Path: p, SHA256: sum, Bytes: st.Stamps[p].Bytes}
 		}
 	}
 	return a
@@ -249,8 +247,8 @@ func (r run1) options() map[string]string {
 // own. A run whose inputs were overwritten since keeps serving known users, and says of
 // strangers that its encoder is not known.
 func (m *Manifest) upgradeRuns(dir string) error {
-	w := &Workspace{dir: dir}
-	entries, err := os.ReadDir(w.Path(RunsFolder))
+	w := &Workspace{dir: dir, root: inside(dir)}
+	entries, err := w.List(RunsFolder)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -260,7 +258,7 @@ func (m *Manifest) upgradeRuns(dir string) error {
 	var latest time.Time
 	for _, e := range entries {
 		address := path.Join(RunsFolder, e.Name())
-		raw, err := os.ReadFile(w.Path(address, RunMetricsFile))
+		raw, err := w.ReadNote(address, RunMetricsFile)
 		if err != nil {
 			continue // not finished: found by its folder
 		}
@@ -287,7 +285,7 @@ func (m *Manifest) run(w *Workspace, address string, r run1) (Artefact, bool) {
 	a := Artefact{Kind: KindRun, Stage: StageTrain, Options: r.options(), Files: map[string]File{}, Finished: *r.Finished,
 		Seconds: r.Finished.Sub(r.Started).Seconds(), Leaky: r.Leaky, Provenance: r.Provenance, Info: map[string]any{"run": path.Base(address)}}
 	for _, name := range []string{RunUsersFile, RunItemsFile, RunMetricsFile, RunModelFile} {
-		f, err := hashFile(w.Path(address, name))
+		f, err := w.hashIn(path.Join(address, name))
 		if err != nil {
 			return a, false
 		}
@@ -377,17 +375,18 @@ func cannotWrite(err error) bool {
 // carryOn gives interrupted runs the input hash of this format, under which training
 // finds them and goes on with them.
 func (w *Workspace) carryOn() error {
-	configs, err := filepath.Glob(filepath.Join(quoteGlob(w.dir), RunsFolder, "*", RunConfigFile))
-	if err != nil {
+	runs, err := w.List(RunsFolder)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, config := range configs {
-		if ok, err := exists(filepath.Join(filepath.Dir(config), RunMetricsFile)); ok || err != nil {
+	for _, run := range runs {
+		address := path.Join(RunsFolder, run.Name())
+		if ok, err := exists(w.Path(address, RunMetricsFile)); ok || err != nil {
 			continue // finished
 		}
-		raw, err := os.ReadFile(config)
+		raw, err := w.ReadNote(address, RunConfigFile)
 		if err != nil {
-			return err
+			continue // no run of ours
 		}
 		var r run1
 		var all map[string]json.RawMessage // not any, which would round the seed
@@ -396,7 +395,7 @@ func (w *Workspace) carryOn() error {
 		}
 		if _, hash := w.manifest.runInputs(r); hash != r.InputHash {
 			all["input_hash"], _ = json.Marshal(hash) // a string: cannot fail
-			if err := writeJSON(config, all); err != nil {
+			if err := writeJSON(w.Path(address, RunConfigFile), all); err != nil {
 				return err
 			}
 		}

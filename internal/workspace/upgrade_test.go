@@ -253,7 +253,7 @@ func checkInterrupted(t *testing.T, before, after string) {
 func TestUpgradeWhileLocked(t *testing.T) {
 	dir, _ := format1(t)
 	before := contents(t, dir)
-	l, err := tryLock(dir)
+	l, err := (&Workspace{dir: dir, root: inside(dir)}).tryLock()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,16 +57,19 @@ func FoldVectorsFile(k int) string { return fmt.Sprintf("users.fold%d.npy", k) }
 
 // Workspace is an open workspace folder. Its methods are safe for concurrent use.
 type Workspace struct {
-	dir string
+	dir  string
+	root inside // dir: what is opened by it lies inside
 
 	mu       sync.Mutex
 	manifest Manifest
-	lock     *flock.Flock    // nil while this Workspace does not hold the lock
-	hashed   map[string]File // files hashed since Open, by relative path
-	items    []dataset.Item  // read when first needed
-	userIDs  []string        // read when first needed
+	lock     *flock.Flock           // nil while this Workspace does not hold the lock
+	sound    map[string]fs.FileInfo // files that Check found to be as recorded, by relative path
 	data     *dataset.Dataset
 	reads    map[string]int // how often each file was opened, by relative path
+
+	reading sync.Mutex     // held while these are read, so that they are read once
+	items   []dataset.Item // read when first needed
+	userIDs []string       // read when first needed
 
 	loading    sync.Mutex // held while data is read, so that it is read once
 	committing sync.Mutex // held from the choice of an address until it is recorded
@@ -80,7 +83,7 @@ func Open(dir string) (*Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Workspace{dir: dir, manifest: m, hashed: map[string]File{}, reads: map[string]int{}}
+	w := &Workspace{dir: dir, root: inside(dir), manifest: m, sound: map[string]fs.FileInfo{}, reads: map[string]int{}}
 	if m.upgraded() {
 		if err := w.saveUpgrade(); err != nil {
 			return nil, err
@@ -129,22 +132,25 @@ func (w *Workspace) reload() error {
 // Items reads the catalogue, after checking that its file is that of the import. The
 // slice must not be modified.
 func (w *Workspace) Items() ([]dataset.Item, error) {
-	if err := w.checkImport(); err != nil {
+	w.reading.Lock()
+	defer w.reading.Unlock()
+	if w.items != nil {
+		return w.items, nil
+	}
+	f, err := w.OpenFile(DataAddress, ItemsFile)
+	if err != nil {
 		return nil, err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.items == nil {
-		items, err := readItems(w.Path(ItemsFile))
-		if err != nil {
-			return nil, err
-		}
-		if len(items) != w.manifest.Items {
-			return nil, usererr.Of(usererr.KindDamaged, importAgain, "workspace %s: %d items on disk, %s says %d", w.dir, len(items), ManifestFile, w.manifest.Items)
-		}
-		w.items = items
+	defer f.Close()
+	items, err := readItems(f)
+	if err != nil {
+		return nil, err
 	}
-	return w.items, nil
+	if n := w.Manifest().Items; len(items) != n {
+		return nil, usererr.Of(usererr.KindDamaged, importAgain, "workspace %s: %d items on disk, %s says %d", w.dir, len(items), ManifestFile, n)
+	}
+	w.items = items
+	return items, nil
 }
 
 // Dataset reads catalogue, users and interactions, after checking that their files
@@ -170,11 +176,17 @@ func (w *Workspace) readDataset() (*dataset.Dataset, error) {
 	}
 	m := w.Manifest()
 	ds := &dataset.Dataset{Name: m.Name, Domain: m.Domain, Split: m.Split, Clock: m.Clock, Items: slices.Clone(items)}
-	if ds.UserIDs, err = readIDs(w.Path(UsersFile), m.Users); err != nil {
+	ids, err := w.ids()
+	if err != nil {
 		return nil, err
 	}
-	w.count(InteractionsFile)
-	rows, err := readInteractions(w.Path(InteractionsFile), m.Interactions)
+	ds.UserIDs = slices.Clone(ids)
+	f, err := w.OpenFile(DataAddress, InteractionsFile)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	rows, err := readInteractions(f, m.Interactions)
 	if err != nil {
 		return nil, err
 	}
@@ -187,12 +199,27 @@ func (w *Workspace) readDataset() (*dataset.Dataset, error) {
 		return nil, usererr.Of(usererr.KindDamaged, importAgain, "workspace %s: %d users, %d interactions on disk, %s says %d, %d",
 			w.dir, ds.Users(), ds.NumInteractions(), ManifestFile, m.Users, m.Interactions)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.userIDs == nil {
-		w.userIDs = slices.Clone(ds.UserIDs)
-	}
 	return ds, nil
+}
+
+// ids reads the users' ids, once; they must not be modified.
+func (w *Workspace) ids() ([]string, error) {
+	w.reading.Lock()
+	defer w.reading.Unlock()
+	if w.userIDs != nil {
+		return w.userIDs, nil
+	}
+	f, err := w.OpenFile(DataAddress, UsersFile)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	ids, err := readIDs(f, w.Manifest().Users)
+	if err != nil {
+		return nil, err
+	}
+	w.userIDs = ids
+	return ids, nil
 }
 
 // Reads tells how often files were opened through this Workspace, by their paths inside
@@ -207,14 +234,6 @@ func (w *Workspace) count(rel string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reads[rel]++
-}
-
-// checkImport makes sure that the imported files are as they were written.
-func (w *Workspace) checkImport() error {
-	if c := w.Check(DataAddress); c.State != Fresh {
-		return usererr.Of(usererr.KindDamaged, importAgain, "workspace %s: the imported data cannot be used: %s", w.dir, c.Reason)
-	}
-	return nil
 }
 
 const importAgain = "Import the data again into a new folder."

@@ -26,6 +26,7 @@ import (
 	"strings"
 
 	"github.com/mllmrec/mllmrec/internal/encoder/wordpiece"
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -193,7 +194,7 @@ func (m *Model) fingerprint(root, dir string) (string, error) {
 // hashFile hashes a file's name and content. A missing file counts as empty.
 func hashFile(w io.Writer, path string) error {
 	fmt.Fprintf(w, "\n%s\n", filepath.Base(path))
-	f, err := os.Open(path)
+	f, err := plainfile.Open(path)
 	if os.IsNotExist(err) {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -236,7 +237,7 @@ func (c *config) readLength() error {
 }
 
 func readJSON(path string, into any) error {
-	data, err := os.ReadFile(path)
+	data, err := plainfile.Read(path, maxFile)
 	if err != nil {
 		return err
 	}
@@ -253,3 +254,6 @@ func optionalJSON(path string, into any) error {
 	}
 	return err
 }
+
+// maxFile bounds the configuration files of a model, in bytes.
+const maxFile = 16 << 20

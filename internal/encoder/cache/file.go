@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -47,7 +48,7 @@ func whole(record []byte) bool {
 
 // open reads the index of a cache file, or starts a new one.
 func (c *Cache) open(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := plainfile.OpenForWriting(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -113,7 +114,7 @@ func (c repoCache) dir(elem ...string) string {
 func (c repoCache) snapshot(revision string) (string, error) {
 	commit := revision
 	if !commitPattern.MatchString(commit) {
-		data, err := os.ReadFile(c.dir("refs", revision))
+		data, err := plainfile.Read(c.dir("refs", revision), 4<<10)
 		if err != nil {
 			return "", err
 		}
@@ -155,7 +156,7 @@ func (c repoCache) link(commit, file, etag string) error {
 }
 
 func copyFile(to, from string) error {
-	f, err := os.Open(from)
+	f, err := plainfile.Open(from)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package lsa
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
@@ -34,15 +35,16 @@ func (m *Model) Save(path string) error {
 	return nil
 }
 
-// Load reads a model that Save wrote and checks it against its own digest.
-func Load(path string) (*Model, error) {
-	tensors, meta, err := arrayfile.ReadSafetensors(path)
+// Load reads a model that Save wrote from an open file and checks it against its own
+// digest.
+func Load(f *os.File) (*Model, error) {
+	tensors, meta, err := arrayfile.SafetensorsOf(f)
 	if err != nil {
 		return nil, fmt.Errorf("load LSA model: %w", err)
 	}
 	m, err := fromTensors(tensors, meta)
 	if err != nil {
-		return nil, usererr.Of(usererr.KindDamaged, "Encode again.", "load LSA model %s: %w", path, err)
+		return nil, usererr.Of(usererr.KindDamaged, "Encode again.", "load LSA model %s: %w", f.Name(), err)
 	}
 	return m, nil
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -23,7 +24,7 @@ func Load(dir string) (*Tokenizer, error) {
 		return nil, err
 	}
 	path = filepath.Join(dir, "tokenizer.json")
-	data, err := os.ReadFile(path)
+	data, err := plainfile.Read(path, maxFile)
 	if err == nil {
 		t, err := parseJSON(data, cfg)
 		return t, wrap(err, path)
@@ -32,7 +33,7 @@ func Load(dir string) (*Tokenizer, error) {
 		return nil, fmt.Errorf("reading the tokenizer: %w", err)
 	}
 	path = filepath.Join(dir, "vocab.txt")
-	if data, err = os.ReadFile(path); err != nil {
+	if data, err = plainfile.Read(path, maxFile); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, usererr.New("Choose a model with a WordPiece tokenizer, such as BERT, MiniLM, BGE, E5 or GTE.",
 				"%s has neither tokenizer.json nor vocab.txt%s", dir, otherTokenizer(dir))
@@ -60,7 +61,7 @@ func wrap(err error, path string) error {
 }
 
 func readJSON(path string, into any) error {
-	data, err := os.ReadFile(path)
+	data, err := plainfile.Read(path, maxFile)
 	if err != nil {
 		return err
 	}
@@ -186,3 +187,7 @@ func unsupported(format string, args ...any) error {
 	return usererr.New("Choose a model with a WordPiece tokenizer, such as BERT, MiniLM, BGE, E5 or GTE.",
 		"unsupported tokenizer: "+format, args...)
 }
+
+// maxFile bounds the files of a tokenizer, in bytes: the largest that are known have some
+// tens of megabytes.
+const maxFile = 256 << 20

@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -27,22 +28,24 @@ func (e *NonFiniteError) Error() string {
 	return fmt.Sprintf("row %d, column %d holds %v, not a finite float32", e.Row, e.Col, e.Value)
 }
 
-// withFile opens path, hands it on with its size and names the file in errors.
+// withFile opens the regular file at path and hands it on to within.
 func withFile(path, hint string, read func(r io.ReaderAt, size int64) error) error {
-	f, err := os.Open(path)
+	f, err := plainfile.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	return within(f, hint, read)
+}
+
+// within hands an open file on with its size and names the file in errors.
+func within(f *os.File, hint string, read func(r io.ReaderAt, size int64) error) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	if info.IsDir() {
-		return usererr.New(hint, "reading %s: it is a folder", path)
-	}
 	if err := read(f, info.Size()); err != nil {
-		return usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("reading %s: %w", path, err), hint)
+		return usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("reading %s: %w", f.Name(), err), hint)
 	}
 	return nil
 }

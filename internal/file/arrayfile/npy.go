@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -55,6 +56,18 @@ func ReadNPYWith(path string, opt NPYOptions) (m *tensor.Matrix, err error) {
 	return m, nil
 }
 
+// NPYOf is [ReadNPY] for a file that is open.
+func NPYOf(f *os.File) (m *tensor.Matrix, err error) {
+	err = within(f, npyHint, func(r io.ReaderAt, size int64) error {
+		m, err = DecodeNPY(r, size, NPYOptions{})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
 // DecodeNPY reads a .npy stream of size bytes.
 func DecodeNPY(r io.ReaderAt, size int64, opt NPYOptions) (*tensor.Matrix, error) {
 	d, err := newNPYFile(r, size, opt)
@@ -89,7 +102,7 @@ type NPYFile struct {
 
 // OpenNPY checks header and size of a .npy file and leaves the data on disk.
 func OpenNPY(path string, opt NPYOptions) (*NPYFile, error) {
-	f, err := os.Open(path)
+	f, err := plainfile.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"sort"
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
@@ -21,6 +22,18 @@ const npzHint = "The file must be a sparse matrix as scipy.sparse.save_npz write
 // and a value that is no finite float32 are errors.
 func ReadCSR(path string) (s *tensor.CSR, err error) {
 	err = withFile(path, npzHint, func(r io.ReaderAt, size int64) error {
+		s, err = DecodeCSR(r, size)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// CSROf is [ReadCSR] for a file that is open.
+func CSROf(f *os.File) (s *tensor.CSR, err error) {
+	err = within(f, npzHint, func(r io.ReaderAt, size int64) error {
 		s, err = DecodeCSR(r, size)
 		return err
 	})

@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"os"
 	"slices"
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
@@ -57,6 +58,18 @@ var safetensorsWidths = map[string]int64{
 // Tensors of integer and boolean types are stepped over. NaN and infinities are kept.
 func ReadSafetensors(path string) (tensors map[string]Tensor, metadata map[string]string, err error) {
 	err = withFile(path, safetensorsHint, func(r io.ReaderAt, size int64) error {
+		tensors, metadata, err = DecodeSafetensors(r, size)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return tensors, metadata, nil
+}
+
+// SafetensorsOf is [ReadSafetensors] for a file that is open.
+func SafetensorsOf(f *os.File) (tensors map[string]Tensor, metadata map[string]string, err error) {
+	err = within(f, safetensorsHint, func(r io.ReaderAt, size int64) error {
 		tensors, metadata, err = DecodeSafetensors(r, size)
 		return err
 	})

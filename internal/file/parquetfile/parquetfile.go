@@ -15,6 +15,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
 	"github.com/mllmrec/mllmrec/internal/file/parquetcheck"
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 )
 
 // batchRows is how many rows are converted at a time.
@@ -62,17 +63,22 @@ func WriteAll[T any](path string, rows iter.Seq2[T, error]) error {
 // Each calls fn with every row of the file at path and its number. The value may be
 // kept. Errors name the file; fn's also the row.
 func Each[T any](path string, fn func(row int, v *T) error) error {
-	f, err := os.Open(path)
+	f, err := plainfile.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	return EachIn(f, fn)
+}
+
+// EachIn is [Each] for a file that is open.
+func EachIn[T any](f *os.File, fn func(row int, v *T) error) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
 	if err := EachOf(f, info.Size(), fn); err != nil {
-		return fmt.Errorf("reading %s: %w", path, err)
+		return fmt.Errorf("reading %s: %w", f.Name(), err)
 	}
 	return nil
 }

@@ -38,6 +38,19 @@ func OpenIn(root *os.Root, rel string) (*os.File, error) {
 	return f, err
 }
 
+// OpenForWriting is [os.OpenFile] where the file is absent or a regular one: it writes
+// neither through a link nor into a pipe or a device.
+func OpenForWriting(path string, flag int, perm fs.FileMode) (*os.File, error) {
+	f, err := open(path, func(name string) (fs.FileInfo, error) {
+		info, err := os.Lstat(name)
+		if errors.Is(err, fs.ErrNotExist) && flag&os.O_CREATE != 0 {
+			return nil, nil
+		}
+		return info, err
+	}, func(name string) (*os.File, error) { return os.OpenFile(name, flag|nonblock|nofollow, perm) })
+	return f, err
+}
+
 // leadsOut recognises a root's refusal of a link, for which package os has no name.
 func leadsOut(err error) bool { return err.Error() == "path escapes from parent" }
 
@@ -48,8 +61,10 @@ func open(name string, stat func(string) (fs.FileInfo, error), open func(string)
 	if err != nil {
 		return nil, err
 	}
-	if err := regular(name, info); err != nil {
-		return nil, err
+	if info != nil {
+		if err := regular(name, info); err != nil {
+			return nil, err
+		}
 	}
 	f, err := open(name)
 	if err != nil {
@@ -71,6 +86,8 @@ func regular(name string, info fs.FileInfo) error {
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
 		return nil
+	case mode&fs.ModeSymlink != 0:
+		what = "a link"
 	case mode.IsDir():
 		what = "a folder"
 	case mode&fs.ModeNamedPipe != 0:

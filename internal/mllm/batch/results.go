@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/mllm/openai"
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -72,7 +72,7 @@ func (im *Importer) Report() Report { return im.report }
 
 // File imports one file.
 func (im *Importer) File(path string) error {
-	f, err := os.Open(path)
+	f, err := plainfile.Open(path)
 	if err != nil {
 		return usererr.Wrap(fmt.Errorf("open the batch results: %w", err), "Give the result files that the batch service wrote.")
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -44,7 +45,7 @@ func (l *Loader) cached(url string) *entry {
 	if l.opt.CacheDir == "" {
 		return nil
 	}
-	f, err := os.Open(l.cachePath(url))
+	f, err := plainfile.Open(l.cachePath(url))
 	if err != nil {
 		return nil
 	}
@@ -80,10 +81,15 @@ func (l *Loader) keep(e *entry) error {
 
 func writeCache(path string, data []byte) error {
 	if err := writeAtomic(path, data); err != nil {
-		return usererr.Wrap(fmt.Errorf("%w: %w", ErrCache, err),
-			"Free space on the disk or make the folder writable, then start the same run again: it continues where it stopped.")
+		return CacheError(err)
 	}
 	return nil
+}
+
+// CacheError says that err keeps the cache from being written.
+func CacheError(err error) error {
+	return usererr.Wrap(fmt.Errorf("%w: %w", ErrCache, err),
+		"Free space on the disk or make the folder writable, then start the same run again: it continues where it stopped.")
 }
 
 func writeAtomic(path string, data []byte) (err error) {

@@ -48,7 +48,11 @@ func Options(s *stage.Session, b *backend.Backend, name string, limit int) texts
 func OpenLedger(ctx context.Context, ws *workspace.Workspace, address string) (texts.Store, error) {
 	switch {
 	case address == "":
-		return ledger.OpenSQLite(ctx, ws.Path(workspace.GenerationsFile))
+		path, _, err := ws.LedgerPath()
+		if err != nil {
+			return nil, err
+		}
+		return ledger.OpenSQLite(ctx, path)
 	case backend.IsPostgres(address):
 		return postgres.Open(ctx, address)
 	}

@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
@@ -39,9 +36,7 @@ type begun struct {
 	Started time.Time `json:"started"`
 }
 
-func begunFile(ws *workspace.Workspace, name string) string {
-	return ws.Path("texts/" + name + ".begun.json")
-}
+func begunFile(name string) string { return "texts/" + name + ".begun.json" }
 
 // noteBegun is best effort: without the note, status is less exact while the stage runs.
 func noteBegun(ws *workspace.Workspace, name string, b *backend.Backend, total int) {
@@ -49,15 +44,18 @@ func noteBegun(ws *workspace.Workspace, name string, b *backend.Backend, total i
 	if !b.Free() {
 		n.Model = b.Model()
 	}
-	path := begunFile(ws, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if ws.MakeFolder("texts") != nil {
+		return
+	}
+	path, err := ws.Place(begunFile(name))
+	if err != nil {
 		return
 	}
 	atomicfile.Write(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(n) }) //nolint:errcheck // see above
 }
 
 func readBegun(ws *workspace.Workspace, name string) (n begun, ok bool) {
-	raw, err := os.ReadFile(begunFile(ws, name))
+	raw, err := ws.ReadNote(begunFile(name))
 	return n, err == nil && json.Unmarshal(raw, &n) == nil
 }
 
@@ -125,9 +123,9 @@ func infoCount(a workspace.Artefact, key string) int {
 }
 
 func ledgerCounts(ctx context.Context, ws *workspace.Workspace) ([]texts.Count, error) {
-	path := ws.Path(workspace.GenerationsFile)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	path, there, err := ws.LedgerPath()
+	if err != nil || !there {
+		return nil, err
 	}
 	store, err := ledger.OpenSQLite(ctx, path)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
@@ -150,7 +149,7 @@ func recordPath(ws *workspace.Workspace, h head) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(ws.Path(recordFolder), 0o755); err != nil {
+	if err := ws.MakeFolder(recordFolder); err != nil {
 		return "", fmt.Errorf("make the folder of batches: %w", err)
 	}
 	sum := sha256.Sum256(raw)

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io/fs"
+	"path"
+	"strings"
 
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/mllm/batch"
 	"github.com/mllmrec/mllmrec/internal/mllm/check"
 	"github.com/mllmrec/mllmrec/internal/stage"
@@ -161,16 +163,22 @@ func assemble(ctx context.Context, s *stage.Session, h *head, store string) erro
 
 // readExports reads what was exported from the workspace, all exports together.
 func readExports(ws *workspace.Workspace) (map[string]sentRequest, []*head, error) {
-	names, err := filepath.Glob(ws.Path(recordFolder, "*.jsonl"))
-	if err != nil {
+	entries, err := ws.List(recordFolder)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
+	}
+	var names []string
+	for _, e := range entries { // sorted: describe before reason, older before newer
+		if path.Ext(e.Name()) == ".jsonl" && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, ws.Path(recordFolder, e.Name()))
+		}
 	}
 	if len(names) == 0 {
 		return nil, nil, usererr.New("Export the questions of a stage first.", "nothing was exported from workspace %s", ws.Dir())
 	}
 	sent := map[string]sentRequest{}
 	var heads []*head
-	for _, name := range names { // sorted: describe before reason, older before newer
+	for _, name := range names {
 		h, err := readExport(name, sent)
 		if err != nil {
 			return nil, nil, err
@@ -181,7 +189,7 @@ func readExports(ws *workspace.Workspace) (map[string]sentRequest, []*head, erro
 }
 
 func readExport(name string, sent map[string]sentRequest) (*head, error) {
-	f, err := os.Open(name)
+	f, err := plainfile.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("read what was exported: %w", err)
 	}

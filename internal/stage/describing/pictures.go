@@ -63,6 +63,9 @@ type pictures struct {
 func OpenPictures(ws *workspace.Workspace, opt Pictures, items []dataset.Item, keep bool) (Source, []dataset.Item, error) {
 	limits := image.Options{LongSide: opt.LongSide, AllowPrivate: opt.AllowPrivate, Timeout: opt.Timeout}
 	if keep {
+		if err := ws.MakeFolder(workspace.ImagesFolder + "/" + cacheFolder); err != nil {
+			return nil, nil, image.CacheError(err)
+		}
 		limits.CacheDir = ws.Path(workspace.ImagesFolder, cacheFolder)
 	}
 	loader, err := image.NewLoader(limits)

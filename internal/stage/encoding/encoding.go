@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -113,9 +114,16 @@ func (w *work) cached(enc encoder.Encoder) (encoder.Encoder, error) {
 	if w.opt.Encoder == encoder.LSA {
 		return enc, nil
 	}
-	return cache.Open(w.b.WS.Path(cacheFolder), enc, cache.Options{Block: cacheBlock, Progress: func(done, total int) {
+	return openCache(w.b.WS, enc, cache.Options{Block: cacheBlock, Progress: func(done, total int) {
 		w.b.Emit(stage.Event{Stage: w.b.Stage, Message: w.what, Done: done, Total: total, Elapsed: time.Since(w.since)})
 	}})
+}
+
+func openCache(ws *workspace.Workspace, enc encoder.Encoder, opt cache.Options) (*cache.Cache, error) {
+	if err := ws.MakeFolder(cacheFolder); err != nil {
+		return nil, err
+	}
+	return cache.Open(ws.Path(cacheFolder), enc, opt)
 }
 
 // release closes the cache, if enc is one, and adds up its counts.
@@ -187,17 +195,16 @@ func (w *work) warning(cut []string, tokens int) string {
 // readInfo reads what made the vectors under an address.
 func readInfo(ws *workspace.Workspace, address string) (Info, error) {
 	var info Info
-	path, err := ws.FilePath(address, workspace.EncoderFile)
-	if err != nil {
+	raw, err := ws.ReadFile(address, workspace.EncoderFile)
+	if errors.Is(err, fs.ErrNotExist) {
 		return info, usererr.Wrap(fmt.Errorf("the vectors have no encoder of ours: %w", err),
 			"Vectors that were imported can't place a new text; encode the workspace's own texts.")
 	}
-	raw, err := os.ReadFile(path)
 	if err != nil {
-		return info, fmt.Errorf("read %s: %w", path, err)
+		return info, err
 	}
 	if err := json.Unmarshal(raw, &info); err != nil {
-		return info, usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("read %s: %w", path, err), "Encode again.")
+		return info, usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("read %s of %s: %w", workspace.EncoderFile, address, err), "Encode again.")
 	}
 	info.Options.Encoder = info.Encoder
 	return info, nil
@@ -214,14 +221,10 @@ func Open(ctx context.Context, ws *workspace.Workspace, address string) (encoder
 	if err := info.Options.Check(); err != nil {
 		return nil, fmt.Errorf("%s of %s: %w", workspace.EncoderFile, address, err)
 	}
-	fitted := ""
-	if info.Encoder == encoder.LSA {
+	enc, err := encoder.Open(ctx, info.Options, info.Options.UserPrefix, func() (*os.File, error) {
 		a, _ := ws.Artefact(address)
-		if fitted, err = ws.FilePath(a.Inputs[workspace.KindItemVectors].Address, workspace.LSAFile); err != nil {
-			return nil, err
-		}
-	}
-	enc, err := encoder.Open(ctx, info.Options, info.Options.UserPrefix, fitted)
+		return ws.OpenFile(a.Inputs[workspace.KindItemVectors].Address, workspace.LSAFile)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open the encoder of %s: %w", address, err)
 	}
@@ -244,7 +247,7 @@ func Encode(ctx context.Context, ws *workspace.Workspace, address string, texts 
 		return nil, err
 	}
 	if info, err := readInfo(ws, address); err == nil && info.Encoder != encoder.LSA {
-		c, err := cache.Open(ws.Path(cacheFolder), enc, cache.Options{Block: cacheBlock})
+		c, err := openCache(ws, enc, cache.Options{Block: cacheBlock})
 		if err != nil {
 			return nil, err
 		}

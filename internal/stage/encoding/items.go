@@ -66,7 +66,7 @@ func (s *itemStage) Build(ctx context.Context, b *stage.Build) (err error) {
 // itemEncoder opens the encoder of item texts, or fits it on them.
 func (w *work) itemEncoder(ctx context.Context, texts []string) (encoder.Encoder, error) {
 	if w.opt.Encoder != encoder.LSA {
-		return encoder.Open(ctx, w.opt, w.opt.ItemPrefix, "")
+		return encoder.Open(ctx, w.opt, w.opt.ItemPrefix, nil)
 	}
 	w.b.Progress("fitting LSA on %d item texts", len(texts))
 	m, err := lsa.Fit(ctx, texts, lsa.Options{Dim: w.opt.Dim, Seed: w.opt.Seed})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/mllmrec/mllmrec/internal/encoder"
 	"github.com/mllmrec/mllmrec/internal/stage"
@@ -83,14 +84,9 @@ func (s *userStage) userEncoder(ctx context.Context, b *stage.Build) (encoder.En
 		return s.enc, nil
 	}
 	s.enc = nil
-	fitted := ""
-	if s.opt.Encoder == encoder.LSA {
-		var err error
-		if fitted, err = b.WS.FilePath(b.Inputs.Address(workspace.KindItemVectors), workspace.LSAFile); err != nil {
-			return nil, err
-		}
-	}
-	return encoder.Open(ctx, s.opt, s.opt.UserPrefix, fitted)
+	return encoder.Open(ctx, s.opt, s.opt.UserPrefix, func() (*os.File, error) {
+		return b.WS.OpenFile(b.Inputs.Address(workspace.KindItemVectors), workspace.LSAFile)
+	})
 }
 
 // preferences returns the texts, full ones first, then fold by fold.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"path"
 
 	"github.com/mllmrec/mllmrec/dataset"
@@ -85,17 +84,13 @@ func (Stage) Build(ctx context.Context, b *stage.Build) error {
 
 // Load reads the evaluation under an address.
 func Load(ws *workspace.Workspace, address string) (*Evaluation, error) {
-	file, err := ws.FilePath(address, workspace.EvaluationFile)
+	raw, err := ws.ReadFile(address, workspace.EvaluationFile)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("read the evaluation: %w", err)
-	}
 	var ev Evaluation
 	if err := json.Unmarshal(raw, &ev); err != nil {
-		return nil, usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("read %s: %w", file, err), "Evaluate the run again.")
+		return nil, usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("read %s: %w", address, err), "Evaluate the run again.")
 	}
 	return &ev, nil
 }

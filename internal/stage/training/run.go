@@ -2,11 +2,8 @@ package training
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"time"
@@ -29,7 +26,7 @@ type Run struct {
 	Provenance  string                    `json:"provenance"`
 	Leaky       bool                      `json:"leaky"`
 	Warning     string                    `json:"warning,omitempty"`
-	Started     time.Time                 `json:"started"`
+	Started     time.Time                 `json:"started,omitzero"`
 	Finished    *time.Time                `json:"finished,omitempty"`
 	ResumedFrom int                       `json:"resumed_from,omitempty"` // epochs found in the checkpoint
 	BestEpoch   int                       `json:"best_epoch"`
@@ -62,7 +59,7 @@ func List(ws *workspace.Workspace) ([]Summary, error) {
 		return nil, err
 	}
 	for _, address := range ws.Addresses(workspace.KindRun) {
-		r, err := readRun(ws, path.Base(address))
+		r, err := finishedRun(ws, address)
 		if err != nil {
 			return nil, err
 		}
@@ -86,19 +83,63 @@ func Find(ws *workspace.Workspace, id string) (*Run, string, error) {
 		}
 		return nil, "", err
 	}
-	run, err := readRun(ws, path.Base(address))
+	run, err := finishedRun(ws, address)
 	return run, address, err
 }
 
-// readRun reads a finished run, or the configuration of one that is not.
-func readRun(ws *workspace.Workspace, id string) (*Run, error) {
-	raw, err := os.ReadFile(ws.Path(workspace.RunsFolder, id, workspace.RunMetricsFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		raw, err = os.ReadFile(ws.Path(workspace.RunsFolder, id, workspace.RunConfigFile))
+// infoTimes is where a run's record keeps its times.
+const infoTimes = "times"
+
+// times is what a run's files do not say, so that these are the same however often training
+// was interrupted and however long it took.
+type times struct {
+	Started     time.Time    `json:"started"`
+	ResumedFrom int          `json:"resumed_from,omitempty"`
+	Epochs      [][2]float64 `json:"epochs"` // seconds of training and of validation
+}
+
+// timesOf reads the times of a record; one that another version wrote may have none.
+func timesOf(a workspace.Artefact) (t times) {
+	if raw, err := json.Marshal(a.Info[infoTimes]); err == nil {
+		json.Unmarshal(raw, &t) //nolint:errcheck // see above: times are for people to read
 	}
+	return t
+}
+
+// finishedRun reads a run that is recorded. Of one that an earlier version trained, the
+// file says when.
+func finishedRun(ws *workspace.Workspace, address string) (*Run, error) {
+	raw, err := ws.ReadFile(address, workspace.RunMetricsFile)
+	if err != nil {
+		return nil, err
+	}
+	r, err := parseRun(path.Base(address), raw)
+	if err != nil {
+		return nil, err
+	}
+	a, _ := ws.Artefact(address)
+	if r.Finished == nil {
+		r.Finished = &a.Finished
+	}
+	if t := timesOf(a); !t.Started.IsZero() {
+		r.Started, r.ResumedFrom = t.Started, t.ResumedFrom
+		for i := range min(len(r.Epochs), len(t.Epochs)) {
+			r.Epochs[i].TrainSeconds, r.Epochs[i].EvalSeconds = t.Epochs[i][0], t.Epochs[i][1]
+		}
+	}
+	return r, nil
+}
+
+// begunRun reads the configuration of a run that is not recorded.
+func begunRun(ws *workspace.Workspace, id string) (*Run, error) {
+	raw, err := ws.ReadNote(workspace.RunsFolder, id, workspace.RunConfigFile)
 	if err != nil {
 		return nil, fmt.Errorf("read run %s: %w", id, err)
 	}
+	return parseRun(id, raw)
+}
+
+func parseRun(id string, raw []byte) (*Run, error) {
 	var r Run
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return nil, usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("read run %s: %w", id, err), "Remove the run's folder, or bring the file back from a copy.")

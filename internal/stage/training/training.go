@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -162,7 +161,7 @@ func (t *Stage) Build(ctx context.Context, b *stage.Build) error {
 		return err
 	}
 	b.Files = []string{workspace.RunUsersFile, workspace.RunItemsFile, workspace.RunMetricsFile, workspace.RunModelFile}
-	b.Info = map[string]any{"run": run.ID}
+	b.Info = map[string]any{"run": run.ID, infoTimes: run.times()}
 	b.Done("%s: best epoch %d of %d", run.ID, run.BestEpoch, len(run.Epochs))
 	return nil
 }
@@ -171,7 +170,7 @@ func (t *Stage) Build(ctx context.Context, b *stage.Build) error {
 func (t *Stage) begin(b *stage.Build) (*Run, error) {
 	id := path.Base(b.Address)
 	if b.Resume {
-		return readRun(b.WS, id)
+		return begunRun(b.WS, id)
 	}
 	run := &Run{ID: id, Model: t.Options.Model, Seed: t.Options.Seed, Settings: t.settings, InputHash: b.InputHash,
 		Provenance: b.Provenance, Leaky: b.Leaky, Warning: warning(b), Started: time.Now().UTC(), From: addresses(b.Inputs)}
@@ -191,9 +190,28 @@ func (t *Stage) store(b *stage.Build, run *Run, m model.Model) error {
 	if err := arrayfile.WriteNPY(b.Path(workspace.RunItemsFile), items); err != nil {
 		return err
 	}
-	now := time.Now().UTC()
-	run.Finished = &now
-	return writeJSON(b.Path(workspace.RunMetricsFile), run)
+	return writeJSON(b.Path(workspace.RunMetricsFile), run.timeless())
+}
+
+// times is what timeless leaves out, but for the end.
+func (r *Run) times() times {
+	t := times{Started: r.Started, ResumedFrom: r.ResumedFrom}
+	for _, e := range r.Epochs {
+		t.Epochs = append(t.Epochs, [2]float64{e.TrainSeconds, e.EvalSeconds})
+	}
+	return t
+}
+
+// timeless is the run without what differs between two trainings of the same result: when
+// they were, how long they took and where they were interrupted. The record says it.
+func (r *Run) timeless() *Run {
+	t := *r
+	t.Started, t.Finished, t.ResumedFrom = time.Time{}, nil, 0
+	t.Epochs = slices.Clone(r.Epochs)
+	for i := range t.Epochs {
+		t.Epochs[i].TrainSeconds, t.Epochs[i].EvalSeconds = 0, 0
+	}
+	return &t
 }
 
 // addresses returns what the run is made from, by kind.
@@ -280,7 +298,7 @@ func Settings() []Setting {
 // begunRuns returns the runs that were begun and are not recorded as finished, the
 // earliest first.
 func begunRuns(ws *workspace.Workspace) ([]*Run, error) {
-	entries, err := os.ReadDir(ws.Path(workspace.RunsFolder))
+	entries, err := ws.List(workspace.RunsFolder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -292,14 +310,13 @@ func begunRuns(ws *workspace.Workspace) ([]*Run, error) {
 		if _, recorded := ws.Artefact(path.Join(workspace.RunsFolder, e.Name())); recorded || !e.IsDir() {
 			continue
 		}
-		r, err := readRun(ws, e.Name())
+		r, err := begunRun(ws, e.Name())
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // a folder made by somebody else, or killed before its configuration was written
 		}
 		if err != nil {
 			return nil, err
 		}
-		r.Finished = nil // killed between its last file and its record: it goes on from its checkpoint
 		runs = append(runs, r)
 	}
 	slices.SortStableFunc(runs, func(a, b *Run) int { return a.Started.Compare(b.Started) })

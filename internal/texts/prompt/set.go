@@ -14,6 +14,7 @@ import (
 	"text/template"
 	"unicode/utf8"
 
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -115,7 +116,7 @@ func templatesIn(dir string) ([]string, error) {
 }
 
 func readTemplate(file string) (string, error) {
-	f, err := os.Open(file)
+	f, err := plainfile.Open(file)
 	if err != nil {
 		return "", usererr.Wrap(fmt.Errorf("prompt template: %w", err), "Check the path, and that you may read the file.")
 	}
