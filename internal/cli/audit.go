@@ -19,7 +19,14 @@ func (a *app) auditCmd() *cobra.Command {
 		Long: `Audit checks the stored provenance of every preference text: each source interaction must
 exist, belong to that user, be labelled train, and stem from the split in use. Vectors
 that were imported have no provenance; there audit probes whether user vectors sit
-closer to held-out items than the user's train items explain. With --measure it also
+closer to held-out items than the user's train items explain.
+
+It names every artefact from the interactions to the vectors and the current run, with
+the hashes of its files and which interactions it saw. A file that is not, byte for byte,
+what was recorded proves nothing: that is exit code 4. Some preference texts are encoded
+again, by an encoder on this machine, to see that the vectors are theirs.
+
+With --measure it also
 trains once with all interactions shown (--history all) and says what that leak alone is worth.
 
 Exit code 0: clean. 3: leaky. 4: not provable.`,
@@ -48,6 +55,17 @@ Exit code 0: clean. 3: leaky. 4: not provable.`,
 func (a *app) printAudit(r *auditing.Report) {
 	w := a.stdout
 	fmt.Fprintf(w, "verdict: %s\n%s\n", r.Verdict, r.Sentence)
+	fmt.Fprintln(w, "\nfrom the interactions to the answer, each file as it was recorded (SHA-256):")
+	var path [][]string
+	for _, s := range r.Path {
+		path = append(path, s.Row())
+	}
+	table(w, []string{"artefact", "files", "saw"}, path)
+	if e := r.Reencoded; e != nil && e.Checked > 0 {
+		fmt.Fprintf(w, "\n%d preference texts encoded again: %d vectors differ from the stored ones\n", e.Checked, e.Differ)
+	} else if e != nil {
+		fmt.Fprintf(w, "\n%s\n", e.Note)
+	}
 	if p := r.Provenance; p != nil {
 		fmt.Fprintf(w, "\nprovenance: %d texts of %d users, %d source interactions checked\n", p.Texts, p.Users, p.Sources)
 		var rows [][]string

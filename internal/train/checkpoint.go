@@ -1,13 +1,17 @@
 package train
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
@@ -26,6 +30,52 @@ type progress struct {
 	Epochs []Epoch           `json:"epochs"`
 	Stop   stopper           `json:"stop"`
 	Steps  []int             `json:"adam_steps"` // parallel to the model's parameters
+
+	// Sums are the checksums of the tensors beside it, by name, and Digest the SHA-256 of
+	// all of this with an empty Digest: what is resumed from is what was saved. Checkpoints
+	// of version 0.1 have neither.
+	Sums   map[string]uint32 `json:"sums,omitempty"`
+	Digest string            `json:"digest,omitempty"`
+}
+
+// seal sets the checksums and returns the text.
+func (p *progress) seal(tensors map[string]arrayfile.Tensor) ([]byte, error) {
+	p.Sums = make(map[string]uint32, len(tensors))
+	for name, t := range tensors {
+		p.Sums[name] = arrayfile.Checksum(t.Data)
+	}
+	digest, err := p.digest()
+	if err != nil {
+		return nil, err
+	}
+	p.Digest = digest
+	return json.Marshal(p)
+}
+
+func (p progress) digest() (string, error) {
+	p.Digest = ""
+	text, err := json.Marshal(p)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// checkSeal says what is not as it was saved; "" where all is.
+func (p progress) checkSeal(tensors map[string]arrayfile.Tensor) string {
+	if p.Digest == "" && p.Sums == nil {
+		return ""
+	}
+	if digest, err := p.digest(); err != nil || digest != p.Digest {
+		return "what it says of the epochs"
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Sums)) {
+		if t, ok := tensors[name]; !ok || arrayfile.Checksum(t.Data) != p.Sums[name] {
+			return "tensor " + name
+		}
+	}
+	return ""
 }
 
 const (
@@ -50,7 +100,7 @@ func (r *run) save() error {
 		}
 	}
 	r.progress.Steps = r.adam.steps
-	text, err := json.Marshal(r.progress)
+	text, err := r.progress.seal(tensors)
 	if err != nil {
 		return fmt.Errorf("describing the checkpoint: %w", err)
 	}
@@ -112,11 +162,14 @@ func (r *run) claim() error {
 func (r *run) load(path string) error {
 	tensors, meta, err := arrayfile.ReadSafetensors(path)
 	if err != nil {
-		return fmt.Errorf("reading the checkpoint: %w", err)
+		return notProvable("reading the checkpoint: %w", err)
 	}
 	var p progress
 	if err := json.Unmarshal([]byte(meta["mllmrec.train"]), &p); err != nil {
-		return usererr.New(weightsHint, "%s is no checkpoint of a training run: %w", path, err)
+		return notProvable("%s is no checkpoint of a training run: %w", path, err)
+	}
+	if what := p.checkSeal(tensors); what != "" {
+		return notProvable("checkpoint %s is not as it was saved: %s was modified", path, what)
 	}
 	if err := r.accept(path, p); err != nil {
 		return err
@@ -146,6 +199,12 @@ func (r *run) load(path string) error {
 	copy(r.adam.steps, p.Steps)
 	r.resumedFrom = len(p.Epochs)
 	return r.mend()
+}
+
+// notProvable is the error of a checkpoint that is not what was saved.
+func notProvable(format string, args ...any) error {
+	hint := fmt.Sprintf("Bring the file back from a copy, or train from the beginning beside it: %s.", usererr.Option("fresh"))
+	return usererr.Of(usererr.KindNotProvable, hint, format, args...)
 }
 
 // accept refuses a checkpoint that another program, configuration or data set made.

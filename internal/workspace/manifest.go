@@ -2,6 +2,8 @@ package workspace
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +11,7 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -40,6 +43,10 @@ type Manifest struct {
 	Interactions int                 `json:"interactions"`
 	Artefacts    map[string]Artefact `json:"artefacts"` // by address
 	Current      map[Kind]string     `json:"current"`   // addresses that commands use unless told otherwise
+
+	// Digest is the SHA-256 of the file with this value blanked by zeros. A file without
+	// one, of an earlier version or edited on purpose, is believed.
+	Digest string `json:"digest,omitempty"`
 
 	stages1 map[string]stage1 // what the manifest on disk says, if that is of format 1
 }
@@ -156,6 +163,10 @@ func parseManifest(raw []byte) (Manifest, error) {
 			return Manifest{}, fmt.Errorf("the current %s, %q, is not among the artefacts", kind, address)
 		}
 	}
+	if err := checkDigest(raw, m); err != nil { // last: the others say more
+		return Manifest{}, err
+	}
+	m.Digest = ""
 	return m, nil
 }
 
@@ -211,15 +222,66 @@ func placeJSON(raw []byte, err error) error {
 }
 
 func writeManifest(dir string, m Manifest) error {
-	return writeJSON(filepath.Join(dir, ManifestFile), m)
+	for address, a := range m.Artefacts {
+		for name, f := range a.Files {
+			f.Modified = nil // of an earlier version, and read no more
+			m.Artefacts[address].Files[name] = f
+		}
+	}
+	m.Digest = blankDigest
+	raw, err := indented(m)
+	if err != nil {
+		return err
+	}
+	at := bytes.LastIndex(raw, []byte(blankDigest))
+	copy(raw[at:], digestOf(raw))
+	return atomicfile.Write(filepath.Join(dir, ManifestFile), func(w io.Writer) error {
+		_, err := w.Write(raw)
+		return err
+	})
 }
 
-// writeJSON writes v indented, for people who read it, atomically.
+var blankDigest = strings.Repeat("0", 2*sha256.Size)
+
+func digestOf(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// checkDigest fails where the manifest is not as this program wrote it.
+func checkDigest(raw []byte, m Manifest) error {
+	if m.Digest == "" {
+		return nil
+	}
+	at := bytes.LastIndex(raw, []byte(m.Digest))
+	if at >= 0 && len(m.Digest) == len(blankDigest) {
+		blanked := bytes.Clone(raw)
+		copy(blanked[at:], blankDigest)
+		if digestOf(blanked) == m.Digest {
+			return nil
+		}
+	}
+	return errors.New("it was changed since it was written; whoever did it on purpose removes its digest")
+}
+
+// indented is v as JSON for people who read it.
+func indented(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
+
+// writeJSON writes v indented, atomically.
 func writeJSON(path string, v any) error {
+	raw, err := indented(v)
+	if err != nil {
+		return err
+	}
 	return atomicfile.Write(path, func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(v)
+		_, err := w.Write(raw)
+		return err
 	})
 }

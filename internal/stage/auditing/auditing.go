@@ -24,8 +24,10 @@ type Options struct {
 // Report is what an audit found.
 type Report struct {
 	audit.Report
-	Stored string     `json:"stored_provenance"` // what the workspace says of its vectors
-	Leak   *LeakWorth `json:"leak_worth,omitempty"`
+	Stored    string     `json:"stored_provenance"` // what the workspace says of its vectors
+	Path      []Step     `json:"path"`              // from the interactions to the vectors and the current run
+	Reencoded *Reencoded `json:"reencoded,omitempty"`
+	Leak      *LeakWorth `json:"leak_worth,omitempty"`
 }
 
 // LeakWorth compares a run on train-only texts with one that was shown everything,
@@ -44,6 +46,7 @@ type auditor struct {
 	opt          Options
 	ds           *dataset.Dataset
 	items, users string // addresses of the vectors; "" where there are none
+	run          string // address of the current run; "" where there is none
 }
 
 // Run checks provenance where there is any, probes user vectors, and measures what a leak
@@ -57,6 +60,10 @@ func Run(ctx context.Context, s *stage.Session, opt Options) (*Report, error) {
 	if err := a.find(); err != nil {
 		return nil, err
 	}
+	path, err := a.path()
+	if err != nil {
+		return nil, err
+	}
 	if a.ds, err = s.Dataset(); err != nil {
 		return nil, err
 	}
@@ -68,7 +75,11 @@ func Run(ctx context.Context, s *stage.Session, opt Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	rep := &Report{Report: audit.NewReport(a.ds, provenance, probe), Stored: a.stored()}
+	rep := &Report{Report: audit.NewReport(a.ds, provenance, probe), Stored: a.stored(), Path: path}
+	if rep.Reencoded, err = a.reencode(ctx); err != nil {
+		return nil, err
+	}
+	rep.Reencoded.judge(&rep.Report)
 	if measure {
 		rep.Leak, err = a.measureLeak(ctx)
 	}
@@ -92,11 +103,7 @@ func (a *auditor) find() error {
 	if haveItems {
 		a.items = items
 	}
-	for _, address := range []string{a.items, a.users} {
-		if c := a.WS.Check(address); address != "" && c.State != workspace.Fresh {
-			return usererr.Of(usererr.KindDamaged, "Encode again, or bring the file back.", "workspace %s: %s cannot be audited: %s", a.WS.Dir(), address, c.Reason)
-		}
-	}
+	a.run, _, _ = a.WS.Current(workspace.KindRun)
 	return nil
 }
 

@@ -210,6 +210,10 @@ func readInfo(ws *workspace.Workspace, address string) (Info, error) {
 	return info, nil
 }
 
+// Recorded returns what made the vectors under an address; an error is [fs.ErrNotExist]
+// where they were imported.
+func Recorded(ws *workspace.Workspace, address string) (Info, error) { return readInfo(ws, address) }
+
 // Open returns the encoder that made the preference vectors under an address, for a
 // sentence at request time. A model or server that has changed since is an error: its
 // vectors would be compared with those of another.

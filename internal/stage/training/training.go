@@ -168,12 +168,16 @@ func (t *Stage) Build(ctx context.Context, b *stage.Build) error {
 
 // begin reads the configuration of the run to resume, or writes that of a new one.
 func (t *Stage) begin(b *stage.Build) (*Run, error) {
-	id := path.Base(b.Address)
-	if b.Resume {
-		return begunRun(b.WS, id)
-	}
-	run := &Run{ID: id, Model: t.Options.Model, Seed: t.Options.Seed, Settings: t.settings, InputHash: b.InputHash,
+	run := &Run{ID: path.Base(b.Address), Model: t.Options.Model, Seed: t.Options.Seed, Settings: t.settings, InputHash: b.InputHash,
 		Provenance: b.Provenance, Leaky: b.Leaky, Warning: warning(b), Started: time.Now().UTC(), From: addresses(b.Inputs)}
+	if b.Resume { // all else is as this command says it
+		begun, err := begunRun(b.WS, run.ID)
+		if err != nil {
+			return nil, err
+		}
+		run.Started = begun.Started
+		return run, nil
+	}
 	return run, writeJSON(b.Path(workspace.RunConfigFile), run)
 }
 
