@@ -100,6 +100,8 @@ type BuildOptions struct {
 	// here. 'mllmrec run --help' lists them all.
 	Options map[string]string
 
+	TrustWorkspace bool // as the option of Open: the workspace may name the folder of the catalogue's pictures
+
 	Force    bool           // make again what is fresh
 	Progress func(Progress) // called from one goroutine at a time; may be nil
 }
@@ -147,7 +149,11 @@ func Build(ctx context.Context, dir string, opt BuildOptions) (*Built, error) {
 		return nil, public(ctx, err)
 	}
 	defer release()
-	res, err := build.Run(ctx, stage.NewSession(ws, observer(opt.Progress)), o, opt.Force)
+	s := stage.NewSession(ws, observer(opt.Progress))
+	if opt.TrustWorkspace {
+		s.Consent.TrustAll()
+	}
+	res, err := build.Run(ctx, s, o, opt.Force)
 	if err != nil {
 		return nil, public(ctx, err)
 	}

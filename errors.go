@@ -19,6 +19,7 @@ const (
 	KindLocked      Kind = "locked"       // another process is at work on the same workspace
 	KindUnavailable Kind = "unavailable"  // a model server does not answer
 	KindDamaged     Kind = "damaged"      // a file is damaged, or this program did not write it
+	KindUntrusted   Kind = "untrusted"    // the workspace names a server, key, file or folder that the user has not agreed to: see TrustWorkspace
 	KindNotProvable Kind = "not provable" // a file of the workspace is not what its record says, byte for byte
 	KindStopped     Kind = "stopped"      // the context was cancelled, or its time was up
 )

@@ -234,7 +234,7 @@ func TestDamagedFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		wantKind(t, c.pattern, ask(dir), mllmrec.KindDamaged, filepath.Base(files[0]))
+		wantKind(t, c.pattern, ask(dir), mllmrec.KindNotProvable, filepath.Base(files[0]))
 	}
 }
 
@@ -252,9 +252,11 @@ func TestAModelServerComesAndGoes(t *testing.T) {
 	}
 	address := strings.TrimPrefix(server.URL, "http://")
 	server.Stop()
-	rec := open(t, dir)
 	history := []string{"mug-00", "mug-01"}
-	_, err := rec.ForHistory(t.Context(), history, 3)
+	_, err := open(t, dir).ForHistory(t.Context(), history, 3)
+	wantKind(t, "a server that a workspace names", err, mllmrec.KindUntrusted, server.URL)
+	rec := open(t, dir, mllmrec.TrustWorkspace())
+	_, err = rec.ForHistory(t.Context(), history, 3)
 	wantKind(t, "server away", err, mllmrec.KindUnavailable, "127.0.0.1")
 	if _, err := open(t, dir, mllmrec.WithWriter("offline")).ForHistory(t.Context(), history, 3); err != nil {
 		t.Errorf("written offline: %v", err)

@@ -58,6 +58,9 @@ func load(ctx context.Context, dir string, o options) (*loaded, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if o.trust {
+		l.session.Consent.TrustAll()
+	}
 	l.train = l.ds.TrainHistories()
 	if err := l.loadVectors(); err != nil {
 		return nil, err

@@ -29,7 +29,16 @@ type Recommender struct {
 // Option changes how a workspace is opened.
 type Option func(*options)
 
-type options struct{ run, writer string }
+type options struct {
+	run, writer string
+	trust       bool
+}
+
+// TrustWorkspace lets the workspace name the servers that are asked, the environment
+// variables whose values go there as keys, and the folders that are read. Without it these
+// are used only if the user has agreed to them before ('mllmrec trust'), and the error is
+// KindUntrusted where not: a workspace can be somebody else's.
+func TrustWorkspace() Option { return func(o *options) { o.trust = true } }
 
 // WithRun chooses a run by its id; the default is the one that was built or chosen last.
 // [Runs] lists those of a workspace.
@@ -46,7 +55,8 @@ func WithWriter(mllm string) Option { return func(o *options) { o.writer = mllm 
 // while one builds in it.
 //
 // The error is KindUnknown where there is no such workspace or run, KindNotReady where
-// nothing was trained yet, and KindDamaged where a file is not as it was written.
+// nothing was trained yet, and KindNotProvable where a file is not, byte for byte, what was
+// recorded.
 func Open(ctx context.Context, dir string, opts ...Option) (*Recommender, error) {
 	var o options
 	for _, set := range opts {

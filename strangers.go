@@ -40,7 +40,7 @@ func (l *loaded) loadStrangers(ctx context.Context) (*strangers, error) {
 	if vectors == "" {
 		return nil, usererr.New("Train again: the vectors that the run was made from were overwritten before this version.", "the encoder of run %s is not known", l.run.ID)
 	}
-	enc, err := encoding.Open(ctx, ws, vectors)
+	enc, err := encoding.Open(ctx, l.session, vectors)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (l *loaded) loadStrangers(ctx context.Context) (*strangers, error) {
 func (l *loaded) loadWriter(ctx context.Context) (writer, error) {
 	ws := l.session.WS
 	vectors, _ := ws.Artefact(l.input(workspace.KindUserVectors))
-	return reasoning.WriterOf(ctx, ws, vectors.Inputs[workspace.KindUserTexts].Address, l.writer)
+	return reasoning.WriterOf(ctx, l.session, vectors.Inputs[workspace.KindUserTexts].Address, l.writer)
 }
 
 // place turns preference texts into user vectors.

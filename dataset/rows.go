@@ -64,6 +64,10 @@ type Report struct {
 	Notes  []string     `json:"notes,omitempty"`  // sentences the user should see
 	Merged int          `json:"merged,omitempty"` // duplicates the importer merged itself (amazon with a k-core)
 	Core   *KCoreResult `json:"core,omitempty"`   // the k-core the importer made itself (amazon)
+
+	// PictureFolder is the absolute path of the folder that the catalogue's pictures lie in,
+	// where these are files; "" else.
+	PictureFolder string `json:"picture_folder,omitempty"`
 }
 
 // Note adds a sentence.

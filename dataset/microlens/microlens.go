@@ -62,7 +62,7 @@ func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, 
 		ds.Items[i] = dataset.Item{ID: id, Title: titles[int32(i)]}
 	}
 	if opt.Images != "" {
-		if err := addImages(ds, opt.Images); err != nil {
+		if err := addImages(ds, rep, opt.Images); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -193,7 +193,7 @@ func (r *reader) readTitles(ctx context.Context, opt Options, rep *dataset.Repor
 }
 
 // addImages finds each item's picture in dir.
-func addImages(ds *dataset.Dataset, dir string) error {
+func addImages(ds *dataset.Dataset, rep *dataset.Report, dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return usererr.Wrap(err, "Check the path of the image folder.")
@@ -204,6 +204,7 @@ func addImages(ds *dataset.Dataset, dir string) error {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return fmt.Errorf("list images: %w", err)
 	}
+	rep.PictureFolder = dir
 	pictures := make(map[string]string, len(entries))
 	for _, e := range entries { // sorted by name: of two pictures of one item the first counts
 		ext := filepath.Ext(e.Name())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mllmrec/mllmrec/dataset"
@@ -51,6 +52,9 @@ func (r *reader) readItems(ctx context.Context, rep *dataset.Report) ([]dataset.
 	pass := &source.Pass{Path: path, Policy: r.opt.Policy}
 	if err := t.each(ctx, pass, ir.names, ir.item); err != nil {
 		return nil, err
+	}
+	if slices.ContainsFunc(ir.items, func(it dataset.Item) bool { return filepath.IsAbs(it.Image) }) {
+		rep.PictureFolder = ir.imageDir
 	}
 	file := t.report(pass)
 	file.Replaced = ir.replaced

@@ -28,10 +28,10 @@ import (
 
 // Exit codes, part of the interface.
 const (
-	exitOK      = 0
-	exitFailure = 1 // something broke
-	exitUser    = 2 // the user can mend it
-	exitNotProvable = 4 // a file is not what was recorded; audit's verdict too, as is 3: leaky
+	exitOK          = 0
+	exitFailure     = 1   // something broke
+	exitUser        = 2   // the user can mend it
+	exitNotProvable = 4   // a file is not what was recorded; audit's verdict too, as is 3: leaky
 	exitInterrupted = 130 // Ctrl-C or SIGTERM
 )
 
@@ -84,6 +84,9 @@ func (a *app) report(err error) int {
 	var left *asking.LeftToWorkers
 	if absent := new(hub.AbsentError); errors.As(err, &absent) {
 		hint += " The command is: mllmrec model pull " + absent.Model
+	}
+	if ws := usererr.WorkspaceOf(err); ws != "" {
+		hint += " To look and agree: mllmrec trust " + ws
 	}
 	switch {
 	case errors.As(err, &left):
@@ -166,13 +169,13 @@ recorded; 130 interrupted (nothing is lost).`,
 	}
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "one JSON object on standard output, errors as JSON on standard error")
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
-	root.PersistentFlags().StringVar(&a.config, "config", "", "config file (default: mllmrec.yaml in the workspace, else in the current folder)")
+	root.PersistentFlags().StringVar(&a.config, "config", "", "config file (default: mllmrec.yaml in the workspace, else in the current folder); then that of your own configuration folder")
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(usage)
 	root.AddCommand(
 		a.importCmd(), a.runCmd(), a.describeCmd(), a.reasonCmd(), a.encodeCmd(), a.graphCmd(),
 		a.trainCmd(), a.evaluateCmd(), a.recommendCmd(), a.auditCmd(), a.statusCmd(), a.pruneCmd(),
-		a.exportCmd(), a.promptCmd(), a.batchCmd(), a.workerCmd(), a.demoCmd(), a.embedCmd(), a.modelCmd(), a.versionCmd(),
+		a.exportCmd(), a.trustCmd(), a.promptCmd(), a.batchCmd(), a.workerCmd(), a.demoCmd(), a.embedCmd(), a.modelCmd(), a.versionCmd(),
 	)
 	userArgs(root)
 	return root

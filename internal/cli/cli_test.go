@@ -20,6 +20,15 @@ func (p patient) Run() int {
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
+	// What tests agree to is no part of the configuration of who runs them.
+	dir, err := os.MkdirTemp("", "mllmrec-config-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Setenv("MLLMREC_CONFIG_DIR", dir); err != nil {
+		panic(err)
+	}
 	return p.M.Run()
 }
 

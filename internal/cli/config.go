@@ -7,76 +7,150 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mllmrec/mllmrec/internal/consent"
 	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 const configName = "mllmrec.yaml"
 
-// applyConfig sets, from the config file, every flag that the command line left
-// alone. The file maps a command to its flags, and "all" to flags of any command:
+// configLimit bounds a config file, in bytes.
+const configLimit = 1 << 20
+
+// configFile is a config file that was read.
+type configFile struct {
+	path     string
+	settings map[string]map[string]any
+	data     bool // it came with a workspace or a folder: what it names needs consent
+}
+
+// applyConfig sets, from config files, every flag that the command line left alone. A file
+// maps a command to its flags, and "all" to flags of any command:
 //
 //	train: {model: mllmrec, seed: 7, set: [lr=0.0005]}
 //	run:   {mllm: offline, encoder: lsa}
+//
+// What a file that came with a workspace says of servers, keys, databases, folders and files
+// is used only if the user has agreed to it.
 func (a *app) applyConfig(cmd *cobra.Command) error {
-	path, err := a.findConfig(cmd)
-	if err != nil || path == "" {
-		return err
-	}
-	raw, err := plainfile.Read(path, 1<<20)
+	files, err := a.findConfigs(cmd)
 	if err != nil {
-		return usererr.Wrap(fmt.Errorf("read config: %w", err), "")
-	}
-	var file map[string]map[string]any
-	if err := yaml.Unmarshal(raw, &file); err != nil {
-		return usererr.New("A config maps command names to flags, e.g. 'train: {seed: 7}'.", "config %s: %v", path, err)
-	}
-	if err := checkConfigCommands(cmd.Root(), file, path); err != nil {
 		return err
+	}
+	fromData := map[string]bool{}
+	where := ""
+	for _, f := range files {
+		if !a.quiet {
+			fmt.Fprintln(a.stderr, "config: "+printable(f.path))
+		}
+		set, err := f.apply(cmd)
+		if err != nil {
+			return err
+		}
+		if f.data {
+			where = f.path
+			for _, name := range set {
+				fromData[name] = true
+			}
+		}
+	}
+	return a.gateConfig(cmd, where, fromData)
+}
+
+// apply sets the flags that are not set yet and returns their names.
+func (f *configFile) apply(cmd *cobra.Command) (set []string, err error) {
+	if err := checkConfigCommands(cmd.Root(), f.settings, f.path); err != nil {
+		return nil, err
 	}
 	for _, section := range []string{"all", cmd.Name()} {
-		for name, value := range file[section] {
+		for name, value := range f.settings[section] {
 			flag := cmd.Flags().Lookup(name)
 			if flag == nil {
 				if section == "all" {
 					continue // a flag of other commands; checkConfigCommands knows it
 				}
-				return usererr.New(fmt.Sprintf("See '%s --help' for its flags.", cmd.CommandPath()),
-					"config %s: %s has no flag %q", path, section, name)
+				return nil, usererr.New(fmt.Sprintf("See '%s --help' for its flags.", cmd.CommandPath()),
+					"config %s: %s has no flag %q", f.path, section, name)
 			}
-			if err := setFromConfig(cmd.Flags(), presentFlag(cmd.Flags(), flag), value); err != nil {
-				return usererr.New("", "config %s: %s.%s: %v", path, section, name, err)
+			flag = presentFlag(cmd.Flags(), flag)
+			if flag.Changed {
+				continue
 			}
+			if err := setFromConfig(cmd.Flags(), flag, value); err != nil {
+				return nil, usererr.New("", "config %s: %s.%s: %v", f.path, section, name, err)
+			}
+			set = append(set, flag.Name)
 		}
 	}
-	return nil
+	return set, nil
 }
 
-// findConfig returns the file to read: --config, else one beside the workspace's
-// manifest, else one in the current folder, else none.
-func (a *app) findConfig(cmd *cobra.Command) (string, error) {
+// findConfigs returns the files to read, of which the first that sets a flag wins: --config,
+// else one beside the workspace's manifest, else one in the current folder; then the user's
+// own.
+func (a *app) findConfigs(cmd *cobra.Command) (files []*configFile, err error) {
+	add := func(path string, data bool, read func() ([]byte, error)) (bool, error) {
+		raw, err := read()
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+			return false, nil
+		}
+		if err != nil {
+			return false, usererr.Wrap(fmt.Errorf("read config: %w", err), "")
+		}
+		f := &configFile{path: path, data: data}
+		if err := yaml.Unmarshal(raw, &f.settings); err != nil {
+			return false, usererr.New("A config maps command names to flags, e.g. 'train: {seed: 7}'.", "config %s: %v", path, err)
+		}
+		files = append(files, f)
+		return true, nil
+	}
+	plain := func(path string) func() ([]byte, error) {
+		return func() ([]byte, error) { return plainfile.Read(path, configLimit) }
+	}
 	if a.config != "" {
-		return a.config, nil
-	}
-	candidates := []string{configName}
-	if args := cmd.Flags().Args(); len(args) > 0 {
-		candidates = slices.Insert(candidates, 0, filepath.Join(args[0], configName))
-	}
-	for _, c := range candidates {
-		switch _, err := os.Stat(c); {
-		case err == nil:
-			return c, nil
-		case !errors.Is(err, fs.ErrNotExist) && !strings.Contains(err.Error(), "not a directory"):
-			return "", usererr.Wrap(fmt.Errorf("look for config: %w", err), "")
+		found, err := add(a.config, false, plain(a.config))
+		if err == nil && !found {
+			err = usererr.Wrap(fmt.Errorf("read config: %s: %w", a.config, fs.ErrNotExist), "Check the path.")
+		}
+		if err != nil {
+			return nil, err
+		}
+	} else {
+		folders := []string{"."}
+		if args := cmd.Flags().Args(); len(args) > 0 {
+			folders = slices.Insert(folders, 0, args[0])
+		}
+		for _, dir := range folders {
+			if found, err := add(filepath.Join(dir, configName), true, func() ([]byte, error) { return readInFolder(dir, configName) }); err != nil {
+				return nil, err
+			} else if found {
+				break
+			}
 		}
 	}
-	return "", nil
+	own, err := consent.Dir()
+	if err != nil {
+		return files, nil //nolint:nilerr // a user without a folder of their own has no file there
+	}
+	own = filepath.Join(own, configName)
+	_, err = add(own, false, plain(own))
+	return files, err
+}
+
+// readInFolder reads a small file of a folder that may be somebody else's.
+func readInFolder(dir, name string) ([]byte, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return plainfile.ReadIn(root, name, configLimit)
 }
 
 func checkConfigCommands(root *cobra.Command, file map[string]map[string]any, path string) error {
@@ -92,6 +166,9 @@ func checkConfigCommands(root *cobra.Command, file map[string]map[string]any, pa
 	}
 	walk(root)
 	for section, settings := range file {
+		if _, ok := settings["config"]; ok {
+			return usererr.New("Leave it out.", "config %s: %s.config: a config file names no other", path, section)
+		}
 		if !known[section] {
 			return usererr.New("Sections are command names, or 'all'.", "config %s: unknown section %q", path, section)
 		}
@@ -106,11 +183,8 @@ func checkConfigCommands(root *cobra.Command, file map[string]map[string]any, pa
 	return nil
 }
 
-// setFromConfig gives flag the value unless the command line set it. Lists append.
+// setFromConfig gives flag the value. Lists append.
 func setFromConfig(flags *pflag.FlagSet, flag *pflag.Flag, value any) error {
-	if flag.Changed {
-		return nil
-	}
 	values, isList := value.([]any)
 	if !isList {
 		values = []any{value}

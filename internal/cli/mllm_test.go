@@ -34,7 +34,7 @@ func setupScripts(env *testscript.Env) error {
 		return mllmtest.Refusal, err == nil && strings.Contains(r.Prompt, strings.TrimSpace(string(words)))
 	}})
 	env.Defer(sick.Stop)
-	for name, value := range map[string]string{"MLLM": honest.URL, "KEYED": keyed.URL, "SICK": sick.URL, "MLLM_KEY": mllmKey, "OPENAI_API_KEY": ""} {
+	for name, value := range map[string]string{"MLLMREC_CONFIG_DIR": filepath.Join(env.WorkDir, ".config"), "MLLM": honest.URL, "KEYED": keyed.URL, "SICK": sick.URL, "MLLM_KEY": mllmKey, "OPENAI_API_KEY": ""} {
 		env.Setenv(name, value)
 	}
 	return nil

@@ -65,7 +65,7 @@ hash of the picture. No server is needed; where one answers, its model's window 
 			return err
 		}
 		if cmd.Flags().Changed("item") {
-			shown, err := describing.Prompt(cmd.Context(), s.WS, describing.Options{Writer: w, Pictures: pictures}, item)
+			shown, err := describing.Prompt(cmd.Context(), s, describing.Options{Writer: w, Pictures: pictures}, item)
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mllmrec/mllmrec/internal/consent"
+	"github.com/mllmrec/mllmrec/internal/mllm/connect"
 	"github.com/mllmrec/mllmrec/internal/option"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/stage/asking"
@@ -73,7 +75,7 @@ func (r *retry) run(ctx context.Context, s *stage.Session) error {
 	if !ok {
 		return stage.NotReady(s.WS, r.name)
 	}
-	st, err := r.stage(last)
+	st, err := r.stage(s, last)
 	if err != nil {
 		return err
 	}
@@ -84,13 +86,22 @@ func (r *retry) run(ctx context.Context, s *stage.Session) error {
 }
 
 // stage returns the stage with the options of its last run but for those given.
-func (r *retry) stage(last workspace.Artefact) (stage.Stage, error) {
+func (r *retry) stage(s *stage.Session, last workspace.Artefact) (stage.Stage, error) {
+	s.Consent.Typed(append(r.writer.Grants(), r.pictures.Grants()...)...)
+	if r.given.Given("api-key-env") {
+		if err := r.keyForAgreed(s.Consent, last); err != nil {
+			return nil, err
+		}
+	}
 	if r.name == workspace.StageDescribe {
 		opt, err := describing.Recorded(last)
 		if err != nil {
 			return nil, err
 		}
 		if err := r.change(last, &opt.Writer, &opt.Pictures); err != nil {
+			return nil, err
+		}
+		if err := s.Consent.Allow("the record of the last run", append(opt.Writer.Grants(), opt.Pictures.Grants()...)...); err != nil {
 			return nil, err
 		}
 		opt.Limit = r.limit
@@ -103,8 +114,30 @@ func (r *retry) stage(last workspace.Artefact) (stage.Stage, error) {
 	if err := r.change(last, &opt.Writer); err != nil {
 		return nil, err
 	}
+	if err := s.Consent.Allow("the record of the last run", opt.Writer.Grants()...); err != nil {
+		return nil, err
+	}
 	opt.Limit = r.limit
 	return reasoning.New(opt)
+}
+
+// keyForAgreed lets a key variable that the user typed be used with the recorded servers
+// that the user has agreed to before.
+func (r *retry) keyForAgreed(gate *consent.Gate, last workspace.Artefact) error {
+	var opt describing.Options // of either stage: both keep who wrote in the same place
+	if _, err := asking.Recorded(last, &opt); err != nil {
+		return err
+	}
+	for _, t := range connect.Targets(connect.Options{Kind: opt.Writer.MLLM, URLs: opt.Writer.Servers.BaseURLs, KeyEnv: opt.Writer.Servers.KeyEnv}) {
+		missing, err := consent.Missing(consent.ServerGrant(t.URL, t.KeyEnv))
+		if err != nil {
+			return err
+		}
+		if len(missing) == 0 {
+			gate.Typed(consent.ServerGrant(t.URL, r.writer.Servers.KeyEnv))
+		}
+	}
+	return nil
 }
 
 // change sets the given options. Workers have limits of their own: what the last run had

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/mllmrec/mllmrec/internal/consent"
 	"github.com/mllmrec/mllmrec/internal/encoder/bert"
 	"github.com/mllmrec/mllmrec/internal/encoder/hub"
 	"github.com/mllmrec/mllmrec/internal/encoder/lsa"
@@ -76,6 +77,26 @@ func (o Options) Check() error {
 		return usererr.New("Name an embedding model that the server has.", "encoder %s needs %s", o.Encoder, usererr.Option("encoder-model"))
 	}
 	return nil
+}
+
+// Grants lists what the options would have the program send to or read: what needs the
+// user's consent where a workspace named it.
+func (o Options) Grants() (all []consent.Grant) {
+	switch {
+	case o.isServer():
+		url := o.BaseURL
+		if url == "" {
+			url = ollamaURL
+		}
+		if url != ollamaURL || o.APIKeyEnv != "" {
+			all = append(all, consent.ServerGrant(url, o.APIKeyEnv, "encoder-base-url", "encoder-api-key-env"))
+		}
+	case o.Encoder == MiniLM && o.Model != "":
+		if info, err := os.Stat(o.Model); filepath.IsAbs(o.Model) || err == nil && info.IsDir() { // else a name on the hub
+			all = append(all, consent.PathGrant(consent.Read, o.Model, "encoder-model"))
+		}
+	}
+	return all
 }
 
 func (o Options) isServer() bool { return slices.Contains(remote.Kinds(), o.Encoder) }

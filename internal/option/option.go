@@ -94,6 +94,17 @@ func Default[T any]() T {
 // Options returns the options in the order of the structs and their fields.
 func (s *Set) Options() []*Option { return slices.Clone(s.options) }
 
+// Structs returns the pointers that the set was made of, in their order.
+func (s *Set) Structs() []any {
+	var all []any
+	for _, o := range s.options {
+		if !slices.Contains(all, o.owner) {
+			all = append(all, o.owner)
+		}
+	}
+	return all
+}
+
 // Names returns the names of all options, or of those in the given structs, which must
 // be among those given to Of.
 func (s *Set) Names(structs ...any) []string {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/consent"
 	"github.com/mllmrec/mllmrec/internal/eval"
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
@@ -16,7 +17,8 @@ import (
 // handed out as views.
 type Session struct {
 	WS      *workspace.Workspace
-	Observe Observer // progress; may be nil
+	Observe Observer      // progress; may be nil
+	Consent *consent.Gate // before what the workspace's records name
 
 	mu    sync.Mutex
 	judge *eval.Judge
@@ -24,7 +26,7 @@ type Session struct {
 
 // NewSession returns a session on a workspace.
 func NewSession(ws *workspace.Workspace, observe Observer) *Session {
-	return &Session{WS: ws, Observe: observe}
+	return &Session{WS: ws, Observe: observe, Consent: consent.NewGate(ws.Dir())}
 }
 
 // Dataset returns the catalogue and the views of the interactions on it.

@@ -29,6 +29,7 @@ const (
 	KindLocked      Kind = "locked"       // another process is at work on the same workspace
 	KindUnavailable Kind = "unavailable"  // a server does not answer
 	KindDamaged     Kind = "damaged"      // a file is damaged, or this program did not write it
+	KindUntrusted   Kind = "untrusted"    // a workspace names what the user has not agreed to
 	KindNotProvable Kind = "not provable" // a file of a workspace is not what its record says
 )
 
@@ -39,6 +40,8 @@ type Error struct {
 	Kind    Kind     // empty: that of the error it wraps, else KindMistake
 	Stage   string   // the stage that must run first; of KindNotReady and KindNotProvable, and of a folder that is no workspace
 	Options []Option // options that the message names
+
+	Workspace string // the folder whose workspace asks; of KindUntrusted
 }
 
 // Error returns the message without the hint.
@@ -117,6 +120,17 @@ func StageOf(err error) string {
 		return stage == ""
 	})
 	return stage
+}
+
+// WorkspaceOf returns the folder of the workspace that asks for what the user has not
+// agreed to; "" where err is of another kind.
+func WorkspaceOf(err error) string {
+	ws := ""
+	walk(err, func(e *Error) bool {
+		ws = e.Workspace
+		return ws == ""
+	})
+	return ws
 }
 
 // walk visits every *Error in err's tree, outermost first and joined errors in order,

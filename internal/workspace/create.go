@@ -64,7 +64,7 @@ func Create(dir string, ds *dataset.Dataset, src Source) (*Workspace, error) {
 func newManifest(ds *dataset.Dataset, src Source) Manifest {
 	m := Manifest{
 		Format: FormatVersion, ReadBy: readBy, Name: ds.Name, Domain: ds.Domain, Split: ds.Split, SplitHash: ds.SplitHash(), Clock: ds.Clock,
-		Created: time.Now().UTC(), Source: src,
+		Created: time.Now().UTC(), Source: src, Pictures: src.Pictures,
 		Users: ds.Users(), Items: ds.NumItems(), Interactions: ds.NumInteractions(),
 		Artefacts: map[string]Artefact{}, Current: map[Kind]string{KindData: DataAddress},
 	}

@@ -38,6 +38,7 @@ type Manifest struct {
 	Clock        string              `json:"clock"` // what times mean, as in dataset.Dataset
 	Created      time.Time           `json:"created"`
 	Source       Source              `json:"source"`
+	Pictures     string              `json:"picture_folder,omitempty"` // where the catalogue's pictures lay when it was imported
 	Users        int                 `json:"users"`
 	Items        int                 `json:"items"`
 	Interactions int                 `json:"interactions"`
@@ -59,6 +60,8 @@ type Source struct {
 	Kind    string            `json:"kind"` // importer: "mmrec", "microlens", ...
 	Files   []SourceFile      `json:"files,omitempty"`
 	Options map[string]string `json:"options,omitempty"` // all that changes the result: split, seed, k-core, ...
+
+	Pictures string `json:"-"` // folder of the catalogue's pictures; no part of what the data are
 }
 
 // SourceFile identifies one file that was read.

@@ -44,12 +44,16 @@ func (e *FullError) Unwrap() error { return e.Err }
 // file gets mode 0666 less the umask; an existing regular file keeps its mode. A full
 // disk comes out as a [FullError] with a hint for the user.
 func Write(path string, write func(io.Writer) error) error {
-	return writeTo(path, write, func(f *os.File) io.Writer { return f })
+	return writeTo(path, 0o666, write, func(f *os.File) io.Writer { return f })
+}
+
+// WritePrivate is [Write] for what only the user may read: a new file gets mode 0600.
+func WritePrivate(path string, write func(io.Writer) error) error {
+	return writeTo(path, 0o600, write, func(f *os.File) io.Writer { return f })
 }
 
 // writeTo is Write with the way to the file open to fault injection.
-func writeTo(path string, write func(io.Writer) error, sink func(*os.File) io.Writer) (err error) {
-	mode := fs.FileMode(0o666)
+func writeTo(path string, mode fs.FileMode, write func(io.Writer) error, sink func(*os.File) io.Writer) (err error) {
 	info, statErr := os.Stat(path)
 	switch {
 	case statErr == nil && info.IsDir():

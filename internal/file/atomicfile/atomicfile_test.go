@@ -91,7 +91,7 @@ func TestErrorsLeaveTheOldFile(t *testing.T) {
 			if err := Write(path, write("old")); err != nil {
 				t.Fatal(err)
 			}
-			err := writeTo(path, c.write, c.sink)
+			err := writeTo(path, 0o666, c.write, c.sink)
 			if !errors.Is(err, broken) || !strings.Contains(err.Error(), path) {
 				t.Errorf("error %v does not wrap the cause and name the file", err)
 			}

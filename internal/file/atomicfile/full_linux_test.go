@@ -20,7 +20,7 @@ func TestFullDevice(t *testing.T) {
 	if err := Write(path, write("old")); err != nil {
 		t.Fatal(err)
 	}
-	err = writeTo(path, write("new"), func(*os.File) io.Writer { return full })
+	err = writeTo(path, 0o666, write("new"), func(*os.File) io.Writer { return full })
 	wantFull(t, err, path, func(n int64) bool { return n == 0 })
 	wantOnly(t, path, "old")
 }

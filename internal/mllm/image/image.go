@@ -29,6 +29,7 @@ type Kind string
 const (
 	BadReference  Kind = "bad-reference"   // neither a path nor a supported URL
 	Blocked       Kind = "blocked-address" // resolves to an address that is not public
+	Outside       Kind = "outside"         // lies in no folder that pictures may lie in
 	Missing       Kind = "missing"         // no such file, or HTTP 404 or 410
 	Unreadable    Kind = "unreadable"      // the file cannot be read
 	TooLarge      Kind = "too-large"       // more bytes than allowed
@@ -95,6 +96,7 @@ type Options struct {
 	MaxPixels int64 // of the source; 40 million
 
 	Dir          string        // folder that relative paths start from and must stay in; "" = any path, relative to the working directory
+	Within       []string      // folders that files must lie in, links followed no further; nil = anywhere
 	AllowPrivate bool          // also connect to loopback, private and other special addresses
 	Timeout      time.Duration // of one download, redirects included; 30 s
 	Attempts     int           // tries of a download; 3

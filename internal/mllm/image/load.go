@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -114,6 +115,8 @@ func (l *Loader) readFile(path string) ([]byte, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fail(Missing, "there is no such file")
+	case KindOf(err) != "":
+		return nil, err
 	case err != nil:
 		return nil, fail(Unreadable, "%w", withoutPath(err))
 	}
@@ -137,7 +140,32 @@ func (l *Loader) open(path string) (*os.File, error) {
 	if l.root != nil {
 		return l.root.OpenFile(path, os.O_RDONLY|nonblock, 0)
 	}
+	if l.opt.Within != nil {
+		return l.openWithin(path)
+	}
 	return os.OpenFile(path, os.O_RDONLY|nonblock, 0)
+}
+
+// openWithin opens a file in one of the folders that pictures must lie in.
+func (l *Loader) openWithin(path string) (*os.File, error) {
+	outside := fail(Outside, "it lies outside the folder of the catalogue's pictures")
+	for _, dir := range l.opt.Within {
+		rel, err := filepath.Rel(dir, path)
+		if err != nil || !filepath.IsLocal(rel) {
+			continue
+		}
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return nil, err
+		}
+		f, err := root.OpenFile(rel, os.O_RDONLY|nonblock, 0)
+		root.Close()
+		if err != nil && strings.Contains(err.Error(), "escapes") {
+			return nil, outside
+		}
+		return f, err
+	}
+	return nil, outside
 }
 
 func withoutPath(err error) error {

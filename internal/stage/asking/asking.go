@@ -146,6 +146,9 @@ func Troubles(r texts.Report) string {
 	}
 	if r.ImageFailed > 0 {
 		s += fmt.Sprintf(", %d pictures unreadable (these items keep their words)", r.ImageFailed)
+		if n := r.Classes["image:"+string(image.Outside)]; n > 0 {
+			s += fmt.Sprintf(", of these %d outside the catalogue's folder, which %s would read", n, usererr.Option("allow-outside-images"))
+		}
 	}
 	if r.Quarantined > 0 {
 		s += fmt.Sprintf(", %d quarantined (a marked fallback stands in; the next run tries again)", r.Quarantined)

@@ -114,5 +114,5 @@ func (a *auditor) vectorsFrom(ctx context.Context, scope dataset.Scope) (*tensor
 		}
 		written[u] = answer.Text
 	}
-	return encoding.Encode(ctx, a.WS, a.users, written)
+	return encoding.Encode(ctx, a.Session, a.users, written)
 }

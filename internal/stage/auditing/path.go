@@ -133,7 +133,7 @@ func (a *auditor) reencode(ctx context.Context) (*Reencoded, error) {
 		rows, sample = append(rows, u), append(sample, full[u])
 	}
 	a.Say(stageAudit, "encoding %d preferences again", len(sample))
-	enc, err := encoding.Open(ctx, a.WS, a.users)
+	enc, err := encoding.Open(ctx, a.Session, a.users)
 	if err != nil {
 		return &Reencoded{Note: "the encoder could not be opened, so that the vectors are those of the texts rests on the record: " + err.Error()}, nil
 	}

@@ -48,7 +48,7 @@ type sentRequest struct {
 // checked as those of a run are; failures are stored too, and asked about again by the
 // next export or run.
 func Import(ctx context.Context, s *stage.Session, files []string, storeAddress string, skipBad bool) (_ *Imported, err error) {
-	sent, heads, err := readExports(s.WS)
+	sent, heads, err := readExports(s)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,8 @@ func assemble(ctx context.Context, s *stage.Session, h *head, store string) erro
 }
 
 // readExports reads what was exported from the workspace, all exports together.
-func readExports(ws *workspace.Workspace) (map[string]sentRequest, []*head, error) {
+func readExports(s *stage.Session) (map[string]sentRequest, []*head, error) {
+	ws := s.WS
 	entries, err := ws.List(recordFolder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
@@ -181,6 +182,9 @@ func readExports(ws *workspace.Workspace) (map[string]sentRequest, []*head, erro
 	for _, name := range names {
 		h, err := readExport(name, sent)
 		if err != nil {
+			return nil, nil, err
+		}
+		if err := s.Consent.Allow(name, append(h.Writer.Grants(), h.Pictures.Grants()...)...); err != nil {
 			return nil, nil, err
 		}
 		heads = append(heads, h)

@@ -20,11 +20,11 @@ import (
 )
 
 // Prompt returns what would be sent about an item (Eq. 1).
-func Prompt(ctx context.Context, ws *workspace.Workspace, opt Options, item string) (prompt.Prompt, error) {
+func Prompt(ctx context.Context, s *stage.Session, opt Options, item string) (prompt.Prompt, error) {
 	if opt.Writer.Free() {
 		return prompt.Prompt{}, asking.ErrOfflinePrompt()
 	}
-	rows, err := ws.Items()
+	rows, err := s.WS.Items()
 	if err != nil {
 		return prompt.Prompt{}, err
 	}
@@ -40,7 +40,7 @@ func Prompt(ctx context.Context, ws *workspace.Workspace, opt Options, item stri
 	if err != nil {
 		return prompt.Prompt{}, err
 	}
-	source, items, err := OpenPictures(ws, opt.Pictures, rows, anyURL(rows[at:at+1]))
+	source, items, err := OpenPictures(s, opt.Pictures, rows, anyURL(rows[at:at+1]))
 	if err != nil {
 		return prompt.Prompt{}, err
 	}
@@ -55,7 +55,7 @@ func Prompt(ctx context.Context, ws *workspace.Workspace, opt Options, item stri
 	case err != nil:
 		return prompt.Prompt{}, usererr.Wrap(fmt.Errorf("item %q: %w", item, err), "Nobody is asked about an item whose picture cannot be read.")
 	}
-	return d.(*writer.Describer).Prompt(texts.DescribeRequest{Item: items[at], Image: img, Domain: ws.Manifest().Domain, Attempt: 1})
+	return d.(*writer.Describer).Prompt(texts.DescribeRequest{Item: items[at], Image: img, Domain: s.WS.Manifest().Domain, Attempt: 1})
 }
 
 // Estimate reckons what describing will still take. No model is asked.
@@ -69,7 +69,7 @@ func Estimate(ctx context.Context, s *stage.Session, opt Options, tokensPerSecon
 		if err != nil {
 			return err
 		}
-		source, items, err := OpenPictures(s.WS, opt.Pictures, rows, false)
+		source, items, err := OpenPictures(s, opt.Pictures, rows, false)
 		if err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func sample(ctx context.Context, s *stage.Session, sheet *writer.Sheet, n int, o
 	if err != nil {
 		return err
 	}
-	source, items, err := OpenPictures(s.WS, opt.Pictures, rows, anyURL(rows))
+	source, items, err := OpenPictures(s, opt.Pictures, rows, anyURL(rows))
 	if err != nil {
 		return err
 	}
@@ -226,7 +226,7 @@ func Questions(ctx context.Context, s *stage.Session, opt Options, store texts.S
 	if err != nil {
 		return nil, err
 	}
-	source, items, err := OpenPictures(s.WS, opt.Pictures, rows, true)
+	source, items, err := OpenPictures(s, opt.Pictures, rows, true)
 	if err != nil {
 		return nil, err
 	}

@@ -122,7 +122,7 @@ func (d *Stage) build(ctx context.Context, b *stage.Build) (err error) {
 	if err != nil {
 		return err
 	}
-	source, items, err := OpenPictures(b.WS, d.Pictures, rows, !d.Backend.Free() || anyURL(rows))
+	source, items, err := OpenPictures(b.Session, d.Pictures, rows, !d.Backend.Free() || anyURL(rows))
 	if err != nil {
 		return err
 	}

@@ -217,13 +217,17 @@ func Recorded(ws *workspace.Workspace, address string) (Info, error) { return re
 // Open returns the encoder that made the preference vectors under an address, for a
 // sentence at request time. A model or server that has changed since is an error: its
 // vectors would be compared with those of another.
-func Open(ctx context.Context, ws *workspace.Workspace, address string) (encoder.Encoder, error) {
+func Open(ctx context.Context, s *stage.Session, address string) (encoder.Encoder, error) {
+	ws := s.WS
 	info, err := readInfo(ws, address)
 	if err != nil {
 		return nil, err
 	}
 	if err := info.Options.Check(); err != nil {
 		return nil, fmt.Errorf("%s of %s: %w", workspace.EncoderFile, address, err)
+	}
+	if err := s.Consent.Allow(address+"/"+workspace.EncoderFile, info.Options.Grants()...); err != nil {
+		return nil, err
 	}
 	enc, err := encoder.Open(ctx, info.Options, info.Options.UserPrefix, func() (*os.File, error) {
 		a, _ := ws.Artefact(address)
@@ -245,13 +249,13 @@ func Open(ctx context.Context, ws *workspace.Workspace, address string) (encoder
 
 // Encode encodes texts by the encoder of the preference vectors under an address, through
 // the vector cache, without storing a result.
-func Encode(ctx context.Context, ws *workspace.Workspace, address string, texts []string) (_ *tensor.Matrix, err error) {
-	enc, err := Open(ctx, ws, address)
+func Encode(ctx context.Context, s *stage.Session, address string, texts []string) (_ *tensor.Matrix, err error) {
+	enc, err := Open(ctx, s, address)
 	if err != nil {
 		return nil, err
 	}
-	if info, err := readInfo(ws, address); err == nil && info.Encoder != encoder.LSA {
-		c, err := openCache(ws, enc, cache.Options{Block: cacheBlock})
+	if info, err := readInfo(s.WS, address); err == nil && info.Encoder != encoder.LSA {
+		c, err := openCache(s.WS, enc, cache.Options{Block: cacheBlock})
 		if err != nil {
 			return nil, err
 		}

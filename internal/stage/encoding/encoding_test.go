@@ -84,7 +84,7 @@ func TestEncoderOpensAgain(t *testing.T) {
 		if err != nil || full.Cols != dim || len(folds) != 2 {
 			t.Fatalf("%s: %d folds, %v", address, len(folds), err)
 		}
-		x, err := encoding.Encode(t.Context(), ws, address, []string{texts[3].Text})
+		x, err := encoding.Encode(t.Context(), stage.NewSession(ws, nil), address, []string{texts[3].Text})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestEncoderOpensAgain(t *testing.T) {
 func TestImportedVectorsPlaceNoText(t *testing.T) {
 	ws := open(t, "foreign.ws")
 	address, _, _ := ws.Current(workspace.KindUserVectors)
-	if _, err := encoding.Open(t.Context(), ws, address); err == nil || !strings.Contains(err.Error(), "no encoder of ours") {
+	if _, err := encoding.Open(t.Context(), stage.NewSession(ws, nil), address); err == nil || !strings.Contains(err.Error(), "no encoder of ours") {
 		t.Errorf("%v", err)
 	}
 }

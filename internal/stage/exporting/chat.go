@@ -111,7 +111,7 @@ func (c *chatExport) descriptions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	source, items, err := describing.OpenPictures(c.WS, c.opt.Pictures, c.ds.Items, true)
+	source, items, err := describing.OpenPictures(c.Session, c.opt.Pictures, c.ds.Items, true)
 	if err != nil {
 		return err
 	}

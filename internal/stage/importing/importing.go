@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/consent"
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/stage"
@@ -58,6 +59,11 @@ func Run(ctx context.Context, dir string, ds *dataset.Dataset, rep *dataset.Repo
 	if err != nil {
 		return nil, err
 	}
+	if rep.PictureFolder != "" {
+		// Whoever imports a catalogue has its pictures read. Where this cannot be noted, the
+		// user is asked later.
+		consent.Give(dir, consent.PathGrant(consent.Read, rep.PictureFolder)) //nolint:errcheck // see above
+	}
 	res := &Result{ws, prepared}
 	if items == nil && users == nil {
 		return res, nil
@@ -87,7 +93,7 @@ func Run(ctx context.Context, dir string, ds *dataset.Dataset, rep *dataset.Repo
 
 // source records what the workspace is made from.
 func source(ds *dataset.Dataset, rep *dataset.Report, opt Options) workspace.Source {
-	src := workspace.Source{Kind: rep.Kind, Options: map[string]string{"split": ds.Split, "k_core": strconv.Itoa(opt.KCore),
+	src := workspace.Source{Kind: rep.Kind, Pictures: rep.PictureFolder, Options: map[string]string{"split": ds.Split, "k_core": strconv.Itoa(opt.KCore),
 		"seed": strconv.FormatUint(opt.Seed, 10), "domain": ds.Domain, "name": ds.Name,
 		"item_features": opt.ItemFeatures, "user_features": opt.UserFeatures}}
 	for k, v := range opt.Source {

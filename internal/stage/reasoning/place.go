@@ -17,7 +17,8 @@ type Writer func(ctx context.Context, items []int32) (string, error)
 
 // WriterOf returns a writer of preferences by whoever wrote those under an address, or by
 // the one that mllm names, if it is not empty.
-func WriterOf(ctx context.Context, ws *workspace.Workspace, address, mllm string) (Writer, error) {
+func WriterOf(ctx context.Context, s *stage.Session, address, mllm string) (Writer, error) {
+	ws := s.WS
 	a, ok := ws.Artefact(address)
 	if !ok {
 		return nil, stage.NotReady(ws, workspace.StageReason)
@@ -33,6 +34,9 @@ func WriterOf(ctx context.Context, ws *workspace.Workspace, address, mllm string
 	offline := fmt.Sprintf("Let plain rules write it: %s offline.", usererr.Option("mllm"))
 	if w.MLLM == connect.OpenAI && len(w.Servers.BaseURLs) == 0 {
 		return nil, usererr.New(offline, "the workspace's preferences are by %s on the servers of workers, which cannot be asked from here", w.Model())
+	}
+	if err := s.Consent.Allow("the record of "+address, w.Grants()...); err != nil {
+		return nil, err
 	}
 	b, err := backend.Open(w)
 	if err != nil {

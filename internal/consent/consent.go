@@ -1,0 +1,251 @@
+// Package consent keeps what a user has agreed to that workspaces may name. A workspace and
+// the configuration in it are data, perhaps a stranger's: what they say of servers, of the
+// environment variables whose values go there as keys, of databases, folders and files is
+// used only after the user has seen it and agreed, or has typed the same.
+//
+// Agreement is kept outside the workspace, in the user's own configuration folder, by the
+// hash of what was agreed to: another address, or the same with another key, asks anew.
+package consent
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// What says what sort of thing a workspace asks for.
+type What string
+
+// The things that need consent.
+const (
+	Server     What = "server to send to"
+	Database   What = "database to use"
+	Read       What = "file or folder to read"
+	Write      What = "file or folder to write"
+	Permission What = "permission"
+)
+
+// Grant is one thing that a workspace asks for.
+type Grant struct {
+	What  What   `json:"what"`
+	Value string `json:"value"` // in words that a person can judge; the hash is of it
+
+	// Options name the options that it comes from; no part of what is agreed to.
+	Options []string `json:"-"`
+}
+
+func (g Grant) String() string { return fmt.Sprintf("%s: %s", g.What, g.Value) }
+
+// ServerGrant is consent to send texts, pictures and a key to a server. keyEnv names the
+// environment variable whose value goes there; "" = no key.
+func ServerGrant(url, keyEnv string, options ...string) Grant {
+	url, _, _ = strings.Cut(url, "#")
+	value := strings.TrimRight(strings.TrimSpace(url), "/")
+	if keyEnv != "" {
+		value += " with the key in " + keyEnv
+	}
+	return Grant{What: Server, Value: value, Options: options}
+}
+
+// PathGrant is consent to read or write a file or a folder.
+func PathGrant(what What, path string, options ...string) Grant {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return Grant{What: what, Value: path, Options: options}
+}
+
+func (g Grant) hash() string {
+	sum := sha256.Sum256([]byte(string(g.What) + "\x00" + g.Value))
+	return hex.EncodeToString(sum[:])
+}
+
+// Dir is the user's own configuration folder: the environment variable
+// MLLMREC_CONFIG_DIR, or mllmrec in the folder that the system has for it.
+func Dir() (string, error) {
+	if dir := os.Getenv("MLLMREC_CONFIG_DIR"); dir != "" {
+		return dir, nil
+	}
+	base, err := os.UserConfigDir()
+	if err != nil {
+		return "", usererr.Wrap(fmt.Errorf("find your configuration folder: %w", err), "Set MLLMREC_CONFIG_DIR to a folder of yours.")
+	}
+	return filepath.Join(base, "mllmrec"), nil
+}
+
+const (
+	fileName  = "consents.json"
+	fileLimit = 16 << 20
+)
+
+// given is an agreement as it is stored.
+type given struct {
+	SHA256    string    `json:"sha256"` // decides
+	What      What      `json:"what"`   // for people, as is what follows
+	Value     string    `json:"value,omitempty"`
+	Workspace string    `json:"workspace,omitempty"`
+	Given     time.Time `json:"given"`
+}
+
+type stored struct {
+	Format   int     `json:"format"`
+	Consents []given `json:"consents"`
+}
+
+func read(dir string) (s stored, err error) {
+	path := filepath.Join(dir, fileName)
+	raw, err := plainfile.Read(path, fileLimit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return stored{Format: 1}, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &s)
+	}
+	if err == nil && s.Format != 1 {
+		err = fmt.Errorf("format %d, this program reads 1", s.Format)
+	}
+	if err != nil {
+		return s, usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("what you have agreed to, %s, cannot be read: %w", path, err), "Remove the file and agree again.")
+	}
+	return s, nil
+}
+
+// Missing returns those of the grants that the user has not agreed to.
+func Missing(grants ...Grant) ([]Grant, error) {
+	if len(grants) == 0 {
+		return nil, nil
+	}
+	dir, err := Dir()
+	if err != nil {
+		return nil, err
+	}
+	s, err := read(dir)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(grants), func(g Grant) bool {
+		return slices.ContainsFunc(s.Consents, func(c given) bool { return c.SHA256 == g.hash() })
+	}), nil
+}
+
+// Give remembers that the user agreed to grants that the workspace in the folder ws named.
+func Give(ws string, grants ...Grant) error {
+	missing, err := Missing(grants...)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	if abs, err := filepath.Abs(ws); err == nil && ws != "" {
+		ws = abs
+	}
+	return change(func(s *stored) {
+		for _, g := range missing {
+			c := given{SHA256: g.hash(), What: g.What, Value: g.Value, Workspace: ws, Given: time.Now().UTC().Truncate(time.Second)}
+			if g.What == Database {
+				c.Value = "" // it may hold a password
+			}
+			s.Consents = append(s.Consents, c)
+		}
+	})
+}
+
+// Revoke forgets the user's agreement to grants and returns how many there were.
+func Revoke(grants ...Grant) (n int, err error) {
+	err = change(func(s *stored) {
+		was := len(s.Consents)
+		s.Consents = slices.DeleteFunc(s.Consents, func(c given) bool {
+			return slices.ContainsFunc(grants, func(g Grant) bool { return g.hash() == c.SHA256 })
+		})
+		n = was - len(s.Consents)
+	})
+	return n, err
+}
+
+// change updates the file under a lock, since several processes may.
+func change(fn func(*stored)) error {
+	dir, err := Dir()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("remember what you agreed to: %w", err)
+	}
+	lock := flock.New(filepath.Join(dir, fileName+".lock"), flock.SetPermissions(0o600))
+	if err := lock.Lock(); err != nil {
+		return fmt.Errorf("remember what you agreed to: %w", err)
+	}
+	defer lock.Unlock() //nolint:errcheck // the process ends soon
+	s, err := read(dir)
+	if err != nil {
+		return err
+	}
+	fn(&s)
+	err = atomicfile.WritePrivate(filepath.Join(dir, fileName), func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(s)
+	})
+	if err != nil {
+		return fmt.Errorf("remember what you agreed to: %w", err)
+	}
+	return nil
+}
+
+// Gate stands where what a workspace names is about to be used.
+type Gate struct {
+	ws    string
+	typed []Grant
+	all   bool
+}
+
+// NewGate returns the gate before the workspace in a folder. It lets through what the user
+// has agreed to.
+func NewGate(ws string) *Gate { return &Gate{ws: ws} }
+
+// Typed lets through what the user typed for this call.
+func (g *Gate) Typed(grants ...Grant) { g.typed = append(g.typed, grants...) }
+
+// TrustAll lets everything through: the program that opened the workspace says that it may
+// name what it likes.
+func (g *Gate) TrustAll() { g.all = true }
+
+// Allow fails, naming all of it, where grants ask for what the user has not agreed to.
+// where says what names them, such as a file.
+func (g *Gate) Allow(where string, grants ...Grant) error {
+	if g.all {
+		return nil
+	}
+	asked := slices.DeleteFunc(slices.Clone(grants), func(a Grant) bool {
+		return slices.ContainsFunc(g.typed, func(t Grant) bool { return t.hash() == a.hash() })
+	})
+	missing, err := Missing(asked...)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	return Refuse(where, g.ws, missing)
+}
+
+// Refuse is the error about grants that the user has not agreed to.
+func Refuse(where, ws string, missing []Grant) error {
+	var list []string
+	for _, m := range missing {
+		list = append(list, m.String())
+	}
+	return &usererr.Error{Kind: usererr.KindUntrusted, Workspace: ws,
+		Err:  fmt.Errorf("%s names what you have not agreed to: %s", where, strings.Join(list, "; ")),
+		Hint: "A workspace may be somebody else's: nothing was sent, read or written. Agree to it once, or give the same on the command line."}
+}
