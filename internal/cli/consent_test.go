@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// harmless are flags with a text for a value that names nothing outside the workspace:
+// words, ids, columns and choices.
+var harmless = strings.Fields(`name domain split on-error interactions-format items-format user-column item-column time-column rating-column label-column
+	items-item-column title-column brand-column categories-column description-column image-column category-separator
+	status item user history text run mllm stage model set prefix revision config
+	mllm-model script keep-alive long-history topology graph edge-weights denoise folds-for encoder encoder-long encoder-item-prefix encoder-user-prefix measure
+	timeout image-timeout k max-tokens`)
+
+// mustAsk are options of stages whose values the structs' Grants answer for, with a value
+// that asks for something.
+var mustAsk = map[string]string{"base-url": "http://evil", "api-key-env": "KEY", "prompts": "x.tmpl", "prices": "x.yaml", "store": "postgres://h/x", "image-dir": "pictures",
+	"encoder-base-url": "http://evil", "encoder-api-key-env": "KEY", "encoder-model": "/models/x", "allow-private-images": "true", "allow-outside-images": "true"}
+
+// Whoever adds a flag says what a stranger's config could do with it.
+func TestEveryFlagIsClassified(t *testing.T) {
+	for _, cmd := range withSubcommands((&app{stdout: io.Discard, stderr: io.Discard}).root()) {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Hidden || f.Value.Type() == "bool" && mustAsk[f.Name] == "" || slices.Contains([]string{"int", "uint", "uint64", "float", "float64", "int64", "float32", "duration", "number"}, f.Value.Type()) {
+				return
+			}
+			_, named := authority[f.Name]
+			if !named && mustAsk[f.Name] == "" && !slices.Contains(harmless, f.Name) {
+				t.Errorf("%s --%s: say in authority, in a method Grants, or among the harmless what a config may do with it", cmd.CommandPath(), f.Name)
+			}
+			value := mustAsk[f.Name]
+			if value == "" && named {
+				value = "there"
+			}
+			if value == "" {
+				return
+			}
+			fresh := find(t, cmd.CommandPath())
+			with := map[string]string{"mllm": "openai", "encoder": "openai"} // in which the option has an effect
+			switch f.Name {
+			case "encoder-model":
+				with["encoder"] = "minilm"
+			case "api-key-env":
+				with["base-url"] = "http://h"
+			case "encoder-api-key-env":
+				with["encoder-base-url"] = "http://h"
+			}
+			with[f.Name] = value
+			for name, v := range with {
+				if fresh.Lookup(name) != nil {
+					if err := fresh.Set(name, v); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			recorded, others := grantsOf(fresh)
+			for _, g := range append(recorded, others...) {
+				if slices.Contains(g.Options, f.Name) {
+					return
+				}
+			}
+			t.Errorf("%s --%s %s asks for no consent", cmd.CommandPath(), f.Name, value)
+		})
+	}
+}
+
+// find returns the flags of a command of a new tree.
+func find(t *testing.T, path string) *pflag.FlagSet {
+	t.Helper()
+	for _, cmd := range withSubcommands((&app{stdout: io.Discard, stderr: io.Discard}).root()) {
+		if cmd.CommandPath() == path {
+			return cmd.Flags()
+		}
+	}
+	t.Fatalf("no command %s", path)
+	return nil
+}
+
+// The configuration in one's own folder, and that which is named, need no consent; the one
+// of a workspace does, once.
+func TestWhoseConfigurationItIs(t *testing.T) {
+	own := t.TempDir()
+	t.Setenv("MLLMREC_CONFIG_DIR", own)
+	ws := importWordyShop(t, 12, 12)
+	const prices = "currency: EUR\nmodels: {m: {input: 1, output: 2}}\n"
+	table := filepath.Join(t.TempDir(), "prices.yaml")
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(table, prices)
+	config := "describe: {mllm: openai, mllm-model: m, base-url: 'http://127.0.0.1:9/v1', prices: " + table + "}\n"
+	estimate := []string{"describe", ws, "--estimate"}
+
+	write(filepath.Join(ws, configName), config)
+	code, _, errs := call(t, estimate...)
+	if code != exitUser || !strings.Contains(errs, "http://127.0.0.1:9/v1 with the key in OPENAI_API_KEY") || !strings.Contains(errs, table) || !strings.Contains(errs, "mllmrec trust "+ws) {
+		t.Errorf("a workspace's: exit %d: %s", code, errs)
+	}
+	code, out, errs := call(t, "trust", ws)
+	if code != exitUser || !strings.Contains(out, "new") || !strings.Contains(errs, "--yes") {
+		t.Errorf("trust without a terminal: exit %d: %s%s", code, out, errs)
+	}
+	ok(t, "trust", ws, "--yes")
+	if _, errs := ok(t, estimate...); !strings.Contains(errs, "config: "+filepath.Join(ws, configName)) {
+		t.Errorf("which configuration was read is not said: %s", errs)
+	}
+	// Another address, or the same with another key, asks anew.
+	write(filepath.Join(ws, configName), strings.Replace(config, "prices:", "api-key-env: PATH, prices:", 1))
+	if code, _, errs := call(t, estimate...); code != exitUser || !strings.Contains(errs, "with the key in PATH") || strings.Contains(errs, table) {
+		t.Errorf("another key: exit %d: %s", code, errs)
+	}
+	write(filepath.Join(ws, configName), config)
+	if out, _ := ok(t, "trust", ws, "--revoke"); !strings.Contains(out, "taken back: 2") {
+		t.Errorf("revoked: %s", out)
+	}
+	if code, _, _ := call(t, estimate...); code != exitUser {
+		t.Errorf("after it was taken back: exit %d", code)
+	}
+
+	// The same file named, or as one's own.
+	ok(t, append(estimate, "--config", filepath.Join(ws, configName))...)
+	write(filepath.Join(own, configName), config)
+	if err := os.Remove(filepath.Join(ws, configName)); err != nil {
+		t.Fatal(err)
+	}
+	ok(t, estimate...)
+}
