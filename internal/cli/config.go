@@ -39,6 +39,9 @@ type configFile struct {
 // What a file that came with a workspace says of servers, keys, databases, folders and files
 // is used only if the user has agreed to it.
 func (a *app) applyConfig(cmd *cobra.Command) error {
+	if cmd.Name() == trustName {
+		return nil // it shows what configurations say, and obeys none
+	}
 	files, err := a.findConfigs(cmd)
 	if err != nil {
 		return err
@@ -95,52 +98,69 @@ func (f *configFile) apply(cmd *cobra.Command) (set []string, err error) {
 // else one beside the workspace's manifest, else one in the current folder; then the user's
 // own.
 func (a *app) findConfigs(cmd *cobra.Command) (files []*configFile, err error) {
-	add := func(path string, data bool, read func() ([]byte, error)) (bool, error) {
-		raw, err := read()
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-			return false, nil
-		}
-		if err != nil {
-			return false, usererr.Wrap(fmt.Errorf("read config: %w", err), "")
-		}
-		f := &configFile{path: path, data: data}
-		if err := yaml.Unmarshal(raw, &f.settings); err != nil {
-			return false, usererr.New("A config maps command names to flags, e.g. 'train: {seed: 7}'.", "config %s: %v", path, err)
-		}
-		files = append(files, f)
-		return true, nil
-	}
-	plain := func(path string) func() ([]byte, error) {
-		return func() ([]byte, error) { return plainfile.Read(path, configLimit) }
-	}
 	if a.config != "" {
-		found, err := add(a.config, false, plain(a.config))
-		if err == nil && !found {
+		f, err := readConfig(a.config, false, plainConfig(a.config))
+		if err == nil && f == nil {
 			err = usererr.Wrap(fmt.Errorf("read config: %s: %w", a.config, fs.ErrNotExist), "Check the path.")
 		}
 		if err != nil {
 			return nil, err
 		}
+		files = append(files, f)
 	} else {
 		folders := []string{"."}
 		if args := cmd.Flags().Args(); len(args) > 0 {
 			folders = slices.Insert(folders, 0, args[0])
 		}
 		for _, dir := range folders {
-			if found, err := add(filepath.Join(dir, configName), true, func() ([]byte, error) { return readInFolder(dir, configName) }); err != nil {
+			f, err := readConfig(filepath.Join(dir, configName), true, func() ([]byte, error) { return readInFolder(dir, configName) })
+			if err != nil {
 				return nil, err
-			} else if found {
+			}
+			if f != nil {
+				files = append(files, f)
 				break
 			}
 		}
 	}
-	own, err := consent.Dir()
-	if err != nil {
-		return files, nil //nolint:nilerr // a user without a folder of their own has no file there
+	own, err := ownConfig()
+	if err == nil && own != nil {
+		files = append(files, own)
 	}
-	own = filepath.Join(own, configName)
-	_, err = add(own, false, plain(own))
 	return files, err
+}
+
+// ownConfig reads the config file in the user's own configuration folder; nil where there is
+// none.
+func ownConfig() (*configFile, error) {
+	dir, err := consent.Dir()
+	if err != nil {
+		return nil, nil //nolint:nilerr // a user without a folder of their own has no file there
+	}
+	path := filepath.Join(dir, configName)
+	return readConfig(path, false, plainConfig(path))
+}
+
+// readConfig reads a config file; nil where there is none. data says that it may be
+// somebody else's.
+func readConfig(path string, data bool, read func() ([]byte, error)) (*configFile, error) {
+	raw, err := read()
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, usererr.Wrap(fmt.Errorf("read config: %w", err), "")
+	}
+	f := &configFile{path: path, data: data}
+	if err := yaml.Unmarshal(raw, &f.settings); err != nil {
+		return nil, usererr.New("A config maps command names to flags, e.g. 'train: {seed: 7}'.", "config %s: %v", path, err)
+	}
+	return f, nil
+}
+
+// plainConfig reads a file of the user's own.
+func plainConfig(path string) func() ([]byte, error) {
+	return func() ([]byte, error) { return plainfile.Read(path, configLimit) }
 }
 
 // readInFolder reads a small file of a folder that may be somebody else's.
@@ -158,6 +178,9 @@ func checkConfigCommands(root *cobra.Command, file map[string]map[string]any, pa
 	flags := map[string]bool{}
 	var walk func(*cobra.Command)
 	walk = func(c *cobra.Command) {
+		if c.Name() == trustName {
+			return
+		}
 		known[c.Name()] = true
 		c.Flags().VisitAll(func(f *pflag.Flag) { flags[f.Name] = true })
 		for _, sub := range c.Commands() {
@@ -168,6 +191,9 @@ func checkConfigCommands(root *cobra.Command, file map[string]map[string]any, pa
 	for section, settings := range file {
 		if _, ok := settings["config"]; ok {
 			return usererr.New("Leave it out.", "config %s: %s.config: a config file names no other", path, section)
+		}
+		if section == trustName {
+			return usererr.New("Leave it out.", "config %s: %s: a config file agrees to nothing", path, section)
 		}
 		if !known[section] {
 			return usererr.New("Sections are command names, or 'all'.", "config %s: unknown section %q", path, section)

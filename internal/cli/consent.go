@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -70,19 +71,17 @@ func (a *app) gateConfig(cmd *cobra.Command, where string, fromData map[string]b
 			asked = append(asked, g)
 		}
 	}
-	dir := "."
-	if args := cmd.Flags().Args(); len(args) > 0 {
-		dir = args[0]
+	if folder := filepath.Dir(where); len(asked) > 0 { // which need not be the workspace
+		missing, err := consent.Missing(folder, asked...)
+		if err != nil {
+			return err
+		}
+		if len(missing) > 0 {
+			return consent.Refuse("config "+where, folder, missing)
+		}
 	}
-	missing, err := consent.Missing(asked...)
-	if err != nil {
-		return err
-	}
-	if len(missing) > 0 {
-		return consent.Refuse("config "+where, dir, missing)
-	}
-	if len(typed) > 0 && len(cmd.Flags().Args()) > 0 {
-		if err := consent.Give(dir, typed...); err != nil && !a.quiet {
+	if args := cmd.Flags().Args(); len(typed) > 0 && len(args) > 0 {
+		if err := consent.Give(args[0], typed...); err != nil && !a.quiet {
 			fmt.Fprintln(a.stderr, "note: "+err.Error()+"; you will be asked again")
 		}
 	}

@@ -89,7 +89,7 @@ func (r *retry) run(ctx context.Context, s *stage.Session) error {
 func (r *retry) stage(s *stage.Session, last workspace.Artefact) (stage.Stage, error) {
 	s.Consent.Typed(append(r.writer.Grants(), r.pictures.Grants()...)...)
 	if r.given.Given("api-key-env") {
-		if err := r.keyForAgreed(s.Consent, last); err != nil {
+		if err := r.keyForAgreed(s, last); err != nil {
 			return nil, err
 		}
 	}
@@ -123,18 +123,18 @@ func (r *retry) stage(s *stage.Session, last workspace.Artefact) (stage.Stage, e
 
 // keyForAgreed lets a key variable that the user typed be used with the recorded servers
 // that the user has agreed to before.
-func (r *retry) keyForAgreed(gate *consent.Gate, last workspace.Artefact) error {
+func (r *retry) keyForAgreed(s *stage.Session, last workspace.Artefact) error {
 	var opt describing.Options // of either stage: both keep who wrote in the same place
 	if _, err := asking.Recorded(last, &opt); err != nil {
 		return err
 	}
 	for _, t := range connect.Targets(connect.Options{Kind: opt.Writer.MLLM, URLs: opt.Writer.Servers.BaseURLs, KeyEnv: opt.Writer.Servers.KeyEnv}) {
-		missing, err := consent.Missing(consent.ServerGrant(t.URL, t.KeyEnv))
+		missing, err := consent.Missing(s.WS.Dir(), consent.ServerGrant(t.URL, t.KeyEnv))
 		if err != nil {
 			return err
 		}
 		if len(missing) == 0 {
-			gate.Typed(consent.ServerGrant(t.URL, r.writer.Servers.KeyEnv))
+			s.Consent.Typed(consent.ServerGrant(t.URL, r.writer.Servers.KeyEnv))
 		}
 	}
 	return nil

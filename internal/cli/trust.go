@@ -10,11 +10,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 	"golang.org/x/term"
 
 	"github.com/mllmrec/mllmrec/internal/consent"
 	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/stage/batching"
 	"github.com/mllmrec/mllmrec/internal/stage/describing"
 	"github.com/mllmrec/mllmrec/internal/stage/encoding"
 	"github.com/mllmrec/mllmrec/internal/stage/reasoning"
@@ -22,10 +22,12 @@ import (
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
+const trustName = "trust"
+
 func (a *app) trustCmd() *cobra.Command {
 	var yes, revoke bool
 	cmd := &cobra.Command{
-		Use:   "trust WS",
+		Use:   trustName + " WS",
 		Short: "Show the servers, keys, folders and files that a workspace names, and agree to them",
 		Long: `A workspace, and the mllmrec.yaml in it or in the current folder, may come from somebody
 else. What they name is not used before you have agreed to it: servers and the environment
@@ -48,7 +50,7 @@ configuration folder needs no consent.`,
 				return err
 			}
 			if revoke {
-				return a.revoke(named)
+				return a.revoke(args[0], named)
 			}
 			return a.agree(args[0], named, yes)
 		},
@@ -60,9 +62,11 @@ configuration folder needs no consent.`,
 
 // namedGrant is a grant with the place that names it.
 type namedGrant struct {
-	consent.Grant
-	Where  string `json:"where"`
-	Agreed bool   `json:"agreed"`
+	consent.Grant `json:"-"`
+	What          consent.What `json:"what"`
+	Shown         string       `json:"value"` // without passwords
+	Where         string       `json:"where"`
+	Agreed        bool         `json:"agreed"`
 }
 
 // named lists what a folder's config and a workspace's records ask for.
@@ -70,12 +74,12 @@ func (a *app) named(dir string) (all []namedGrant, err error) {
 	add := func(where string, grants []consent.Grant) {
 		for _, g := range grants {
 			if !slices.ContainsFunc(all, func(n namedGrant) bool { return n.What == g.What && n.Value == g.Value }) {
-				all = append(all, namedGrant{Grant: g, Where: where})
+				all = append(all, namedGrant{Grant: g, What: g.What, Shown: g.Shown(), Where: where})
 			}
 		}
 	}
 	path := filepath.Join(dir, configName)
-	inConfig, err := configGrants(dir, path)
+	inConfig, err := configGrants(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +96,7 @@ func (a *app) named(dir string) (all []namedGrant, err error) {
 		return nil, usererr.Of(usererr.KindUnknown, "Give the folder of a workspace, or one with a "+configName+".", "%s holds no workspace and no %s", dir, configName)
 	}
 	for i := range all {
-		missing, err := consent.Missing(all[i].Grant)
+		missing, err := consent.Missing(dir, all[i].Grant)
 		if err != nil {
 			return nil, err
 		}
@@ -101,26 +105,30 @@ func (a *app) named(dir string) (all []namedGrant, err error) {
 	return all, nil
 }
 
-// configGrants lists what a config file asks for in any command.
-func configGrants(dir, path string) (all []consent.Grant, err error) {
-	raw, err := readInFolder(dir, configName)
-	if os.IsNotExist(err) {
-		return nil, nil
+// configGrants lists what the config file in a folder asks for in any command, together
+// with what the user's own says there; nil where there is none.
+func configGrants(dir string) (all []consent.Grant, err error) {
+	f, err := readConfig(filepath.Join(dir, configName), true, func() ([]byte, error) { return readInFolder(dir, configName) })
+	if err != nil || f == nil {
+		return nil, err
 	}
+	own, err := ownConfig()
 	if err != nil {
-		return nil, usererr.Wrap(fmt.Errorf("read config: %w", err), "")
-	}
-	f := &configFile{path: path, data: true}
-	if err := yaml.Unmarshal(raw, &f.settings); err != nil {
-		return nil, usererr.New("A config maps command names to flags, e.g. 'train: {seed: 7}'.", "config %s: %v", path, err)
+		return nil, err
 	}
 	all = []consent.Grant{}
 	fresh := (&app{stdout: io.Discard, stderr: io.Discard}).root()
 	fresh.SetErr(io.Discard)
 	for _, cmd := range withSubcommands(fresh) {
+		cmd.InheritedFlags() // joins the global flags to the command's, as parsing does
 		set, err := f.apply(cmd)
 		if err != nil {
 			return nil, err
+		}
+		if own != nil {
+			if _, err := own.apply(cmd); err != nil {
+				return nil, err
+			}
 		}
 		recorded, others := grantsOf(cmd.Flags())
 		for _, g := range append(recorded, others...) {
@@ -163,7 +171,7 @@ func recordGrants(s *stage.Session, add func(where string, grants []consent.Gran
 		}
 		add(address+"/"+workspace.EncoderFile, info.Options.Grants())
 	}
-	return nil
+	return batching.Grants(s.WS, add)
 }
 
 func (a *app) agree(dir string, named []namedGrant, yes bool) error {
@@ -199,12 +207,12 @@ func (a *app) agree(dir string, named []namedGrant, yes bool) error {
 	return nil
 }
 
-func (a *app) revoke(named []namedGrant) error {
+func (a *app) revoke(dir string, named []namedGrant) error {
 	var grants []consent.Grant
 	for _, n := range named {
 		grants = append(grants, n.Grant)
 	}
-	taken, err := consent.Revoke(grants...)
+	taken, err := consent.Revoke(dir, grants...)
 	if err != nil {
 		return err
 	}
@@ -226,7 +234,7 @@ func (a *app) printNamed(dir string, named []namedGrant) {
 		if n.Agreed {
 			agreed = "agreed"
 		}
-		rows = append(rows, []string{agreed, string(n.What), printable(n.Value), printable(n.Where)})
+		rows = append(rows, []string{agreed, string(n.What), printable(n.Shown), printable(n.Where)})
 	}
 	table(a.stdout, []string{"", "what", "value", "named in"}, rows)
 }

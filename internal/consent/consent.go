@@ -5,6 +5,8 @@
 //
 // Agreement is kept outside the workspace, in the user's own configuration folder, by the
 // hash of what was agreed to: another address, or the same with another key, asks anew.
+// It holds for whatever workspace names the same, but for permissions: these say what a
+// workspace may do without saying to what, and hold for that workspace alone.
 package consent
 
 import (
@@ -25,6 +27,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
 	"github.com/mllmrec/mllmrec/internal/file/plainfile"
+	"github.com/mllmrec/mllmrec/internal/secret"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -37,19 +40,22 @@ const (
 	Database   What = "database to use"
 	Read       What = "file or folder to read"
 	Write      What = "file or folder to write"
-	Permission What = "permission"
+	Permission What = "permission" // of one workspace
 )
 
 // Grant is one thing that a workspace asks for.
 type Grant struct {
 	What  What   `json:"what"`
-	Value string `json:"value"` // in words that a person can judge; the hash is of it
+	Value string `json:"value"` // in words that a person can judge, but for [Grant.Shown]; the hash is of it
 
 	// Options name the options that it comes from; no part of what is agreed to.
 	Options []string `json:"-"`
 }
 
-func (g Grant) String() string { return fmt.Sprintf("%s: %s", g.What, g.Value) }
+// Shown is the value as it is shown and noted: without passwords.
+func (g Grant) Shown() string { return secret.Line(g.Value) }
+
+func (g Grant) String() string { return fmt.Sprintf("%s: %s", g.What, g.Shown()) }
 
 // ServerGrant is consent to send texts, pictures and a key to a server. keyEnv names the
 // environment variable whose value goes there; "" = no key.
@@ -62,16 +68,37 @@ func ServerGrant(url, keyEnv string, options ...string) Grant {
 	return Grant{What: Server, Value: value, Options: options}
 }
 
-// PathGrant is consent to read or write a file or a folder.
+// PathGrant is consent to read or write a file or a folder: the one that path leads to now.
+// Where a link leads elsewhere later, that is another grant.
 func PathGrant(what What, path string, options ...string) Grant {
-	if abs, err := filepath.Abs(path); err == nil {
-		path = abs
-	}
-	return Grant{What: what, Value: path, Options: options}
+	return Grant{What: what, Value: settled(path), Options: options}
 }
 
-func (g Grant) hash() string {
-	sum := sha256.Sum256([]byte(string(g.What) + "\x00" + g.Value))
+// settled returns the absolute path without links of a file or folder that may be absent.
+func settled(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	rest := ""
+	for at := abs; ; at = filepath.Dir(at) {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if at == filepath.Dir(at) {
+			return abs
+		}
+		rest = filepath.Join(filepath.Base(at), rest)
+	}
+}
+
+// hash identifies what the workspace in the folder ws asks for.
+func (g Grant) hash(ws string) string {
+	text := string(g.What) + "\x00" + g.Value
+	if g.What == Permission {
+		text += "\x00" + settled(ws)
+	}
+	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -125,8 +152,9 @@ func read(dir string) (s stored, err error) {
 	return s, nil
 }
 
-// Missing returns those of the grants that the user has not agreed to.
-func Missing(grants ...Grant) ([]Grant, error) {
+// Missing returns those of the grants, which the workspace in the folder ws asks for, that
+// the user has not agreed to.
+func Missing(ws string, grants ...Grant) ([]Grant, error) {
 	if len(grants) == 0 {
 		return nil, nil
 	}
@@ -139,36 +167,34 @@ func Missing(grants ...Grant) ([]Grant, error) {
 		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(grants), func(g Grant) bool {
-		return slices.ContainsFunc(s.Consents, func(c given) bool { return c.SHA256 == g.hash() })
+		return slices.ContainsFunc(s.Consents, func(c given) bool { return c.SHA256 == g.hash(ws) })
 	}), nil
 }
 
 // Give remembers that the user agreed to grants that the workspace in the folder ws named.
 func Give(ws string, grants ...Grant) error {
-	missing, err := Missing(grants...)
+	missing, err := Missing(ws, grants...)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	if abs, err := filepath.Abs(ws); err == nil && ws != "" {
-		ws = abs
-	}
 	return change(func(s *stored) {
 		for _, g := range missing {
-			c := given{SHA256: g.hash(), What: g.What, Value: g.Value, Workspace: ws, Given: time.Now().UTC().Truncate(time.Second)}
+			c := given{SHA256: g.hash(ws), What: g.What, Value: g.Shown(), Workspace: settled(ws), Given: time.Now().UTC().Truncate(time.Second)}
 			if g.What == Database {
-				c.Value = "" // it may hold a password
+				c.Value = "" // it may hold a password that nobody recognises
 			}
 			s.Consents = append(s.Consents, c)
 		}
 	})
 }
 
-// Revoke forgets the user's agreement to grants and returns how many there were.
-func Revoke(grants ...Grant) (n int, err error) {
+// Revoke forgets the user's agreement to grants that the workspace in the folder ws names,
+// and returns how many there were.
+func Revoke(ws string, grants ...Grant) (n int, err error) {
 	err = change(func(s *stored) {
 		was := len(s.Consents)
 		s.Consents = slices.DeleteFunc(s.Consents, func(c given) bool {
-			return slices.ContainsFunc(grants, func(g Grant) bool { return g.hash() == c.SHA256 })
+			return slices.ContainsFunc(grants, func(g Grant) bool { return g.hash(ws) == c.SHA256 })
 		})
 		n = was - len(s.Consents)
 	})
@@ -230,9 +256,9 @@ func (g *Gate) Allow(where string, grants ...Grant) error {
 		return nil
 	}
 	asked := slices.DeleteFunc(slices.Clone(grants), func(a Grant) bool {
-		return slices.ContainsFunc(g.typed, func(t Grant) bool { return t.hash() == a.hash() })
+		return slices.ContainsFunc(g.typed, func(t Grant) bool { return t.hash(g.ws) == a.hash(g.ws) })
 	})
-	missing, err := Missing(asked...)
+	missing, err := Missing(g.ws, asked...)
 	if err != nil || len(missing) == 0 {
 		return err
 	}

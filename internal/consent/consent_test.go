@@ -22,7 +22,7 @@ func ownFolder(t *testing.T) string {
 
 func missing(t *testing.T, grants ...Grant) int {
 	t.Helper()
-	left, err := Missing(grants...)
+	left, err := Missing("shop.ws", grants...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestWhatIsAgreedTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The same server with another key, or another address, was not agreed to.
-	left, err := Missing(ServerGrant("http://h:1", ""), keyed, other, database)
+	left, err := Missing("other.ws", ServerGrant("http://h:1", ""), keyed, other, database)
 	if err != nil || len(left) != 2 || left[0].Value != keyed.Value || left[1].Value != other.Value {
 		t.Errorf("missing %v, %v", left, err)
 	}
@@ -56,7 +56,7 @@ func TestWhatIsAgreedTo(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	if n, err := Revoke(server, other); n != 1 || err != nil {
+	if n, err := Revoke("x.ws", server, other); n != 1 || err != nil {
 		t.Errorf("took back %d, %v", n, err)
 	}
 	if n := missing(t, server, database); n != 1 {
@@ -102,7 +102,7 @@ func TestDamagedConsentsAllowNothing(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, fileName), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Missing(ServerGrant("http://h:1", "")); err == nil || !strings.Contains(err.Error(), fileName) {
+		if _, err := Missing("", ServerGrant("http://h:1", "")); err == nil || !strings.Contains(err.Error(), fileName) {
 			t.Errorf("%s: %v", text, err)
 		}
 		if err := Give("", ServerGrant("http://h:2", "")); err == nil {
@@ -127,5 +127,78 @@ func TestManyGiveAtOnce(t *testing.T) {
 	wg.Wait()
 	if n := missing(t, all...); n != 0 {
 		t.Errorf("%d of %d were lost", n, len(all))
+	}
+}
+
+// What a workspace may do without saying to what is agreed to for that workspace alone.
+func TestPermissionsAreOfOneWorkspace(t *testing.T) {
+	ownFolder(t)
+	permission := Grant{What: Permission, Value: "read pictures anywhere"}
+	if err := Give("mine.ws", permission); err != nil {
+		t.Fatal(err)
+	}
+	for ws, want := range map[string]int{"mine.ws": 0, "./mine.ws/": 0, "stranger.ws": 1} {
+		left, err := Missing(ws, permission)
+		if err != nil || len(left) != want {
+			t.Errorf("%s: missing %v, %v", ws, left, err)
+		}
+	}
+	if err := NewGate("stranger.ws").Allow("its record", permission); usererr.KindOf(err) != usererr.KindUntrusted {
+		t.Errorf("a stranger's: %v", err)
+	}
+}
+
+// A path in a stranger's folder may be a link: what is shown and agreed to is where it leads.
+func TestLinksAreAgreedToByWhereTheyLead(t *testing.T) {
+	ownFolder(t)
+	dir := t.TempDir()
+	for _, name := range []string{"harmless", "private"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(dir, "pictures")
+	point := func(to string) {
+		t.Helper()
+		os.Remove(link)
+		if err := os.Symlink(filepath.Join(dir, to), link); err != nil {
+			t.Skip(err) // Windows without the privilege
+		}
+	}
+	point("harmless")
+	g := PathGrant(Read, link)
+	if filepath.Base(g.Value) != "harmless" {
+		t.Errorf("shown is %s", g.Value)
+	}
+	if err := Give("", g); err != nil {
+		t.Fatal(err)
+	}
+	point("private")
+	if n := missing(t, PathGrant(Read, link)); n != 1 {
+		t.Error("consent moved with the link")
+	}
+	if g := PathGrant(Write, filepath.Join(link, "new", "page.html")); !strings.HasSuffix(g.Value, filepath.Join("private", "new", "page.html")) {
+		t.Errorf("of what is not there yet, shown is %s", g.Value)
+	}
+}
+
+// Passwords that a workspace or the user wrote into addresses are not repeated.
+func TestGrantsShowNoPasswords(t *testing.T) {
+	dir := ownFolder(t)
+	all := []Grant{ServerGrant("http://me:hunter2hunter2@h:1/v1", "KEY"), {What: Database, Value: "postgres://me:hunter2hunter2@h/x?password=hunter2hunter2"}}
+	if err := Give("", all...); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, fileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, said := range []string{string(raw), all[0].String(), all[1].String(), Refuse("x", "y", all).Error()} {
+		if strings.Contains(said, "hunter2") {
+			t.Errorf("%s", said)
+		}
+	}
+	if !strings.Contains(all[0].String(), "h:1/v1 with the key in KEY") {
+		t.Errorf("%s", all[0])
 	}
 }

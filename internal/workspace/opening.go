@@ -110,6 +110,13 @@ func (w *Workspace) ReadNote(elem ...string) ([]byte, error) {
 	return w.root.read(path.Join(elem...), noteLimit)
 }
 
+// OpenNote opens a file inside the workspace that no record names and that may be large,
+// such as what was sent in a batch. It is a regular file, reached by no link out.
+func (w *Workspace) OpenNote(rel string) (*os.File, error) {
+	f, err := w.root.open(rel)
+	return f, w.explainRoot(rel, err)
+}
+
 // List returns what is in a folder inside the workspace.
 func (w *Workspace) List(rel string) ([]fs.DirEntry, error) {
 	entries, err := w.root.list(path.Clean(rel))

@@ -2,12 +2,12 @@ package image
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -34,10 +34,22 @@ var ErrCache = errors.New("write the image cache")
 
 const maxEntryHeader = 64 << 10
 
-func (l *Loader) cachePath(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	name := hex.EncodeToString(sum[:])
-	return filepath.Join(l.opt.CacheDir, "images", name[:2], name)
+// cachePath is where the download of a URL lies in the cache.
+func cachePath(key string) string {
+	name := hash([]byte(key))
+	return filepath.Join("images", name[:2], name)
+}
+
+// readCache returns a file of the cache. The cache lies in a workspace, which may be somebody
+// else's: what is no regular file, or too large, or lies elsewhere by a link, is not there.
+func (l *Loader) readCache(rel string, limit int64) ([]byte, bool) {
+	root, err := os.OpenRoot(l.opt.CacheDir)
+	if err != nil {
+		return nil, false
+	}
+	defer root.Close()
+	data, err := plainfile.ReadIn(root, rel, limit)
+	return data, err == nil
 }
 
 // cached returns the entry of a URL, or nil if there is no complete one.
@@ -45,18 +57,10 @@ func (l *Loader) cached(url string) *entry {
 	if l.opt.CacheDir == "" {
 		return nil
 	}
-	f, err := plainfile.Open(l.cachePath(url))
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxEntryHeader+l.opt.MaxBytes+1))
-	if err != nil {
-		return nil
-	}
-	head, body, ok := bytes.Cut(data, []byte("\n"))
+	data, ok := l.readCache(cachePath(url), maxEntryHeader+l.opt.MaxBytes+1)
+	head, body, cut := bytes.Cut(data, []byte("\n"))
 	var e entry
-	if !ok || json.Unmarshal(head, &e) != nil || e.URL != url || hash(body) != e.SHA256 {
+	if !ok || !cut || json.Unmarshal(head, &e) != nil || e.URL != url || hash(body) != e.SHA256 {
 		return nil
 	}
 	e.data = body
@@ -76,11 +80,11 @@ func (l *Loader) keep(e *entry) error {
 	if len(head) > maxEntryHeader {
 		return nil // not for an absurdly long URL or ETag
 	}
-	return writeCache(l.cachePath(e.URL), append(append(head, '\n'), e.data...))
+	return l.writeCache(cachePath(e.URL), append(append(head, '\n'), e.data...))
 }
 
-func writeCache(path string, data []byte) error {
-	if err := writeAtomic(path, data); err != nil {
+func (l *Loader) writeCache(rel string, data []byte) error {
+	if err := writeAtomic(l.opt.CacheDir, rel, data); err != nil {
 		return CacheError(err)
 	}
 	return nil
@@ -92,18 +96,29 @@ func CacheError(err error) error {
 		"Free space on the disk or make the folder writable, then start the same run again: it continues where it stopped.")
 }
 
-func writeAtomic(path string, data []byte) (err error) {
-	dir := filepath.Dir(path)
+// writeAtomic writes a file in the folder dir, whole or not at all, and through no link that
+// leads out of dir.
+func writeAtomic(dir, rel string, data []byte) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".new-*")
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	folder := filepath.Dir(rel)
+	if err := root.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	name := filepath.Join(folder, ".new-"+rand.Text())
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(f.Name())
+			root.Remove(name) //nolint:errcheck // the first error counts
 		}
 	}()
 	if _, err := f.Write(data); err != nil {
@@ -113,7 +128,7 @@ func writeAtomic(path string, data []byte) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return root.Rename(name, rel)
 }
 
 func hash(data []byte) string {

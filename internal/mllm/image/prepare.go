@@ -28,14 +28,14 @@ func (l *Loader) Prepare(ctx context.Context, data []byte) (mllm.Image, error) {
 		return l.prepare(ctx, data)
 	}
 	path := l.preparedPath(data)
-	if img, ok := readPrepared(path); ok {
+	if img, ok := l.readPrepared(path); ok {
 		return img, nil
 	}
 	img, err := l.prepare(ctx, data)
 	if err != nil {
 		return mllm.Image{}, err
 	}
-	return img, keepPrepared(path, img)
+	return img, l.keepPrepared(path, img)
 }
 
 func (l *Loader) prepare(ctx context.Context, data []byte) (mllm.Image, error) {

@@ -334,7 +334,11 @@ func TestPreparedPicturesAreReadBack(t *testing.T) {
 	if other.Width != 100 {
 		t.Fatalf("other options gave %d×%d", other.Width, other.Height)
 	}
-	if err := keepPrepared(files[0], other); err != nil {
+	rel, err := filepath.Rel(dir, files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := newTestLoader(t, Options{CacheDir: dir}).keepPrepared(rel, other); err != nil {
 		t.Fatal(err)
 	}
 	if got := prepare(Options{}); got.SHA256 != other.SHA256 || !bytes.Equal(got.Data, other.Data) || got.Width != 100 || got.MIME != first.MIME {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
@@ -26,26 +25,29 @@ type preparedHead struct {
 func (l *Loader) preparedPath(source []byte) string {
 	sum := hash(source)
 	name := fmt.Sprintf("%s-%d-%d-%d", sum, l.opt.LongSide, l.opt.Quality, l.opt.MaxPixels)
-	return filepath.Join(l.opt.CacheDir, "prepared", sum[:2], name)
+	return filepath.Join("prepared", sum[:2], name)
 }
 
-func readPrepared(path string) (mllm.Image, bool) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return mllm.Image{}, false
-	}
-	head, body, ok := bytes.Cut(data, []byte("\n"))
+// maxPrepared bounds a prepared picture, in bytes: its longer side bounds its pixels, and a
+// JPEG of any quality has no more than a few bytes for each.
+func (l *Loader) maxPrepared() int64 {
+	return maxEntryHeader + 8*int64(l.opt.LongSide)*int64(l.opt.LongSide)
+}
+
+func (l *Loader) readPrepared(path string) (mllm.Image, bool) {
+	data, ok := l.readCache(path, l.maxPrepared())
+	head, body, cut := bytes.Cut(data, []byte("\n"))
 	var h preparedHead
-	if !ok || json.Unmarshal(head, &h) != nil || h.MIME == "" || hash(body) != h.SHA256 {
+	if !ok || !cut || json.Unmarshal(head, &h) != nil || h.MIME == "" || hash(body) != h.SHA256 {
 		return mllm.Image{}, false
 	}
 	return mllm.Image{Data: body, MIME: h.MIME, SHA256: h.SHA256, Width: h.Width, Height: h.Height}, true
 }
 
-func keepPrepared(path string, img mllm.Image) error {
+func (l *Loader) keepPrepared(path string, img mllm.Image) error {
 	head, err := json.Marshal(preparedHead{img.MIME, img.SHA256, img.Width, img.Height})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCache, err)
 	}
-	return writeCache(path, append(append(head, '\n'), img.Data...))
+	return l.writeCache(path, append(append(head, '\n'), img.Data...))
 }

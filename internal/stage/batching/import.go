@@ -10,7 +10,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/mllmrec/mllmrec/internal/file/plainfile"
+	"github.com/mllmrec/mllmrec/internal/consent"
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/mllm/batch"
 	"github.com/mllmrec/mllmrec/internal/mllm/check"
@@ -163,30 +163,57 @@ func assemble(ctx context.Context, s *stage.Session, h *head, store string) erro
 	return err
 }
 
-// readExports reads what was exported from the workspace, all exports together.
-func readExports(s *stage.Session) (map[string]sentRequest, []*head, error) {
-	ws := s.WS
+// records lists the files that keep what was exported, describe before reason and older
+// before newer, relative to the workspace.
+func records(ws *workspace.Workspace) (names []string, err error) {
 	entries, err := ws.List(recordFolder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, err
+		return nil, err
 	}
-	var names []string
-	for _, e := range entries { // sorted: describe before reason, older before newer
+	for _, e := range entries {
 		if path.Ext(e.Name()) == ".jsonl" && !strings.HasPrefix(e.Name(), ".") {
-			names = append(names, ws.Path(recordFolder, e.Name()))
+			names = append(names, path.Join(recordFolder, e.Name()))
 		}
 	}
+	return names, nil
+}
+
+// grants lists what the options of an export ask for.
+func (h *head) grants() []consent.Grant { return append(h.Writer.Grants(), h.Pictures.Grants()...) }
+
+// Grants tells what the records of exports ask for, file by file.
+func Grants(ws *workspace.Workspace, add func(where string, grants []consent.Grant)) error {
+	names, err := records(ws)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		h, err := readExport(ws, name, nil)
+		if err != nil {
+			return err
+		}
+		add(name, h.grants())
+	}
+	return nil
+}
+
+// readExports reads what was exported from the workspace, all exports together.
+func readExports(s *stage.Session) (map[string]sentRequest, []*head, error) {
+	names, err := records(s.WS)
+	if err != nil {
+		return nil, nil, err
+	}
 	if len(names) == 0 {
-		return nil, nil, usererr.New("Export the questions of a stage first.", "nothing was exported from workspace %s", ws.Dir())
+		return nil, nil, usererr.New("Export the questions of a stage first.", "nothing was exported from workspace %s", s.WS.Dir())
 	}
 	sent := map[string]sentRequest{}
 	var heads []*head
 	for _, name := range names {
-		h, err := readExport(name, sent)
+		h, err := readExport(s.WS, name, func(h *head, e entry) { sent[e.About.Key] = sentRequest{e, h} })
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := s.Consent.Allow(name, append(h.Writer.Grants(), h.Pictures.Grants()...)...); err != nil {
+		if err := s.Consent.Allow(name, h.grants()...); err != nil {
 			return nil, nil, err
 		}
 		// Results of a service may repeat the key that they were asked with elsewhere.
@@ -198,30 +225,40 @@ func readExports(s *stage.Session) (map[string]sentRequest, []*head, error) {
 	return sent, heads, nil
 }
 
-func readExport(name string, sent map[string]sentRequest) (*head, error) {
-	f, err := plainfile.Open(name)
+// readExport reads the record of one export: its head, and unless each is nil its entries.
+func readExport(ws *workspace.Workspace, name string, each func(*head, entry)) (*head, error) {
+	f, err := ws.OpenNote(name)
 	if err != nil {
 		return nil, fmt.Errorf("read what was exported: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // only read
 	lines := bufio.NewScanner(f)
-	lines.Buffer(make([]byte, 1<<20), 1<<28)
+	lines.Buffer(make([]byte, 1<<20), longestLine)
 	h := &head{}
 	for n := 1; lines.Scan(); n++ {
 		if n == 1 {
 			if err := h.read(lines.Bytes()); err != nil {
-				return nil, recordError(name, n, err)
+				return nil, recordError(ws.Path(name), n, err)
+			}
+			if each == nil {
+				return h, nil
 			}
 			continue
 		}
-		s := sentRequest{from: h}
-		if err := json.Unmarshal(lines.Bytes(), &s.entry); err != nil {
-			return nil, recordError(name, n, err)
+		var e entry
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			return nil, recordError(ws.Path(name), n, err)
 		}
-		sent[s.About.Key] = s
+		each(h, e)
 	}
-	return h, lines.Err()
+	if err := lines.Err(); err != nil {
+		return nil, usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("read what was exported, %s: %w", ws.Path(name), err), "Remove the file and export again.")
+	}
+	return h, nil
 }
+
+// longestLine bounds a line of a record, in bytes: a question with a picture in it.
+const longestLine = 128 << 20
 
 // read takes the first line of a record, also as programs before format 2 of the workspace
 // wrote it.

@@ -121,7 +121,7 @@ func folders(s *stage.Session, opt Pictures) (within []string, err error) {
 	if opt.AllowOutside {
 		return nil, nil
 	}
-	all := []string{s.WS.Path(workspace.ImagesFolder)}
+	all := []string{s.WS.Dir()} // not its image folder, which may be a link
 	if opt.Dir != "" {
 		all = append(all, opt.Dir)
 	}

@@ -14,10 +14,9 @@ func (o Options) Grants() (all []consent.Grant) {
 	if o.MLLM == Offline {
 		return all
 	}
-	if !o.Shared.Workers {
-		for _, t := range connect.Targets(connect.Options{Kind: o.MLLM, URLs: o.Servers.BaseURLs, KeyEnv: o.Servers.KeyEnv}) {
-			all = append(all, consent.ServerGrant(t.URL, t.KeyEnv, "base-url", "api-key-env", "mllm"))
-		}
+	// With workers too: a server that is named tells this process what the model is.
+	for _, t := range connect.Targets(connect.Options{Kind: o.MLLM, URLs: o.Servers.BaseURLs, KeyEnv: o.Servers.KeyEnv}) {
+		all = append(all, consent.ServerGrant(t.URL, t.KeyEnv, "base-url", "api-key-env", "mllm"))
 	}
 	for _, p := range o.Prompts {
 		all = append(all, consent.PathGrant(consent.Read, p, "prompts"))
