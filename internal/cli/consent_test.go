@@ -135,3 +135,87 @@ func TestWhoseConfigurationItIs(t *testing.T) {
 	}
 	ok(t, estimate...)
 }
+
+// writeConfig writes a configuration into a folder.
+func writeConfig(t *testing.T, dir, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, configName), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// No file agrees for the user: neither does the command that shows obey one, nor may one
+// mention it.
+func TestConfigsAgreeToNothing(t *testing.T) {
+	own := t.TempDir()
+	t.Setenv("MLLMREC_CONFIG_DIR", own)
+	ws := importWordyShop(t, 12, 12)
+	const names = "describe: {mllm: openai, mllm-model: m, base-url: 'http://127.0.0.1:9/v1'}\n"
+	for _, text := range []string{"trust: {yes: true}\n" + names, "all: {yes: true}\n" + names} {
+		writeConfig(t, ws, text)
+		for _, args := range [][]string{{"trust", ws}, {"trust", ws, "--yes"}, {"status", ws}, {"describe", ws, "--estimate"}} {
+			if code, out, errs := call(t, args...); code != exitUser {
+				t.Errorf("%q: %v: exit %d: %s%s", text, args[0], code, out, errs)
+			}
+		}
+	}
+	// Options of all commands are none of trust's, and no obstacle to it.
+	writeConfig(t, ws, "all: {quiet: true, json: true}\n"+names)
+	if code, out, errs := call(t, "trust", ws); code != exitUser || !strings.Contains(out, "http://127.0.0.1:9/v1") || !strings.Contains(errs, "--yes") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+	if _, err := os.Stat(filepath.Join(own, "consents.json")); err == nil {
+		t.Error("something was agreed to")
+	}
+}
+
+// The way on that a refusal names leads on: for a configuration in the current folder, and
+// where half of what is asked for stands in the user's own.
+func TestTheWayOnLeadsOn(t *testing.T) {
+	own := t.TempDir()
+	t.Setenv("MLLMREC_CONFIG_DIR", own)
+	t.Setenv("MY_KEY", "sk-something-of-mine")
+	ws, here := importWordyShop(t, 12, 12), t.TempDir()
+	writeConfig(t, own, "all: {api-key-env: MY_KEY}\n")
+	writeConfig(t, here, "all: {mllm: openai, mllm-model: m, base-url: 'http://127.0.0.1:9/v1', allow-private-images: true}\n")
+	t.Chdir(here)
+	code, _, errs := call(t, "describe", ws, "--estimate")
+	if code != exitUser || !strings.Contains(errs, "mllmrec trust .\n") || !strings.Contains(errs, "with the key in MY_KEY") || !strings.Contains(errs, "private networks") {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	ok(t, "trust", ".", "--yes")
+	ok(t, "describe", ws, "--estimate")
+
+	// The permission was given to what that folder asks for, and not to everybody's.
+	there := t.TempDir()
+	writeConfig(t, there, "all: {mllm: openai, mllm-model: m, base-url: 'http://127.0.0.1:9/v1', allow-private-images: true}\n")
+	t.Chdir(there)
+	code, _, errs = call(t, "describe", ws, "--estimate")
+	if code != exitUser || strings.Contains(errs, "MY_KEY") || !strings.Contains(errs, "private networks") {
+		t.Errorf("another folder: exit %d: %s", code, errs)
+	}
+}
+
+// What was typed is not asked about again, and where that cannot be noted the command goes
+// on and says so.
+func TestWhatWasTypedIsRemembered(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "own")
+	t.Setenv("MLLMREC_CONFIG_DIR", own)
+	ws := importWordyShop(t, 12, 12)
+	typed := []string{"describe", ws, "--estimate", "--base-url", "http://127.0.0.1:9"}
+	ok(t, typed...)
+	writeConfig(t, ws, "describe: {base-url: 'http://127.0.0.1:9'}\n")
+	ok(t, "describe", ws, "--estimate")
+
+	if err := os.Remove(filepath.Join(ws, configName)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("MLLMREC_CONFIG_DIR", filepath.Join(file, "below")) // where nothing can be written
+	if _, errs := ok(t, typed...); strings.Count(errs, "asked again") != 1 {
+		t.Errorf("%s", errs)
+	}
+}

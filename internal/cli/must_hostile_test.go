@@ -3,14 +3,14 @@
 package cli
 
 import (
+	"context"
 	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -79,208 +79,6 @@ func newStranger(t *testing.T) *stranger {
 	return h
 }
 
-// kind is one way in which a workspace is hostile.
-type kind struct {
-	name  string
-	spoil func(t *testing.T, h *stranger, ws string)
-	flags []string // what the user types besides, of commands that write texts
-}
-
-// config puts a configuration into the workspace.
-func config(format string) func(*testing.T, *stranger, string) {
-	return func(t *testing.T, h *stranger, ws string) {
-		text := strings.NewReplacer("ADDRESS", h.address, "OUTSIDE", h.outside).Replace(format)
-		if err := os.WriteFile(filepath.Join(ws, configName), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// manifest changes workspace.json as somebody does who knows how it is checked.
-func manifest(t *testing.T, ws string, change func(m map[string]any)) {
-	t.Helper()
-	path := filepath.Join(ws, workspace.ManifestFile)
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var m map[string]any
-	if err := json.Unmarshal(raw, &m); err != nil {
-		t.Fatal(err)
-	}
-	change(m)
-	delete(m, "digest")
-	if raw, err = json.Marshal(m); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, raw, 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// recordAsked has the texts be written by somebody else's server.
-func recordAsked(asked string) func(*testing.T, *stranger, string) {
-	return func(t *testing.T, h *stranger, ws string) {
-		var opt any
-		if err := json.Unmarshal([]byte(strings.NewReplacer("ADDRESS", h.address, "OUTSIDE", h.outside).Replace(asked)), &opt); err != nil {
-			t.Fatal(err)
-		}
-		manifest(t, ws, func(m map[string]any) {
-			for _, a := range m["artefacts"].(map[string]any) {
-				a := a.(map[string]any)
-				if k := a["kind"]; k == "item-texts" || k == "user-texts" {
-					a["info"].(map[string]any)["asked"] = opt
-					a["options"].(map[string]any)["mllm"] = "openai"
-				}
-			}
-		})
-	}
-}
-
-// rewrite changes a file of an artefact and its record.
-func rewrite(name string, change func(h *stranger, raw []byte) []byte) func(*testing.T, *stranger, string) {
-	return func(t *testing.T, h *stranger, ws string) {
-		manifest(t, ws, func(m map[string]any) {
-			for _, a := range m["artefacts"].(map[string]any) {
-				files, _ := a.(map[string]any)["files"].(map[string]any)
-				f, ok := files[name].(map[string]any)
-				if !ok {
-					continue
-				}
-				path := filepath.Join(ws, f["path"].(string))
-				raw, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				raw = change(h, raw)
-				if err := os.WriteFile(path, raw, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				sum := sha256.Sum256(raw)
-				f["sha256"], f["bytes"] = hex.EncodeToString(sum[:]), len(raw)
-			}
-		})
-	}
-}
-
-// encoderOf makes encoder.json name another encoder.
-func encoderOf(options string) func(*testing.T, *stranger, string) {
-	return rewrite(workspace.EncoderFile, func(h *stranger, raw []byte) []byte {
-		var info map[string]any
-		if json.Unmarshal(raw, &info) != nil {
-			return raw
-		}
-		var opt map[string]any
-		if err := json.Unmarshal([]byte(strings.NewReplacer("ADDRESS", h.address, "OUTSIDE", h.outside, "MODEL", h.model).Replace(options)), &opt); err != nil {
-			panic(err)
-		}
-		info["encoder"], info["options"] = opt["encoder"], opt
-		out, err := json.Marshal(info)
-		if err != nil {
-			panic(err)
-		}
-		return out
-	})
-}
-
-// instead puts something else into the place of every file or folder that a pattern names.
-func instead(pattern string, put func(h *stranger, path string) error) func(*testing.T, *stranger, string) {
-	return func(t *testing.T, h *stranger, ws string) {
-		paths, err := filepath.Glob(filepath.Join(ws, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(paths) == 0 {
-			paths = []string{filepath.Join(ws, pattern)}
-		}
-		for _, path := range paths {
-			if err := os.RemoveAll(path); err != nil {
-				t.Fatal(err)
-			}
-			if err := put(h, path); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-}
-
-func pipe(_ *stranger, path string) error    { return syscall.Mkfifo(path, 0o644) }
-func endless(_ *stranger, path string) error { return os.Symlink("/dev/zero", path) }
-func folder(_ *stranger, path string) error  { return os.MkdirAll(filepath.Join(path, "x"), 0o755) }
-func huge(_ *stranger, path string) error { // a file of holes: a terabyte that takes no room
-	if err := os.WriteFile(path, []byte("{"), 0o644); err != nil {
-		return err
-	}
-	return os.Truncate(path, 1<<40)
-}
-func linkOut(to string) func(h *stranger, path string) error {
-	return func(h *stranger, path string) error { return os.Symlink(filepath.Join(h.outside, to), path) }
-}
-func linkNowhere(h *stranger, path string) error {
-	return os.Symlink(filepath.Join(h.outside, "new-file"), path)
-}
-
-// kinds lists the ways.
-func kinds() []kind {
-	offline := []string{"--mllm", "offline"}
-	asked := `{"writer":{"mllm":"openai","models":["m"],"servers":{"base_urls":["http://ADDRESS/v1"],"api_key_env":"STOLEN_KEY"}}}`
-	return []kind{
-		{"a config names a server and a key", config("all: {mllm: openai, mllm-model: m, base-url: 'http://ADDRESS/v1', api-key-env: STOLEN_KEY}"), nil},
-		{"a config names a server with settings", config("all: {base-url: 'http://ADDRESS#key-env=STOLEN_KEY'}"), nil},
-		{"a config names an encoder's server", config("encode: {encoder: openai, encoder-model: m, encoder-base-url: 'http://ADDRESS/v1', encoder-api-key-env: STOLEN_KEY}\nrun: {mllm: offline, encoder: tei, encoder-base-url: 'http://ADDRESS'}"), nil},
-		{"a config names a database", config("all: {store: 'postgres://u:p@ADDRESS/x?sslmode=disable'}"), offline},
-		{"a config names files to write", config("all: {page: OUTSIDE/page.html, out: OUTSIDE/out, plot: OUTSIDE/plot.svg}"), offline},
-		{"a config names files to read", config("all: {prompts: OUTSIDE/describe.tmpl, prices: OUTSIDE/prices.yaml, image-dir: OUTSIDE/folder}"), nil},
-		{"a config allows private addresses", config("all: {allow-private-images: true, allow-outside-images: true}"), offline},
-		{"a config names another", config("all: {config: OUTSIDE/notes.txt}"), offline},
-		{"records name a server and a key", recordAsked(asked), nil},
-		{"records name prompts and prices", recordAsked(`{"writer":{"mllm":"ollama","prompt_files":["OUTSIDE/describe.tmpl"],"servers":{"prices":"OUTSIDE/prices.yaml"}},"pictures":{"dir":"OUTSIDE/folder"}}`), nil},
-		{"encoder.json names a server and a key", encoderOf(`{"encoder":"openai","model":"m","base_url":"http://ADDRESS/v1","api_key_env":"STOLEN_KEY"}`), offline},
-		{"encoder.json names a folder", encoderOf(`{"encoder":"minilm","model":"OUTSIDE/folder"}`), offline},
-		{"the picture folder is the user's", func(t *testing.T, h *stranger, ws string) {
-			manifest(t, ws, func(m map[string]any) { m["picture_folder"] = h.outside })
-		}, offline},
-		{"paths of artefacts lead out", func(t *testing.T, h *stranger, ws string) {
-			manifest(t, ws, func(m map[string]any) {
-				for _, a := range m["artefacts"].(map[string]any) {
-					for _, f := range a.(map[string]any)["files"].(map[string]any) {
-						f.(map[string]any)["path"] = "../../" + filepath.Base(h.outside) + "/notes.txt"
-					}
-				}
-			})
-		}, offline},
-		{"the manifest is a pipe", instead(workspace.ManifestFile, pipe), offline},
-		{"the manifest is endless", instead(workspace.ManifestFile, endless), offline},
-		{"the manifest is huge", instead(workspace.ManifestFile, huge), offline},
-		{"the manifest is a folder", instead(workspace.ManifestFile, folder), offline},
-		{"the manifest is the user's file", instead(workspace.ManifestFile, linkOut("notes.txt")), offline},
-		{"the config is a pipe", instead(configName, pipe), offline},
-		{"the config is endless", instead(configName, endless), offline},
-		{"the config is the user's file", instead(configName, linkOut("notes.txt")), offline},
-		{"the ledger is a pipe", instead(workspace.GenerationsFile, pipe), offline},
-		{"the ledger is the user's file", instead(workspace.GenerationsFile, linkOut("notes.txt")), offline},
-		{"the ledger is to be made outside", instead(workspace.GenerationsFile, linkNowhere), offline},
-		{"the lock is to be made outside", instead("workspace.lock", linkNowhere), offline},
-		{"the lock's note is a pipe", instead("workspace.lock.json", pipe), offline},
-		{"the items are a pipe", instead(workspace.ItemsFile, pipe), offline},
-		{"the items are huge", instead(workspace.ItemsFile, huge), offline},
-		{"the vectors are endless", instead("features/*/*.npy", endless), offline},
-		{"the vectors are the user's file", instead("features/*/users.npy", linkOut("folder/users.npy")), offline},
-		{"encoder.json is a pipe", instead("features/*/encoder.json", pipe), offline},
-		{"a run's files are pipes", instead("runs/*/*.json", pipe), offline},
-		{"a run's log is to be made outside", instead("runs/*/log.jsonl", linkNowhere), offline},
-		{"a run's checkpoint is endless", instead("runs/*/last.safetensors", endless), offline},
-		{"the folder of texts is the user's", instead("texts", linkOut("folder")), offline},
-		{"the folder of features is the user's", instead("features", linkOut("folder")), offline},
-		{"the folder of graphs is the user's", instead("graphs", linkOut("folder")), offline},
-		{"the folder of runs is the user's", instead("runs", linkOut("folder")), offline},
-		{"the folder of evaluations is the user's", instead("evaluations", linkOut("folder")), offline},
-		{"the folder of pictures is the user's", instead("images", linkOut("folder")), offline},
-		{"the folder of samples is the user's", instead("samples", linkOut("folder")), offline},
-		{"the folder of batches is the user's", instead("batches", linkOut("folder")), offline},
-	}
-}
-
 // every lists a call of every command that opens a workspace. OUT stands for a folder of
 // the user's choice, TEXTS for what the user types of who writes.
 func every() map[string][]string {
@@ -302,6 +100,16 @@ func every() map[string][]string {
 	}
 }
 
+// aside lists calls of commands that open no workspace, for configurations that lie in the
+// current folder. MISSING stands for a file that is not there: importers get to their end
+// only with a hostile name for one.
+func aside() [][]string {
+	return [][]string{{"version"}, {"prompt", "templates"}, {"prompt", "prices"}, {"embed", "--encoder-model", "MODEL"}, {"demo"},
+		{"worker", "--store", "postgres://127.0.0.1:1/none", "--until-empty"}, {"model", "pull", "nobody/nothing"},
+		{"import", "amazon", "--reviews", "MISSING", "--out", "OUT"}, {"import", "amazon"}, {"import", "microlens", "--pairs", "MISSING", "--out", "OUT"},
+		{"import", "mmrec", "--inter", "MISSING", "--out", "OUT"}, {"import", "tables", "--interactions", "MISSING", "--out", "OUT"}}
+}
+
 // withoutWorkspace are commands that open none.
 var withoutWorkspace = []string{"import amazon", "import microlens", "import mmrec", "model", "model pull", "prompt", "prompt templates", "prompt prices", "demo", "embed", "version",
 	"worker", "worker withdraw", "batch", "graph", "export", "import", "mllmrec", "mllmrec help", "completion"}
@@ -313,22 +121,21 @@ func TestHostileWorkspaces(t *testing.T) {
 	h := newStranger(t)
 	t.Setenv("STOLEN_KEY", canaryKey)
 	t.Setenv("OPENAI_API_KEY", canaryKey)
-	t.Setenv("MLLMREC_CONFIG_DIR", t.TempDir()) // nobody has agreed to anything
-	base := importWordyShop(t, 24, 24)
+	nobody := t.TempDir() // nobody has agreed to anything
+	t.Setenv("MLLMREC_CONFIG_DIR", nobody)
+	t.Setenv("HF_HUB_OFFLINE", "1")
+	t.Setenv("HF_HUB_CACHE", t.TempDir())
+	base := picturedShop(t, h)
 	ok(t, "run", base, "--model", "bpr", "--set", "epochs=1", "-q")
 	ok(t, "run", base, "--mllm", "offline", "--dim", "6", "--threshold", "0.4", "--set", "epochs=1", "-q")
+	ok(t, "batch", "export", base, "--stage", "reason", "--mllm", "openai", "--mllm-model", "m", "--out", filepath.Join(t.TempDir(), "batch"), "-q")
 	leaveBegun(t, base, "--set", "epochs=3")
-	if _, err := os.Stat(filepath.Join(base, "images")); err != nil {
-		if err := os.Mkdir(filepath.Join(base, "images"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
 	results := filepath.Join(t.TempDir(), "results.jsonl")
 	if err := os.WriteFile(results, []byte(`{"custom_id":"x","response":{"status_code":200,"body":{}}}`+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	before := contentsOf(t, h.outside)
-	commands, n, calls := every(), 0, 0
+	commands, calls := every(), 0
 	names := make([]string, 0, len(commands))
 	for name := range commands {
 		names = append(names, name)
@@ -338,48 +145,110 @@ func TestHostileWorkspaces(t *testing.T) {
 	if len(all) < 20 {
 		t.Fatalf("only %d kinds", len(all))
 	}
-	for _, k := range all {
+	for n, k := range all {
 		ws := copied(t, base)
 		k.spoil(t, h, ws)
-		for at, name := range names {
-			if !slow && (at+n)%7 != 0 { // each command meets each kind behind the tag slow
-				continue
-			}
-			calls++
-			args := []string{}
-			for _, arg := range commands[name] {
+		fill := func(args []string) (filled []string) {
+			out := filepath.Join(t.TempDir(), "out")
+			for _, arg := range args {
 				if arg == "TEXTS" {
-					args = append(args, k.flags...)
+					filled = append(filled, k.flags...)
 					continue
 				}
-				args = append(args, strings.NewReplacer("WS", ws, "OUT", filepath.Join(t.TempDir(), "out"), "RESULTS", results).Replace(arg))
+				filled = append(filled, strings.NewReplacer("WS", ws, "OUT", out, "RESULTS", results, "MODEL", h.model, "MISSING", filepath.Join(ws, "missing")).Replace(arg))
 			}
-			said := bounded(t, k.name, args)
-			for _, secret := range []string{canaryKey, canaryText} {
-				if strings.Contains(said, secret) {
-					t.Errorf("%s: %v says %q: %.400s", k.name, args, secret, said)
+			return filled
+		}
+		try := func(dir string, args []string) string {
+			calls++
+			said := bounded(t, k.name, dir, args)
+			for _, never := range []string{canaryKey, canaryText, "\x1b", "\u009b", "\u202e"} {
+				if strings.Contains(said, never) {
+					t.Errorf("%s: %v says %q: %.400q", k.name, args, never, said)
 				}
+			}
+			return said
+		}
+		for at, name := range names {
+			if !slow && (at+n)%7 != 0 && name != k.refused { // each command meets each kind behind the tag slow
+				continue
+			}
+			said := try("", fill(commands[name]))
+			if name == k.refused && !strings.Contains(said, "not agreed") {
+				t.Errorf("%s: %s does not ask for consent: %.400s", k.name, name, said)
+			}
+		}
+		if _, err := os.Lstat(filepath.Join(ws, configName)); err == nil { // as the current folder
+			for at, args := range aside() {
+				if args[0] == "demo" && k.name != demoed || !slow && (at+n)%4 != 0 && k.name != demoed {
+					continue
+				}
+				try(ws, fill(args))
 			}
 		}
 		if n := h.calls.Swap(0); n != 0 {
 			t.Errorf("%s: %d connections to the stranger's server", k.name, n)
 		}
-		after := contentsOf(t, h.outside)
-		for path, was := range before {
-			if after[path] != was {
-				t.Errorf("%s: %s was changed", k.name, path)
+		untouched(t, h, k.name, before)
+		if k.sends { // once the user has agreed, it would: the workspace is hostile indeed
+			t.Setenv("MLLMREC_CONFIG_DIR", t.TempDir())
+			agreed := bounded(t, k.name, "", []string{"trust", ws, "--yes"})
+			said, _, _ := endedIn(t, "", fill(commands[k.refused]), func() bool { return h.calls.Load() > 0 })
+			if n := h.calls.Swap(0); n == 0 {
+				t.Errorf("%s: after consent nothing is sent either: %.600s%.600s", k.name, agreed, said)
 			}
+			t.Setenv("MLLMREC_CONFIG_DIR", nobody)
 		}
-		for path := range after {
-			if _, had := before[path]; !had {
-				t.Errorf("%s: %s was written", k.name, path)
-				os.RemoveAll(filepath.Join(h.outside, path))
-			}
-		}
-		n++
 		os.RemoveAll(ws)
 	}
-	t.Logf("%d kinds, %d calls", len(all), calls)
+	t.Logf("%d kinds, %d calls, at most %v and %d MiB", len(all), calls, worst.took.Round(time.Millisecond), worst.memory>>10)
+}
+
+// demoed is the kind under which the demo is tried: it takes long where nothing stops it.
+const demoed = "a config names commands that open no workspace"
+
+// untouched looks that the user's own files are as they were, and nothing new beside them.
+func untouched(t *testing.T, h *stranger, what string, before map[string]string) {
+	t.Helper()
+	after := contentsOf(t, h.outside)
+	for path, was := range before {
+		if after[path] != was {
+			t.Errorf("%s: %s was changed", what, path)
+		}
+	}
+	for path := range after {
+		if _, had := before[path]; !had {
+			t.Errorf("%s: %s was written", what, path)
+			os.RemoveAll(filepath.Join(h.outside, path))
+		}
+	}
+}
+
+// picturedShop makes a workspace whose catalogue names pictures in the workspace's own
+// folder, but for two that lie among the user's files.
+func picturedShop(t *testing.T, h *stranger) string {
+	t.Helper()
+	ds, err := opened(t, importWordyShop(t, 24, 24)).Dataset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "ws")
+	for i := range ds.Items {
+		ds.Items[i].Image = ds.Items[i].ID + ".png"
+	}
+	ds.Items[0].Image, ds.Items[1].Image = filepath.Join(h.outside, "private.png"), "../"+upwards(t, h, dir)+"/private.png"
+	if _, err := workspace.Create(dir, ds, workspace.Source{Kind: "tables"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "images", "cache", "prepared"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, it := range ds.Items[2:] {
+		if err := os.WriteFile(filepath.Join(dir, "images", it.Image), imagetest.PNG(imagetest.Halves(32, 32, blueInk, redInk)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // leaveBegun trains a run and makes it one that was interrupted before it was recorded.
@@ -397,29 +266,58 @@ func leaveBegun(t *testing.T, ws string, options ...string) {
 	})
 }
 
+// worst is what the longest and the largest call of bounded took.
+var worst struct {
+	took   time.Duration
+	memory int64 // KiB
+}
+
 // bounded runs a command in a process of its own, of which it bounds the time and the
 // memory, and returns what it said.
-func bounded(t *testing.T, what string, args []string) string {
+func bounded(t *testing.T, what, dir string, args []string) string {
 	t.Helper()
-	const most, memory = 5 * time.Second, 500 << 10 // KiB
-	cmd := exec.Command("mllmrec", args...)
-	var said strings.Builder
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	const memory = 500 << 10 // KiB
+	start := time.Now()
+	said, state, late := endedIn(t, dir, args, nil)
+	worst.took = max(worst.took, time.Since(start))
+	if late {
+		t.Errorf("%s: %v did not end within %v: %s", what, args, most, said)
 	}
-	timer := time.AfterFunc(most, func() { cmd.Process.Kill() }) //nolint:errcheck // it may be done
-	err := cmd.Wait()
-	if !timer.Stop() {
-		t.Errorf("%s: %v did not end within %v: %s", what, args, most, said.String())
+	if use, ok := state.SysUsage().(*syscall.Rusage); ok && runtime.GOOS == "linux" { // elsewhere it counts in bytes
+		worst.memory = max(worst.memory, use.Maxrss)
+		if use.Maxrss > memory {
+			t.Errorf("%s: %v took %d MiB", what, args, use.Maxrss>>10)
+		}
 	}
-	if use, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && use.Maxrss > memory {
-		t.Errorf("%s: %v took %d MiB", what, args, use.Maxrss>>10)
+	if code := state.ExitCode(); !late && code < 0 || strings.Contains(said, "goroutine ") {
+		t.Errorf("%s: %v ended with %d: %s", what, args, code, said)
 	}
-	if code := cmd.ProcessState.ExitCode(); err != nil && (code < 0 || strings.Contains(said.String(), "goroutine ")) {
-		t.Errorf("%s: %v ended with %v: %s", what, args, err, said.String())
+	return said
+}
+
+// most is how long a command may take.
+const most = 5 * time.Second
+
+// endedIn runs a command in a process of its own, in the folder dir, and kills it when its
+// time is up or, unless it is nil, enough says so.
+func endedIn(t *testing.T, dir string, args []string, enough func() bool) (said string, state *os.ProcessState, late bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), most)
+	defer cancel()
+	if enough != nil {
+		go func() {
+			for ctx.Err() == nil && !enough() {
+				time.Sleep(10 * time.Millisecond)
+			}
+			cancel()
+		}()
 	}
-	return said.String()
+	cmd := exec.CommandContext(ctx, "mllmrec", args...)
+	cmd.Dir = dir
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Run() //nolint:errcheck // the state tells
+	return out.String(), cmd.ProcessState, ctx.Err() == context.DeadlineExceeded
 }
 
 // contentsOf reads all files of a folder.
@@ -492,5 +390,44 @@ func TestPicturesOutsideTheCatalogue(t *testing.T) {
 	_, errs = ok(t, "describe", ws, "--base-url", server.URL, "--allow-outside-images")
 	if !strings.Contains(errs, "5 with a described picture") {
 		t.Errorf("allowed: %s", errs)
+	}
+}
+
+// The pictures of a stranger's workspace are not the user's own, whatever in it is a link:
+// none of them reaches the server that the user named.
+func TestPicturesBehindLinks(t *testing.T) {
+	h := newStranger(t)
+	t.Setenv("MLLMREC_CONFIG_DIR", t.TempDir())
+	for name := range map[string][]byte{"i2.png": nil, "i3.png": nil} {
+		if err := os.WriteFile(filepath.Join(h.outside, "folder", name), imagetest.PNG(imagetest.Halves(32, 32, redInk, blueInk)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	base := picturedShop(t, h)
+	for name, spoil := range map[string]func(*testing.T, *stranger, string){
+		"the folder":      instead("images", linkOut("folder")),
+		"every picture":   instead("images/*.png", linkOut("private.png")),
+		"a folder upward": instead("images", linkTo("../../")),
+	} {
+		ws := copied(t, base)
+		spoil(t, h, ws)
+		for _, args := range [][]string{{"describe", ws, "--sample", "24"}, {"describe", ws}} {
+			server := mllmtest.New(t, mllmtest.Options{})
+			call(t, append(args, "--base-url", server.URL)...)
+			for _, r := range server.Requests() {
+				if len(r.Images) > 0 {
+					t.Errorf("%s: %v sent a picture", name, args[2:])
+				}
+			}
+		}
+	}
+	server := mllmtest.New(t, mllmtest.Options{})
+	call(t, "describe", base, "--sample", "24", "--base-url", server.URL)
+	sent := 0
+	for _, r := range server.Requests() {
+		sent += len(r.Images)
+	}
+	if sent != 22 {
+		t.Errorf("%d of the 22 pictures in the workspace were sent", sent)
 	}
 }

@@ -21,9 +21,11 @@ func TestCachesOfStrangers(t *testing.T) {
 	}
 	outside := t.TempDir()
 	for name, put := range map[string]func(path string) error{
-		"pipe":            func(path string) error { return syscall.Mkfifo(path, 0o644) },
-		"endless":         func(path string) error { return os.Symlink("/dev/zero", path) },
-		"huge":            func(path string) error { return errors.Join(os.WriteFile(path, []byte("{"), 0o644), os.Truncate(path, 1<<40)) },
+		"pipe":    func(path string) error { return syscall.Mkfifo(path, 0o644) },
+		"endless": func(path string) error { return os.Symlink("/dev/zero", path) },
+		"huge": func(path string) error {
+			return errors.Join(os.WriteFile(path, []byte("{"), 0o644), os.Truncate(path, 1<<40))
+		},
 		"link to nothing": func(path string) error { return os.Symlink(filepath.Join(outside, "new"), path) },
 	} {
 		dir := t.TempDir()
