@@ -33,6 +33,9 @@ func inShop(m *testing.M) int {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
+	if err := os.Setenv("MLLMREC_CONFIG_DIR", filepath.Join(dir, "config")); err != nil { // no test sees what the user agreed to
+		log.Fatal(err)
+	}
 	if home, err = os.Getwd(); err != nil {
 		log.Fatal(err)
 	}
