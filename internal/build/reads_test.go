@@ -126,7 +126,7 @@ func freshRunReadsItsEvaluation(t *testing.T, dir, id string, pairs []string) {
 	want := map[string]int{path.Join(address, workspace.EvaluationFile): 1, path.Join(workspace.RunsFolder, id, workspace.RunMetricsFile): 1}
 	if _, a, ok := s.WS.Current(workspace.KindUserTexts); ok {
 		want[path.Join(a.Inputs[workspace.KindItemTexts].Address, workspace.ItemTextsFile)] = 1 // the offline writer is known by the corpus that it knows
-		want[workspace.ItemsFile] = 1 // in whose order the texts must be
+		want[workspace.ItemsFile] = 1                                                           // in whose order the texts must be
 	}
 	if diff := cmp.Diff(want, s.WS.Reads()); diff != "" {
 		t.Errorf("a run in which all is fresh has read: %s", diff)
