@@ -86,7 +86,7 @@ func (a *app) sayPassedOver(set *option.Set) {
 		return
 	}
 	for _, err := range set.PassedOver() {
-		fmt.Fprintln(a.stderr, "config: "+usererr.Spell(err, flagName))
+		fmt.Fprintln(a.stderr, "config: "+printable(usererr.Spell(err, flagName)))
 	}
 }
 

@@ -64,7 +64,8 @@ func Main(args []string, stdout, stderr io.Writer) int {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	stdout, stderr = secret.Writer(stdout), secret.Writer(stderr) // what a library says of a key or a password, too
-	a := &app{stdout: stdout, stderr: stderr}
+	a := &app{stderr: stderr}
+	a.stdout = forPeople(stdout, &a.json)
 	root := a.root()
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -118,7 +119,7 @@ func (a *app) report(err error) int {
 	}
 	fmt.Fprintln(a.stderr, "mllmrec: "+printable(strings.TrimSpace(message)))
 	if hint != "" {
-		fmt.Fprintln(a.stderr, "  "+hint)
+		fmt.Fprintln(a.stderr, "  "+printable(hint))
 	}
 	return code
 }

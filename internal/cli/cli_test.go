@@ -2,7 +2,9 @@ package cli
 
 import (
 	"flag"
+	"io"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -49,4 +51,21 @@ func TestScripts(t *testing.T) {
 func currentOf(ws *workspace.Workspace, kind workspace.Kind) string {
 	address, _, _ := ws.Current(kind)
 	return address
+}
+
+// What people read has no control characters, in whatever pieces it is written; what
+// programs read stays as it is.
+func TestOutputForPeople(t *testing.T) {
+	const said = "a\x1b[2Jb\u009bc\u202ed é 語\t\r\n"
+	for json, want := range map[bool]string{false: "a\ufffd[2Jb\ufffdc\ufffdd é 語\t\ufffd\n", true: said} {
+		var whole, pieces strings.Builder
+		io.WriteString(forPeople(&whole, &json), said) //nolint:errcheck // a builder takes all
+		w := forPeople(&pieces, &json)
+		for _, piece := range []string{said[:len(said)-5], said[len(said)-5 : len(said)-4], said[len(said)-4:]} { // cuts 語
+			io.WriteString(w, piece) //nolint:errcheck // a builder takes all
+		}
+		if whole.String() != want || pieces.String() != want {
+			t.Errorf("json %v: %q, in pieces %q", json, whole.String(), pieces.String())
+		}
+	}
 }

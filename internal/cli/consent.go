@@ -82,7 +82,7 @@ func (a *app) gateConfig(cmd *cobra.Command, where string, fromData map[string]b
 	}
 	if args := cmd.Flags().Args(); len(typed) > 0 && len(args) > 0 {
 		if err := consent.Give(args[0], typed...); err != nil && !a.quiet {
-			fmt.Fprintln(a.stderr, "note: "+err.Error()+"; you will be asked again")
+			fmt.Fprintln(a.stderr, "note: "+printable(err.Error())+"; you will be asked again")
 		}
 	}
 	return nil

@@ -192,6 +192,11 @@ func TestHostileWorkspaces(t *testing.T) {
 		untouched(t, h, k.name, before)
 		if k.sends { // once the user has agreed, it would: the workspace is hostile indeed
 			t.Setenv("MLLMREC_CONFIG_DIR", t.TempDir())
+			os.RemoveAll(ws) // commands may have made again what was hostile
+			if err := os.CopyFS(ws, os.DirFS(base)); err != nil {
+				t.Fatal(err)
+			}
+			k.spoil(t, h, ws)
 			agreed := bounded(t, k.name, "", []string{"trust", ws, "--yes"})
 			said, _, _ := endedIn(t, "", fill(commands[k.refused]), func() bool { return h.calls.Load() > 0 })
 			if n := h.calls.Swap(0); n == 0 {
