@@ -251,7 +251,7 @@ func kinds() []kind {
 		{"a config names a database", config("all: {store: 'postgres://u:p@ADDRESS/x?sslmode=disable'}"), offline, "describe", true},
 		{"a config names files to write", config("all: {page: OUTSIDE/page.html, out: OUTSIDE/out, plot: OUTSIDE/plot.svg, dir: OUTSIDE/models}"), offline, "graph stats", false},
 		{"a config names files to read", config("all: {prompts: OUTSIDE/describe.tmpl, prices: OUTSIDE/prices.yaml, image-dir: OUTSIDE/folder, interactions: OUTSIDE/notes.txt}"), nil, "estimate", false},
-		{"a config allows private addresses", config("all: {allow-private-images: true, allow-outside-images: true}"), offline, "describe", false},
+		{"a config allows private addresses", config("all: {allow-private-images: true, allow-outside-images: true}"), offline, "describe", true},
 		{"a config names another", config("all: {config: OUTSIDE/notes.txt}"), offline, "", false},
 		{"records name a server and a key", recordAsked(asked), nil, "describe retry", true},
 		{"records name prompts and prices", recordAsked(`{"writer":{"mllm":"ollama","prompt_files":["OUTSIDE/describe.tmpl"],"servers":{"prices":"OUTSIDE/prices.yaml"}},"pictures":{"dir":"OUTSIDE/folder"}}`), nil, "describe retry", false},
@@ -303,6 +303,9 @@ func kinds() []kind {
 		{"a config agrees for the user in every command", config("all: {yes: true, mllm: openai, mllm-model: m, base-url: 'http://ADDRESS/v1'}"), nil, "", false},
 		{"a config names commands that open no workspace", config("embed: {encoder: tei, encoder-base-url: 'http://ADDRESS'}\nworker: {mllm: openai, base-url: 'http://ADDRESS/v1', api-key-env: STOLEN_KEY, store: 'postgres://ADDRESS/x'}\ndemo: {out: OUTSIDE/demo}\npull: {dir: OUTSIDE/models}\ntemplates: {out: OUTSIDE/templates}\namazon: {reviews: OUTSIDE/notes.txt, out: OUTSIDE/ws}"), offline, "", false},
 		{"a config leads out by a name", config("mmrec: {name: ../../../../../../../../../../../../OUTSIDE/name}"), offline, "", false},
+		{"a config asks for a billion at a time", config("all: {concurrency: 1000000000}"), offline, "", false},
+		{"a config asks for a billion neighbours", config("all: {knn-k: 1000000000, jaccard-k: 1000000000}"), offline, "", false},
+		{"records ask for a billion at a time", recordAsked(`{"writer":{"mllm":"ollama","servers":{"concurrency":1000000000}}}`), offline, "", false},
 		{"a config grows when it is read", config(bomb()), offline, "", false},
 		{"the data set's name leads out", func(t *testing.T, h *stranger, ws string) {
 			manifest(t, ws, func(m map[string]any) { m["name"] = "../../../../../../../../../../../.." + h.outside + "/name" })
@@ -330,7 +333,7 @@ func kinds() []kind {
 		{"every file is an endless device", instead("*/*/*", linkTo("/dev/zero")), offline, "", false},
 		{"the pictures' cache is to be made outside", instead("images/cache", linkNowhere), offline, "", false},
 		{"the prepared pictures are the user's", instead("images/cache/prepared", linkOut("folder")), offline, "", false},
-		{"a picture is a pipe", instead("images/i2.png", pipe), offline, "", false},
+		{"a picture is a pipe", instead("images/i3.png", pipe), offline, "", false},
 		{"a workspace of the first format links out", oldFormat, offline, "", false},
 	}
 }

@@ -56,7 +56,7 @@ type Options struct {
 	UserPrefix *string `option:"encoder-user-prefix" old:"user-prefix" json:"user_prefix,omitempty" if:"encoder!=lsa" doc:"text before each preference or sentence, such as 'query: ' for E5 (default: the model's own prompt)"`
 
 	Batch       int    `option:"encoder-batch" old:"batch" json:"batch,omitempty" if:"encoder=openai|ollama|tei" runs:"process" min:"0" doc:"texts in one request (default 32)"`
-	Concurrency int    `option:"encoder-concurrency" old:"concurrency" json:"concurrency,omitempty" if:"encoder=openai|ollama|tei" runs:"process" min:"0" doc:"requests in flight (default 4)"`
+	Concurrency int    `option:"encoder-concurrency" old:"concurrency" json:"concurrency,omitempty" if:"encoder=openai|ollama|tei" runs:"process" min:"0" max:"1024" doc:"requests in flight (default 4)"`
 	APIKeyEnv   string `option:"encoder-api-key-env" old:"api-key-env" json:"api_key_env,omitempty" if:"encoder=openai|ollama|tei" runs:"process" doc:"environment variable that holds the server's key"`
 }
 

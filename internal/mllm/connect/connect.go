@@ -3,6 +3,7 @@
 package connect
 
 import (
+	"fmt"
 	"math"
 	"net/url"
 	"os"
@@ -51,12 +52,19 @@ type Options struct {
 
 const defaultConcurrency = 4
 
+// maxConcurrency bounds the requests in flight at one endpoint, each of which holds a
+// prompt and a picture: records of a workspace say how many, and may be a stranger's.
+const maxConcurrency = 1024
+
 const settings = "After the # of a base URL, write kind, weight, concurrency, rpm, tpm or key-env, joined by &."
 
 // Pool makes the pool. It does not contact the servers; Describe does.
 func Pool(opt Options) (*mllm.Pool, error) {
 	if opt.Concurrency < 0 {
 		return nil, usererr.New("Leave it out for the default.", "%d requests in flight", opt.Concurrency)
+	}
+	if opt.Concurrency > maxConcurrency {
+		return nil, usererr.New(fmt.Sprintf("Use %d at most.", maxConcurrency), "%d requests in flight", opt.Concurrency)
 	}
 	urls := opt.URLs
 	if len(urls) == 0 {
@@ -116,8 +124,8 @@ func endpoint(opt Options, written string) (mllm.EndpointConfig, error) {
 		var number float64
 		switch name {
 		case "weight", "concurrency", "rpm", "tpm":
-			if number, err = strconv.ParseFloat(value, 64); err != nil || !(number > 0) || number > 1e12 || (name == "concurrency" && number != float64(int(number))) {
-				return e, usererr.New(settings, "base URL %s: %s=%s is not a positive number", base, name, value)
+			if number, err = strconv.ParseFloat(value, 64); err != nil || !(number > 0) || number > 1e12 || (name == "concurrency" && (number != float64(int(number)) || number > maxConcurrency)) {
+				return e, usererr.New(settings, "base URL %s: %s=%s is not a positive number, or too large", base, name, value)
 			}
 		}
 		switch name {

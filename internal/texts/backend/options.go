@@ -50,7 +50,7 @@ type Answers struct {
 type Servers struct {
 	BaseURLs    []string      `option:"base-url" json:"base_urls,omitempty" if:"mllm!=offline" runs:"process" doc:"address of the server (ollama: http://localhost:11434); again for more servers, with settings of each behind a #, such as http://gpu1:11434#weight=2&concurrency=8"`
 	KeyEnv      string        `option:"api-key-env" json:"api_key_env,omitempty" if:"mllm!=offline" runs:"process" doc:"environment variable that holds the server's key (openai: OPENAI_API_KEY, if it is set)"`
-	Concurrency int           `option:"concurrency" json:"concurrency,omitempty" if:"!workers" runs:"process" min:"0" doc:"requests in flight for each server (default 4; offline: pictures measured at a time, 8)"`
+	Concurrency int           `option:"concurrency" json:"concurrency,omitempty" if:"!workers" runs:"process" min:"0" max:"1024" doc:"requests in flight for each server (default 4; offline: pictures measured at a time, 8)"`
 	RPM         float64       `option:"rpm" json:"rpm,omitempty" if:"mllm!=offline;!workers" runs:"process" doc:"most requests a minute for each server"`
 	TPM         float64       `option:"tpm" json:"tpm,omitempty" if:"mllm!=offline;!workers" runs:"process" doc:"most tokens a minute for each server"`
 	Timeout     time.Duration `option:"timeout" json:"timeout,omitempty" if:"mllm!=offline;!workers" runs:"process" doc:"time limit of one request (ollama: 10m, openai: 5m)"`
