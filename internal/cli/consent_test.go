@@ -110,9 +110,15 @@ func TestWhoseConfigurationItIs(t *testing.T) {
 	if code != exitUser || !strings.Contains(out, "new") || !strings.Contains(errs, "--yes") {
 		t.Errorf("trust without a terminal: exit %d: %s%s", code, out, errs)
 	}
+	if code, out, _ := call(t, "trust", ws, "--json"); code != exitUser || !strings.Contains(out, `"value": "http://127.0.0.1:9/v1 with the key in OPENAI_API_KEY"`) || !strings.Contains(out, `"agreed": false`) {
+		t.Errorf("as JSON: exit %d: %s", code, out)
+	}
 	ok(t, "trust", ws, "--yes")
 	if _, errs := ok(t, estimate...); !strings.Contains(errs, "config: "+filepath.Join(ws, configName)) {
 		t.Errorf("which configuration was read is not said: %s", errs)
+	}
+	if out, _ := ok(t, "trust", ws, "--json"); !strings.Contains(out, `"agreed": true`) || strings.Contains(out, `"agreed": false`) {
+		t.Errorf("agreed to: %s", out)
 	}
 	// Another address, or the same with another key, asks anew.
 	write(filepath.Join(ws, configName), strings.Replace(config, "prices:", "api-key-env: PATH, prices:", 1))

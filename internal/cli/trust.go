@@ -186,6 +186,11 @@ func (a *app) agree(dir string, named []namedGrant, yes bool) error {
 	}
 	if len(open) > 0 && !yes {
 		if !term.IsTerminal(int(os.Stdin.Fd())) || a.json {
+			if a.json {
+				if err := a.emitNamed(dir, named); err != nil {
+					return err
+				}
+			}
 			return usererr.Of(usererr.KindUntrusted, "Look at the list, then give --yes.", "%s names %d things that you have not agreed to: %s", dir, len(open), joinGrants(open))
 		}
 		fmt.Fprintf(a.stderr, "Agree to the %d that are new? [y/N] ", len(open))
@@ -201,10 +206,17 @@ func (a *app) agree(dir string, named []namedGrant, yes bool) error {
 		named[i].Agreed = true
 	}
 	if a.json {
-		return a.emit(map[string]any{"workspace": dir, "named": named})
+		return a.emitNamed(dir, named)
 	}
 	fmt.Fprintf(a.stdout, "agreed: %d, of these new: %d\n", len(named), len(open))
 	return nil
+}
+
+func (a *app) emitNamed(dir string, named []namedGrant) error {
+	if named == nil {
+		named = []namedGrant{} // [], not null
+	}
+	return a.emit(map[string]any{"workspace": dir, "named": named})
 }
 
 func (a *app) revoke(dir string, named []namedGrant) error {
