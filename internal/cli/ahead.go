@@ -147,7 +147,7 @@ func (a *app) estimate(s *stage.Session, name string, f aheadFlags, by look) err
 
 // width is that of the terminal, or of a page elsewhere.
 func (a *app) width() int {
-	if f, ok := a.stdout.(*os.File); ok {
+	if f, ok := a.stdout.(described); ok {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
 			return w
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mllmrec/mllmrec/internal/encoder/hub"
+	"github.com/mllmrec/mllmrec/internal/secret"
 	"github.com/mllmrec/mllmrec/internal/stage/asking"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
@@ -62,6 +63,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	stdout, stderr = secret.Writer(stdout), secret.Writer(stderr) // what a library says of a key or a password, too
 	a := &app{stdout: stdout, stderr: stderr}
 	root := a.root()
 	root.SetArgs(args)

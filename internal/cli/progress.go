@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -24,13 +23,16 @@ type progress struct {
 
 const plainEvery = 5 * time.Second
 
+// described is an output with a descriptor: a file, perhaps a terminal.
+type described interface{ Fd() uintptr }
+
 // observer returns the sink of progress for this call: none under --quiet.
 func (a *app) observer() stage.Observer {
 	if a.quiet {
 		return nil
 	}
 	p := &progress{w: a.stderr}
-	if f, ok := a.stderr.(*os.File); ok {
+	if f, ok := a.stderr.(described); ok {
 		p.terminal = term.IsTerminal(int(f.Fd()))
 	}
 	return p.observe

@@ -1,18 +1,17 @@
 package mllm
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 
+	"github.com/mllmrec/mllmrec/internal/secret"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-const redacted = "[redacted]"
+const redacted = secret.Redacted
 
 // Key is an API key. Whatever prints, formats, logs or marshals it gets "[redacted]"; only
 // Authorize writes the key itself, into the header of a request.
@@ -24,18 +23,19 @@ func KeyFromEnv(name string) (Key, error) {
 	if name == "" {
 		return Key{}, nil
 	}
-	secret := strings.TrimSpace(os.Getenv(name))
-	if secret == "" {
+	value := strings.TrimSpace(os.Getenv(name))
+	if value == "" {
 		return Key{}, usererr.New("Set "+name+" to the API key of the server. Keys are read from the environment only.",
 			"environment variable %s is not set", name)
 	}
-	for _, c := range []byte(secret) {
+	for _, c := range []byte(value) {
 		if c <= ' ' || c >= 0x7f {
 			return Key{}, usererr.New("Copy the key again, without spaces, quotes or line breaks.",
 				"environment variable %s holds a character that no API key may have", name)
 		}
 	}
-	return Key{secret}, nil
+	secret.Register(value)
+	return Key{value}, nil
 }
 
 // Authorize adds the key to h as a bearer token; without a key it does nothing.
@@ -45,27 +45,15 @@ func (k Key) Authorize(h http.Header) {
 	}
 }
 
-// Redact returns s with every occurrence of the key replaced, also where it is escaped for
-// JSON or for a URL.
+// Redact returns s with every occurrence of the key replaced, however it is written. Of a
+// key too short to be looked for everywhere it replaces the letters as they are: that is for
+// errors, not for answers, of which it may be a word.
 func (k Key) Redact(s string) string {
-	if k.secret == "" {
-		return s
-	}
-	quoted, _ := json.Marshal(k.secret) // a string always marshals
-	for _, form := range []string{k.secret, string(quoted[1 : len(quoted)-1]), url.QueryEscape(k.secret), url.PathEscape(k.secret)} {
-		s = strings.ReplaceAll(s, form, redacted)
+	s = secret.Redact(s)
+	if k.secret != "" && len(k.secret) < secret.Shortest {
+		s = strings.ReplaceAll(s, k.secret, redacted)
 	}
 	return s
-}
-
-// RedactAnswer replaces the key in an answer, which will be stored. It leaves short keys,
-// which may be ordinary words: servers without authorisation are often given "EMPTY".
-func (k Key) RedactAnswer(answer []byte) []byte {
-	const wordLike = 8
-	if len(k.secret) < wordLike {
-		return answer
-	}
-	return []byte(k.Redact(string(answer)))
 }
 
 // String returns "[redacted]", never the key.

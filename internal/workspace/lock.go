@@ -13,6 +13,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/secret"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -36,7 +37,7 @@ func (e *LockedError) Error() string {
 		return fmt.Sprintf("workspace %s is being written by another process", e.Dir)
 	}
 	return fmt.Sprintf("workspace %s is being written by process %d on %s since %s (%s)",
-		e.Dir, e.Holder.PID, e.Holder.Host, e.Holder.Since.Local().Format(time.DateTime), e.Holder.Command)
+		e.Dir, e.Holder.PID, e.Holder.Host, e.Holder.Since.Local().Format(time.DateTime), secret.Line(e.Holder.Command))
 }
 
 // Lock makes this Workspace the only writer until release is called (more than once
@@ -92,7 +93,7 @@ func (w *Workspace) tryLock() (*flock.Flock, error) {
 			return nil, fmt.Errorf("locking the workspace: %w", err)
 		}
 	}
-	l := flock.New(filepath.Join(dir, lockFile), flock.SetFlag(os.O_CREATE|os.O_RDWR))
+	l := flock.New(filepath.Join(dir, lockFile), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
 	ok, err := l.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("locking the workspace %s: %w", dir, err)
@@ -102,8 +103,9 @@ func (w *Workspace) tryLock() (*flock.Flock, error) {
 	}
 	host, _ := os.Hostname() // for people to read; an unknown host is no reason to stop
 	args := append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...)
-	me := Holder{PID: os.Getpid(), Host: host, Command: strings.Join(args, " "), Since: time.Now().UTC().Truncate(time.Second)}
-	if err := writeJSON(filepath.Join(dir, holderFile), me); err != nil {
+	me := Holder{PID: os.Getpid(), Host: host, Command: secret.Line(strings.Join(args, " ")), Since: time.Now().UTC().Truncate(time.Second)}
+	os.Remove(filepath.Join(dir, holderFile)) // of a killed writer, perhaps of an earlier version that let others read it
+	if err := writePrivate(filepath.Join(dir, holderFile), me); err != nil {
 		l.Unlock()
 		return nil, fmt.Errorf("locking the workspace %s: %w", dir, err)
 	}

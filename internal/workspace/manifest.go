@@ -278,12 +278,17 @@ func indented(v any) ([]byte, error) {
 }
 
 // writeJSON writes v indented, atomically.
-func writeJSON(path string, v any) error {
+func writeJSON(path string, v any) error { return writeBy(atomicfile.Write, path, v) }
+
+// writePrivate is writeJSON for what only the user may read.
+func writePrivate(path string, v any) error { return writeBy(atomicfile.WritePrivate, path, v) }
+
+func writeBy(write func(string, func(io.Writer) error) error, path string, v any) error {
 	raw, err := indented(v)
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(path, func(w io.Writer) error {
+	return write(path, func(w io.Writer) error {
 		_, err := w.Write(raw)
 		return err
 	})

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
+	"github.com/mllmrec/mllmrec/internal/secret"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -70,10 +72,11 @@ func (o Options) withEnv() (Options, error) {
 		o.Token = firstOf(os.Getenv("HF_TOKEN"), os.Getenv("HUGGING_FACE_HUB_TOKEN"))
 	}
 	if o.Token == "" {
-		if data, err := os.ReadFile(firstOf(os.Getenv("HF_TOKEN_PATH"), filepath.Join(home, "token"))); err == nil {
+		if data, err := plainfile.Read(firstOf(os.Getenv("HF_TOKEN_PATH"), filepath.Join(home, "token")), 64<<10); err == nil {
 			o.Token = strings.TrimSpace(string(data))
 		}
 	}
+	secret.Register(o.Token)
 	o.Offline = o.Offline || isTrue(os.Getenv("HF_HUB_OFFLINE")) || isTrue(os.Getenv("TRANSFORMERS_OFFLINE"))
 	if o.Client == nil {
 		o.Client = &http.Client{}

@@ -12,6 +12,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/mllm/openai"
+	"github.com/mllmrec/mllmrec/internal/secret"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -199,6 +200,7 @@ func parse(text []byte) (Result, error) {
 	if err := json.Unmarshal(text, &in); err != nil {
 		return Result{}, err
 	}
+	secret.Clean(&in)
 	if in.CustomID == "" {
 		return Result{}, errors.New("there is no custom_id")
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/secret"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -130,9 +131,10 @@ func (c *Caller) Call(ctx context.Context, timeout time.Duration, path, model st
 	if int64(len(data)) > c.MaxBody {
 		return c.badResponse(resp, model, "the answer is larger than %d bytes", c.MaxBody)
 	}
-	if err := json.Unmarshal(c.key.RedactAnswer(data), out); err != nil {
+	if err := json.Unmarshal(data, out); err != nil {
 		return c.badResponse(resp, model, "the answer is not the JSON expected: %v, in %s", err, data[:min(len(data), quotedBytes)])
 	}
+	secret.Clean(out) // decoded, so that no escape hides a key that the server repeats
 	return nil
 }
 

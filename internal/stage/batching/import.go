@@ -11,8 +11,10 @@ import (
 	"strings"
 
 	"github.com/mllmrec/mllmrec/internal/file/plainfile"
+	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/mllm/batch"
 	"github.com/mllmrec/mllmrec/internal/mllm/check"
+	"github.com/mllmrec/mllmrec/internal/mllm/connect"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/stage/asking"
 	"github.com/mllmrec/mllmrec/internal/stage/describing"
@@ -186,6 +188,10 @@ func readExports(s *stage.Session) (map[string]sentRequest, []*head, error) {
 		}
 		if err := s.Consent.Allow(name, append(h.Writer.Grants(), h.Pictures.Grants()...)...); err != nil {
 			return nil, nil, err
+		}
+		// Results of a service may repeat the key that they were asked with elsewhere.
+		for _, name := range []string{h.Writer.Servers.KeyEnv, connect.DefaultKeyEnv} {
+			mllm.KeyFromEnv(name) //nolint:errcheck // an unset one has no value to hide
 		}
 		heads = append(heads, h)
 	}

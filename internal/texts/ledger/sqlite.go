@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -48,6 +49,9 @@ func OpenSQLite(ctx context.Context, path string) (*SQLite, error) {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
 		"journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "cache_size(-16384)",
 	}}
+	if err := makePrivate(abs); err != nil {
+		return nil, fmt.Errorf("open ledger %s: %w", path, err)
+	}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: pragmas.Encode()}).String())
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", path, err)
@@ -58,6 +62,16 @@ func OpenSQLite(ctx context.Context, path string) (*SQLite, error) {
 		return nil, errors.Join(s.explain("open", err), db.Close())
 	}
 	return s, nil
+}
+
+// makePrivate makes the file of a new ledger, which only the user may read, as SQLite then
+// makes those beside it. An existing one keeps the mode that its owner chose.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil //nolint:nilerr // it is there, or SQLite says what is wrong
+	}
+	return f.Close()
 }
 
 // explain adds the file's name to err and, for faults of the file or the disk, a hint.

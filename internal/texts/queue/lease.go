@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/secret"
 )
 
 // leaseID identifies a lease. The attempt is part of it because a worker may lose a job and
@@ -100,7 +101,7 @@ func (w *worker) heartbeat(ctx context.Context) error {
 		jobs[i], attempts[i] = h.job, h.attempt
 	}
 	w.mu.Lock()
-	answered, failed, note := w.sum.Answered, w.sum.Quarantined, w.note
+	answered, failed, note := w.sum.Answered, w.sum.Quarantined, secret.Redact(w.note)
 	w.mu.Unlock()
 	var b pgx.Batch
 	b.Queue(`INSERT INTO mllmrec.worker (id, host, pid, lease, jobs, answered, failed, note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/mllmrec/mllmrec/internal/secret"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -56,6 +57,7 @@ func parse(address string) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, usererr.New(hint, "the address of the store has a setting that cannot be read")
 	}
+	secret.Register(cfg.ConnConfig.Password)
 	if !u.Query().Has("pool_max_conns") {
 		cfg.MaxConns = max(cfg.MaxConns, minConns)
 	}
