@@ -92,20 +92,27 @@ func cleanMap(v reflect.Value, m *matcher) {
 	}
 }
 
-// cleanRaw decodes what is still JSON, since a secret may be escaped in it; what is none is
-// redacted as text.
+// cleanRaw decodes what is still JSON where a secret may be in it, so that it is JSON
+// afterwards; what is none is redacted as text.
 func cleanRaw(v reflect.Value, m *matcher) {
 	raw := v.Bytes()
+	without := m.redact(string(raw))
+	if without == string(raw) {
+		return
+	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var decoded any
-	if d.Decode(&decoded) != nil {
-		v.SetBytes([]byte(m.redact(string(raw))))
-		return
+	if d.Decode(&decoded) == nil {
+		clean(reflect.ValueOf(&decoded).Elem(), m)
+		if out, err := json.Marshal(decoded); err == nil && m.redact(string(out)) == string(out) {
+			v.SetBytes(out)
+			return
+		}
 	}
-	clean(reflect.ValueOf(&decoded).Elem(), m)
-	if out, err := json.Marshal(decoded); err == nil && !bytes.Equal(out, raw) {
-		v.SetBytes(out)
+	// No JSON, or a secret in the parts of a list: what holds it says nothing more.
+	if quoted, err := json.Marshal(without); err == nil {
+		v.SetBytes(quoted)
 	}
 }
 
