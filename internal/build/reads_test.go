@@ -107,6 +107,9 @@ func readers(rel string) int {
 	case "features/users/users.npy":
 		return 2 // train and evaluate
 	}
+	if path.Base(rel) == workspace.RunMetricsFile {
+		return 2 // a small one: evaluate names the run, and the command prints it
+	}
 	return 1
 }
 
@@ -120,9 +123,10 @@ func freshRunReadsItsEvaluation(t *testing.T, dir, id string, pairs []string) {
 		t.Fatalf("run %v, not %s: %v", res, id, err)
 	}
 	address, _, _ := s.WS.Current(workspace.KindEvaluation)
-	want := map[string]int{path.Join(address, workspace.EvaluationFile): 1}
+	want := map[string]int{path.Join(address, workspace.EvaluationFile): 1, path.Join(workspace.RunsFolder, id, workspace.RunMetricsFile): 1}
 	if _, a, ok := s.WS.Current(workspace.KindUserTexts); ok {
 		want[path.Join(a.Inputs[workspace.KindItemTexts].Address, workspace.ItemTextsFile)] = 1 // the offline writer is known by the corpus that it knows
+		want[workspace.ItemsFile] = 1                                                           // in whose order the texts must be
 	}
 	if diff := cmp.Diff(want, s.WS.Reads()); diff != "" {
 		t.Errorf("a run in which all is fresh has read: %s", diff)

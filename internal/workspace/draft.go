@@ -42,7 +42,9 @@ func (w *Workspace) NewDraft(kind Kind) (*Draft, error) {
 func (d *Draft) Path(name string) string { return d.w.Path(d.rel, name) }
 
 // Discard removes the folder. After a Commit it does nothing.
-func (d *Draft) Discard() { d.w.root.removeAll(d.rel) }
+func (d *Draft) Discard() {
+	d.w.root.removeAll(d.rel) //nolint:errcheck // what stays is swept by the next writer
+}
 
 // Commit gives the folder its address, folder/name-hash with the first digits of the
 // input hash, and records the artefact with all files in it. When an artefact of the same

@@ -135,7 +135,7 @@ func (a *auditor) reencode(ctx context.Context) (*Reencoded, error) {
 	a.Say(stageAudit, "encoding %d preferences again", len(sample))
 	enc, err := encoding.Open(ctx, a.Session, a.users)
 	if err != nil {
-		return &Reencoded{Note: "the encoder could not be opened, so that the vectors are those of the texts rests on the record: " + err.Error()}, nil
+		return &Reencoded{Note: "the encoder could not be opened, so that the vectors are those of the texts rests on the record: " + err.Error()}, nil //nolint:nilerr // said in the report
 	}
 	again, err := enc.Encode(ctx, sample)
 	if err != nil {
