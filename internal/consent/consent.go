@@ -25,6 +25,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
 	"github.com/mllmrec/mllmrec/internal/file/plainfile"
+	"github.com/mllmrec/mllmrec/internal/secret"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -60,6 +61,12 @@ func ServerGrant(url, keyEnv string, options ...string) Grant {
 		value += " with the key in " + keyEnv
 	}
 	return Grant{What: Server, Value: value, Options: options}
+}
+
+// DatabaseGrant is consent to use the database at an address. A password in it is no part of
+// what is agreed to, shown or remembered.
+func DatabaseGrant(address string, options ...string) Grant {
+	return Grant{What: Database, Value: secret.Line(address), Options: options}
 }
 
 // PathGrant is consent to read or write a file or a folder.
@@ -154,11 +161,7 @@ func Give(ws string, grants ...Grant) error {
 	}
 	return change(func(s *stored) {
 		for _, g := range missing {
-			c := given{SHA256: g.hash(), What: g.What, Value: g.Value, Workspace: ws, Given: time.Now().UTC().Truncate(time.Second)}
-			if g.What == Database {
-				c.Value = "" // it may hold a password
-			}
-			s.Consents = append(s.Consents, c)
+			s.Consents = append(s.Consents, given{SHA256: g.hash(), What: g.What, Value: g.Value, Workspace: ws, Given: time.Now().UTC().Truncate(time.Second)})
 		}
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"reflect"
-	"regexp"
 )
 
 // Clean redacts every string in what v, a pointer, leads to: fields, elements, keys and
@@ -145,17 +144,4 @@ func (w writer) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
-}
-
-var (
-	inURL = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s/@:]*:)[^\s/@]*@`)
-	inDSN = regexp.MustCompile(`(?i)((?:^|[\s?&;])(?:password|passwd|pwd|sslpassword|token|api[_-]?key|key)\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&;]+)`)
-)
-
-// Line redacts a command line or an address before it is stored: besides what is
-// registered, passwords in URLs and in settings of databases, which nobody may have
-// registered yet.
-func Line(s string) string {
-	s = inURL.ReplaceAllString(s, "${1}"+Redacted+"@")
-	return Redact(inDSN.ReplaceAllString(s, "${1}"+Redacted))
 }

@@ -14,11 +14,13 @@ type matcher struct {
 	forms   []form
 	class   [256]uint16 // of each letter; 0 for those that no form has
 	classes int
-	next    []int32   // of state and class, the next state
-	ends    [][]int32 // of each state, the forms that end there
-	depth   []int32   // of each state, how many letters it has read
-	begins  []int32   // of each state, a form that begins so
-	longest int       // letters
+	read    [256]int32 // of each byte: its class, between or beyond
+	next    []int32    // of state and class, the next state
+	ends    [][]int32  // of each state, the forms that end there
+	final   []bool     // of each state, whether there are any
+	depth   []int32    // of each state, how many letters it has read
+	begins  []int32    // of each state, a form that begins so
+	longest int        // letters
 }
 
 func newMatcher(values []string) *matcher {
@@ -47,8 +49,28 @@ func newMatcher(values []string) *matcher {
 		m.insert(int32(i))
 	}
 	m.link()
+	m.final = make([]bool, len(m.ends))
+	for s, ends := range m.ends {
+		m.final[s] = len(ends) > 0
+	}
+	for b := range m.read {
+		switch {
+		case b >= utf8.RuneSelf:
+			m.read[b] = beyond
+		case folded[b] == 0:
+			m.read[b] = between
+		default:
+			m.read[b] = int32(m.class[folded[b]])
+		}
+	}
 	return m
 }
+
+// What a byte may be instead of a letter.
+const (
+	between = -1 // it may stand between letters
+	beyond  = -2 // of ASCII: see letter
+)
 
 // lettersOf are the bytes of a form that are letters.
 func (f *form) lettersOf() []byte {
@@ -168,19 +190,27 @@ func (m *matcher) scan(v *view, s string, spans []span) []span {
 	mask := len(ring) - 1
 	state, n, last := int32(0), 0, 0
 	for i := 0; i < len(text); {
-		c, width := folded[text[i]], 1
-		if text[i] >= 0x80 {
-			c, width = letter(text, i)
-		}
-		if c == 0 {
-			i += width
-			continue
+		class, width := m.read[text[i]], 1
+		if class < 0 {
+			if class == beyond {
+				var c byte
+				if c, width = letter(text, i); c != 0 {
+					class = int32(m.class[c])
+				}
+			}
+			if class < 0 {
+				i += width
+				continue
+			}
 		}
 		ring[n&mask] = int32(i)
 		n++
 		i += width
 		last = i
-		state = m.next[int(state)*m.classes+int(m.class[c])]
+		state = m.next[int(state)*m.classes+int(class)]
+		if !m.final[state] {
+			continue
+		}
 		for _, e := range m.ends[state] {
 			f := &m.forms[e]
 			if at, ok := f.verify(v, s, int(ring[(n-f.letters)&mask]), i); ok {
