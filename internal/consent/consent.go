@@ -50,7 +50,7 @@ type Grant struct {
 	Options []string `json:"-"`
 }
 
-func (g Grant) String() string { return fmt.Sprintf("%s: %s", g.What, g.Value) }
+func (g Grant) String() string { return fmt.Sprintf("%s: %s", g.What, secret.Line(g.Value)) }
 
 // ServerGrant is consent to send texts, pictures and a key to a server. keyEnv names the
 // environment variable whose value goes there; "" = no key.
@@ -161,7 +161,7 @@ func Give(ws string, grants ...Grant) error {
 	}
 	return change(func(s *stored) {
 		for _, g := range missing {
-			s.Consents = append(s.Consents, given{SHA256: g.hash(), What: g.What, Value: g.Value, Workspace: ws, Given: time.Now().UTC().Truncate(time.Second)})
+			s.Consents = append(s.Consents, given{SHA256: g.hash(), What: g.What, Value: secret.Line(g.Value), Workspace: ws, Given: time.Now().UTC().Truncate(time.Second)})
 		}
 	})
 }

@@ -7,7 +7,9 @@ import (
 )
 
 var (
-	inURL = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s/@:]*:)([^\s/@]*)@`)
+	// A password that should have been escaped may hold anything: it ends at the last @ of
+	// the word.
+	inURL = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s/@:?#"']*:)([^\s"'<>]*)@`)
 	inDSN = regexp.MustCompile(`(?i)((?:^|[\s?&;])(?:password|passwd|pwd|sslpassword|token|api[_-]?key|key|(?:[a-z-]*[-_])?signature|x-amz-(?:credential|security-token))\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&;]+)`)
 )
 

@@ -30,7 +30,7 @@ func TestEveryWriting(t *testing.T) {
 				if !strings.HasPrefix(got, around[0]) || !strings.HasSuffix(got, around[1]) || !strings.Contains(got, Redacted) {
 					t.Errorf("%s of %s: %q became %q", name, v, text, got)
 				}
-				if how := secrettest.Leaks(got, v); how != "" {
+				if _, how := secrettest.Leaks(got, v); how != "" {
 					t.Errorf("%s of %s: %q is left of %q (%s)", name, v, got, text, how)
 				}
 				left := strings.TrimSuffix(strings.TrimPrefix(strings.ReplaceAll(got, Redacted, ""), around[0]), around[1])
@@ -46,11 +46,11 @@ func TestEveryWriting(t *testing.T) {
 func TestLeaksFindsWritings(t *testing.T) {
 	for _, v := range keys[:3] {
 		for name, written := range secrettest.Writings(v) {
-			if secrettest.Leaks("before "+written+" after", v) == "" && name != "joined" && name != "escaped zero width" && name != "escaped line break" {
+			if _, how := secrettest.Leaks("before "+written+" after", v); how == "" && name != "joined" && name != "escaped zero width" && name != "escaped line break" {
 				t.Errorf("%s of %s is not found: %s", name, v, written)
 			}
 		}
-		if how := secrettest.Leaks("A warm red mug, 350 ml, &amp; c2stcHJvag== %41 73 6b 2d 70 72 6f 6a", v); how != "" {
+		if _, how := secrettest.Leaks("A warm red mug, 350 ml, &amp; c2stcHJvag== %41 73 6b 2d 70 72 6f 6a", v); how != "" {
 			t.Errorf("%s found by %s", v, how)
 		}
 	}
@@ -146,7 +146,8 @@ func FuzzRedact(f *testing.F) {
 // holdsMost reports whether a text, which the fuzzer made, may hold v by chance: four
 // letters of it in a row or anything that decodes.
 func holdsMost(text, v string) bool {
-	return secrettest.Leaks(text, v) != "" || len(v) < 12 || len(text) > 4096
+	_, how := secrettest.Leaks(text, v)
+	return how != "" || len(v) < 12 || len(text) > 4096
 }
 
 func TestClean(t *testing.T) {

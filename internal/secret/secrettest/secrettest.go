@@ -77,31 +77,58 @@ var (
 	numbers  = regexp.MustCompile(`(?:\b\d{2,3}\b[ ,]*){6,}`)
 )
 
-// Leaks says in which reading of a text a secret stands; "" where in none.
-func Leaks(text, v string) string {
-	written := []func(string) string{
-		func(s string) string { return s },
-		func(s string) string { return by(unicodes, s, 16) }, func(s string) string { return by(hexes, s, 16) },
-		func(s string) string { return by(octals, s, 8) }, func(s string) string { return by(percents, s, 16) },
-		html.UnescapeString, func(s string) string { return strings.ReplaceAll(s, `\`, "") },
-		func(s string) string {
-			return by(octals, html.UnescapeString(by(percents, by(braced, by(unicodes, by(hexes, s, 16), 16), 16), 16)), 8)
-		},
-		func(s string) string { return strings.ReplaceAll(by(unicodes, s, 16), `\`, "") },
+// Leaks says which of some secrets stands in a text, and in which reading of it; "" where
+// none does.
+func Leaks(text string, values ...string) (which, how string) {
+	var wanted []want
+	for _, v := range values {
+		backwards := []byte(v)
+		slices.Reverse(backwards)
+		for _, w := range []string{v, string(backwards), strings.ReplaceAll(v, `\`, "")} {
+			wanted = append(wanted, want{v, bare(w), bare(apart.Replace(w))})
+		}
 	}
-	for n, one := range written {
+	seen := map[string]bool{}
+	for n, one := range readings {
 		at := text
 		for range 4 {
-			if at = one(at); holds(at, v) {
-				return fmt.Sprintf("escapes %d", n)
+			was := at
+			at = one(at)
+			if n > 0 && at == was {
+				break
 			}
-			if decoded(at, v) {
-				return fmt.Sprintf("bytes in escapes %d", n)
+			if seen[at] {
+				continue
+			}
+			seen[at] = true
+			if v := holds(at, wanted); v != "" {
+				return v, fmt.Sprintf("escapes %d", n)
+			}
+			if v := decoded(at, wanted); v != "" {
+				return v, fmt.Sprintf("bytes in escapes %d", n)
+			}
+			if n == 0 {
+				break
 			}
 		}
 	}
-	return ""
+	return "", ""
 }
+
+// readings write escapes out, in several orders.
+var readings = []func(string) string{
+	func(s string) string { return s },
+	func(s string) string { return by(unicodes, s, 16) }, func(s string) string { return by(hexes, s, 16) },
+	func(s string) string { return by(octals, s, 8) }, func(s string) string { return by(percents, s, 16) },
+	html.UnescapeString, func(s string) string { return strings.ReplaceAll(s, `\`, "") },
+	func(s string) string {
+		return by(octals, html.UnescapeString(by(percents, by(braced, by(unicodes, by(hexes, s, 16), 16), 16), 16)), 8)
+	},
+	func(s string) string { return strings.ReplaceAll(by(unicodes, s, 16), `\`, "") },
+}
+
+// want is a secret, and how it is compared.
+type want struct{ value, bare, apart string }
 
 // by writes out what a pattern finds.
 func by(re *regexp.Regexp, s string, base int) string {
@@ -114,51 +141,57 @@ func by(re *regexp.Regexp, s string, base int) string {
 	})
 }
 
-// holds reports whether a text holds a secret apart from case and what cannot be seen.
-func holds(text, v string) bool {
-	bare := func(s string) string {
-		return strings.Map(func(r rune) rune {
-			switch {
-			case unicode.IsSpace(r), unicode.Is(unicode.Cf, r), unicode.IsControl(r):
-				return -1
-			case r >= 0xff01 && r <= 0xff5e:
-				r += '!' - 0xff01
-			}
+// bare takes out of a text what cannot be seen, and case.
+func bare(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r > ' ' && r < 0x7f:
 			return unicode.ToLower(r)
-		}, s)
-	}
-	backwards := []byte(v)
-	slices.Reverse(backwards)
-	for _, w := range []string{v, string(backwards), strings.ReplaceAll(v, `\`, "")} {
-		if strings.Contains(bare(text), bare(w)) || strings.Contains(bare(apart.Replace(text)), bare(apart.Replace(w))) {
-			return true
+		case unicode.IsSpace(r), unicode.IsControl(r), unicode.Is(unicode.Cf, r):
+			return -1
+		case r >= 0xff01 && r <= 0xff5e:
+			r += '!' - 0xff01
+		}
+		return unicode.ToLower(r)
+	}, s)
+}
+
+// holds returns the secret that a text holds.
+func holds(text string, wanted []want) string {
+	b := bare(text)
+	c := apart.Replace(b)
+	for _, w := range wanted {
+		if strings.Contains(b, w.bare) || strings.Contains(c, w.apart) {
+			return w.value
 		}
 	}
-	return false
+	return ""
 }
 
 // apart takes out what may separate letters.
 var apart = strings.NewReplacer(",", "", `"`, "", "'", "", "+", "", ":", "")
 
-// decoded reports whether letters of a text stand for bytes that hold a secret.
-func decoded(text, v string) bool {
+// decoded returns the secret that the bytes hold for which letters of a text stand.
+func decoded(text string, wanted []want) string {
+	var all strings.Builder
+	add := func(raw []byte) {
+		all.Write(raw)
+		all.WriteString("\n\uffff\n") // so that nothing is put together
+	}
 	for _, run := range base64s.FindAllString(text, -1) {
 		std := strings.NewReplacer("-", "+", "_", "/").Replace(run)
 		for from := range min(4, len(std)) {
 			s := std[from:]
 			raw, _ := base64.RawStdEncoding.DecodeString(s[:len(s)/4*4])
 			tail, _ := base64.RawStdEncoding.DecodeString(s)
-			if holds(string(raw), v) || holds(string(tail), v) {
-				return true
-			}
+			add(raw)
+			add(tail)
 		}
 	}
 	for _, run := range base32s.FindAllString(text, -1) {
 		for from := range min(8, len(run)) {
 			raw, _ := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(run[from:])
-			if holds(string(raw), v) {
-				return true
-			}
+			add(raw)
 		}
 	}
 	for _, run := range digits.FindAllString(text, -1) {
@@ -170,9 +203,7 @@ func decoded(text, v string) bool {
 		}, run)
 		for from := range 2 {
 			raw, _ := hex.DecodeString(run[from : from+(len(run)-from)/2*2])
-			if holds(string(raw), v) {
-				return true
-			}
+			add(raw)
 		}
 	}
 	for _, run := range numbers.FindAllString(text, -1) {
@@ -181,9 +212,7 @@ func decoded(text, v string) bool {
 			n, _ := strconv.Atoi(f)
 			b = append(b, byte(n))
 		}
-		if holds(string(b), v) {
-			return true
-		}
+		add(b)
 	}
-	return false
+	return holds(all.String(), wanted)
 }
