@@ -64,6 +64,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	stdout, stderr = secret.Writer(stdout), secret.Writer(stderr) // what a library says of a key or a password, too
+	secret.LearnEnvironment(os.Environ())
+	for _, arg := range args {
+		secret.Learn(arg)
+	}
 	a := &app{stderr: stderr}
 	a.stdout = forPeople(stdout, &a.json)
 	root := a.root()

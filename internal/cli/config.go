@@ -15,6 +15,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/consent"
 	"github.com/mllmrec/mllmrec/internal/file/plainfile"
+	"github.com/mllmrec/mllmrec/internal/secret"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -216,6 +217,7 @@ func setFromConfig(flags *pflag.FlagSet, flag *pflag.Flag, value any) error {
 		values = []any{value}
 	}
 	for _, v := range values {
+		secret.Learn(fmt.Sprint(v))
 		if err := flags.Set(flag.Name, fmt.Sprint(v)); err != nil {
 			return err
 		}

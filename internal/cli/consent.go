@@ -43,7 +43,7 @@ func grantsOf(flags *pflag.FlagSet) (recorded, others []consent.Grant) {
 		case !isOption && named && f.Value.String() != "":
 			g := consent.PathGrant(what, f.Value.String(), f.Name)
 			if what == consent.Database {
-				g = consent.Grant{What: what, Value: f.Value.String(), Options: []string{f.Name}}
+				g = consent.DatabaseGrant(f.Value.String(), f.Name)
 			}
 			others = append(others, g)
 		}

@@ -68,6 +68,12 @@ func ServerGrant(url, keyEnv string, options ...string) Grant {
 	return Grant{What: Server, Value: value, Options: options}
 }
 
+// DatabaseGrant is consent to use the database at an address. A password in it is no part of
+// what is agreed to, shown or remembered.
+func DatabaseGrant(address string, options ...string) Grant {
+	return Grant{What: Database, Value: secret.Line(address), Options: options}
+}
+
 // PathGrant is consent to read or write a file or a folder: the one that path leads to now.
 // Where a link leads elsewhere later, that is another grant.
 func PathGrant(what What, path string, options ...string) Grant {
@@ -179,11 +185,7 @@ func Give(ws string, grants ...Grant) error {
 	}
 	return change(func(s *stored) {
 		for _, g := range missing {
-			c := given{SHA256: g.hash(ws), What: g.What, Value: g.Shown(), Workspace: settled(ws), Given: time.Now().UTC().Truncate(time.Second)}
-			if g.What == Database {
-				c.Value = "" // it may hold a password that nobody recognises
-			}
-			s.Consents = append(s.Consents, c)
+			s.Consents = append(s.Consents, given{SHA256: g.hash(ws), What: g.What, Value: g.Shown(), Workspace: settled(ws), Given: time.Now().UTC().Truncate(time.Second)})
 		}
 	})
 }

@@ -32,7 +32,7 @@ func missing(t *testing.T, grants ...Grant) int {
 func TestWhatIsAgreedTo(t *testing.T) {
 	dir := ownFolder(t)
 	server, keyed, other := ServerGrant("http://h:1/", "", "base-url"), ServerGrant("http://h:1", "KEY"), ServerGrant("http://h:2", "")
-	database := Grant{What: Database, Value: "postgres://u:hunter2@db/x"}
+	database := DatabaseGrant("postgres://u:hunter2@db/x")
 	if n := missing(t, server, keyed, other, database); n != 4 {
 		t.Fatalf("%d missing before anything was agreed to", n)
 	}

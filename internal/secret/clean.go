@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"reflect"
-	"regexp"
 )
 
 // Clean redacts every string in what v, a pointer, leads to: fields, elements, keys and
@@ -92,20 +91,27 @@ func cleanMap(v reflect.Value, m *matcher) {
 	}
 }
 
-// cleanRaw decodes what is still JSON, since a secret may be escaped in it; what is none is
-// redacted as text.
+// cleanRaw decodes what is still JSON where a secret may be in it, so that it is JSON
+// afterwards; what is none is redacted as text.
 func cleanRaw(v reflect.Value, m *matcher) {
 	raw := v.Bytes()
+	without := m.redact(string(raw))
+	if without == string(raw) {
+		return
+	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var decoded any
-	if d.Decode(&decoded) != nil {
-		v.SetBytes([]byte(m.redact(string(raw))))
-		return
+	if d.Decode(&decoded) == nil {
+		clean(reflect.ValueOf(&decoded).Elem(), m)
+		if out, err := json.Marshal(decoded); err == nil && m.redact(string(out)) == string(out) {
+			v.SetBytes(out)
+			return
+		}
 	}
-	clean(reflect.ValueOf(&decoded).Elem(), m)
-	if out, err := json.Marshal(decoded); err == nil && !bytes.Equal(out, raw) {
-		v.SetBytes(out)
+	// No JSON, or a secret in the parts of a list: what holds it says nothing more.
+	if quoted, err := json.Marshal(without); err == nil {
+		v.SetBytes(quoted)
 	}
 }
 
@@ -138,17 +144,4 @@ func (w writer) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
-}
-
-var (
-	inURL = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s/@:]*:)[^\s/@]*@`)
-	inDSN = regexp.MustCompile(`(?i)((?:^|[\s?&;])(?:password|passwd|pwd|sslpassword|token|api[_-]?key|key)\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&;]+)`)
-)
-
-// Line redacts a command line or an address before it is stored: besides what is
-// registered, passwords in URLs and in settings of databases, which nobody may have
-// registered yet.
-func Line(s string) string {
-	s = inURL.ReplaceAllString(s, "${1}"+Redacted+"@")
-	return Redact(inDSN.ReplaceAllString(s, "${1}"+Redacted))
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/secret"
 )
 
 // question is what is asked about one subject, and the key that its answer is stored under.
@@ -279,7 +280,7 @@ func (r *run) try(ctx context.Context, q *question) outcome {
 			r.stop(err)
 			return outcome{q: q, stopped: true}
 		}
-		g.Status, g.Class, g.Error = StatusQuarantined, className(class), err.Error()
+		g.Status, g.Class, g.Error = StatusQuarantined, className(class), secret.Redact(err.Error())
 		if try >= r.opt.Attempts || !worthRetrying(class) {
 			return outcome{q: q, g: g, keep: true}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/secret"
 )
 
 // Question is a question without a stored answer, for callers that do not ask it in a run:
@@ -26,7 +27,7 @@ func (q Question) Settle(a Answer, err error) Generation {
 	if err == nil {
 		g.Status, g.Text, g.Class, g.Error = StatusOK, a.Text, "", ""
 	} else {
-		g.Status, g.Class, g.Error = StatusQuarantined, className(mllm.ClassOf(err)), err.Error()
+		g.Status, g.Class, g.Error = StatusQuarantined, className(mllm.ClassOf(err)), secret.Redact(err.Error())
 	}
 	return g
 }

@@ -37,7 +37,7 @@ func (e *LockedError) Error() string {
 		return fmt.Sprintf("workspace %s is being written by another process", e.Dir)
 	}
 	return fmt.Sprintf("workspace %s is being written by process %d on %s since %s (%s)",
-		e.Dir, e.Holder.PID, e.Holder.Host, e.Holder.Since.Local().Format(time.DateTime), secret.Line(e.Holder.Command))
+		e.Dir, e.Holder.PID, secret.Line(e.Holder.Host), e.Holder.Since.Local().Format(time.DateTime), secret.Line(e.Holder.Command))
 }
 
 // Lock makes this Workspace the only writer until release is called (more than once

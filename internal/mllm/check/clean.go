@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/mllmrec/mllmrec/internal/secret"
 )
 
 var (
@@ -24,7 +26,8 @@ var (
 //   - a first line such as "Sure, here is the description:" if it ends with a colon and an
 //     answer follows,
 //   - control characters, invalid UTF-8, white space around the answer and more than one
-//     empty line in a row.
+//     empty line in a row,
+//   - secrets.
 //
 // Emphasis, lists and headings are kept.
 func Clean(text string) string {
@@ -42,7 +45,8 @@ func Clean(text string) string {
 	text = strings.TrimSpace(endMarks.ReplaceAllString(text, ""))
 	text = strings.TrimSpace(preamble.ReplaceAllString(text, ""))
 	text = unquote(unfence(text))
-	return blanks.ReplaceAllString(strings.TrimSpace(text), "\n\n")
+	text = blanks.ReplaceAllString(strings.TrimSpace(text), "\n\n")
+	return secret.Redact(text) // of which the parts may have stood around what is removed
 }
 
 // unfence removes a code fence around the whole text.

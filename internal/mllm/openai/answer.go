@@ -8,6 +8,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/mllm/wire"
+	"github.com/mllmrec/mllmrec/internal/secret"
 )
 
 type completion struct {
@@ -101,5 +102,5 @@ func contentText(raw json.RawMessage) (string, error) {
 	for _, p := range parts {
 		b.WriteString(p.Text)
 	}
-	return b.String(), nil
+	return secret.Redact(b.String()), nil // which the parts may hold together
 }

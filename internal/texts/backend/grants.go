@@ -9,7 +9,7 @@ import (
 // user's consent where a workspace named it.
 func (o Options) Grants() (all []consent.Grant) {
 	if o.Shared.Store != "" {
-		all = append(all, consent.Grant{What: consent.Database, Value: o.Shared.Store, Options: []string{"store"}})
+		all = append(all, consent.DatabaseGrant(o.Shared.Store, "store"))
 	}
 	if o.MLLM == Offline {
 		return all

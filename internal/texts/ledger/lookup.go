@@ -277,6 +277,7 @@ func (r *rowScanner) generation(ctx context.Context, row []driver.Value) (texts.
 		return g, fmt.Errorf("generation %s: %w", g.Key, err)
 	}
 	o.fill(&g)
+	g.Redact()
 	return g, nil
 }
 

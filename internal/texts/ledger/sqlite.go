@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"modernc.org/sqlite" // registers the driver "sqlite"
@@ -119,6 +120,10 @@ func (s *SQLite) Statuses(ctx context.Context, keys []string) (map[string]texts.
 
 // Put implements texts.Store.
 func (s *SQLite) Put(ctx context.Context, generations []texts.Generation) error {
+	generations = slices.Clone(generations)
+	for i := range generations {
+		generations[i].Redact()
+	}
 	return s.explain("write", s.writer.put(ctx, generations))
 }
 

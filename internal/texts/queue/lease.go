@@ -223,7 +223,7 @@ func (w *worker) deregister(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if mllm.ClassOf(context.Cause(w.stopping)) == mllm.OverBudget {
-		_, err := w.store.Pool().Exec(ctx, "UPDATE mllmrec.worker SET jobs = '{}', seen = now() - 2 * lease, note = $2 WHERE id = $1", w.id, context.Cause(w.stopping).Error())
+		_, err := w.store.Pool().Exec(ctx, "UPDATE mllmrec.worker SET jobs = '{}', seen = now() - 2 * lease, note = $2 WHERE id = $1", w.id, secret.Redact(context.Cause(w.stopping).Error()))
 		if err == nil {
 			return
 		}

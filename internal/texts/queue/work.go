@@ -11,6 +11,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
+	"github.com/mllmrec/mllmrec/internal/secret"
 	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 )
@@ -175,7 +176,7 @@ func (w *worker) keepPartialReport(ctx context.Context, chunk string, report tex
 // others count: after maxAttempts a chunk is given up.
 func (w *worker) failed(ctx context.Context, job *river.Job[chunkArgs], err error) error {
 	w.log.Warn("chunk failed", "job", job.ID, "attempt", job.Attempt, "error", err)
-	w.setNote(err.Error())
+	w.setNote(secret.Redact(err.Error()))
 	var c *unfitWorker
 	switch class := mllm.ClassOf(err); {
 	case class == mllm.OverBudget:
@@ -187,7 +188,7 @@ func (w *worker) failed(ctx context.Context, job *river.Job[chunkArgs], err erro
 	case class == mllm.Auth, class == mllm.NotFound, class == mllm.WrongModel, c != nil:
 		w.pause(ctx)
 	}
-	return err
+	return errors.New(secret.Redact(err.Error())) // River stores it with the job
 }
 
 // NextRetry implements river.Worker. The waits are short enough that River needs no elected

@@ -58,6 +58,9 @@ func parse(address string) (*pgxpool.Config, error) {
 		return nil, usererr.New(hint, "the address of the store has a setting that cannot be read")
 	}
 	secret.Register(cfg.ConnConfig.Password)
+	if strings.Contains(cfg.ConnConfig.Host+cfg.ConnConfig.Database, "@") { // where the rest of a password stands that was not escaped
+		return nil, usererr.New(hint, "the address of the store has an @ that belongs to no host")
+	}
 	if !u.Query().Has("pool_max_conns") {
 		cfg.MaxConns = max(cfg.MaxConns, minConns)
 	}

@@ -211,6 +211,7 @@ func query(ctx context.Context, from interface {
 			return err
 		}
 		g.Created = g.Created.UTC()
+		g.Redact()
 		if err := fn(g, id); err != nil {
 			return err
 		}

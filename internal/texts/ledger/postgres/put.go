@@ -46,6 +46,9 @@ func (s *Store) Put(ctx context.Context, generations []texts.Generation) error {
 		return explain("write", err)
 	}
 	settled := lastPerKey(generations)
+	for i := range settled {
+		settled[i].Redact()
+	}
 	err := Retry(ctx, writeRetryFor, func(ctx context.Context) error {
 		if len(settled) <= putSize { // one statement is a transaction of its own
 			_, err := s.pool.Exec(ctx, upsert, arrays(settled)...)
