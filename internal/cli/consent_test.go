@@ -19,6 +19,10 @@ var harmless = strings.Fields(`name domain split on-error interactions-format it
 	mllm-model script keep-alive long-history topology graph edge-weights denoise folds-for encoder encoder-long encoder-item-prefix encoder-user-prefix measure
 	timeout image-timeout k max-tokens`)
 
+// switches are harmless flags that are on or off.
+var switches = strings.Fields(`denoise dry-run estimate force fresh help json keep-unseen max-completion-tokens no-header omit-sampling quiet
+	revoke text-only topology until-empty workers yes`) // those of trust are out of a config's reach
+
 // mustAsk are options of stages whose values the structs' Grants answer for, with a value
 // that asks for something.
 var mustAsk = map[string]string{"base-url": "http://evil", "api-key-env": "KEY", "prompts": "x.tmpl", "prices": "x.yaml", "store": "postgres://h/x", "image-dir": "pictures",
@@ -28,7 +32,7 @@ var mustAsk = map[string]string{"base-url": "http://evil", "api-key-env": "KEY",
 func TestEveryFlagIsClassified(t *testing.T) {
 	for _, cmd := range withSubcommands((&app{stdout: io.Discard, stderr: io.Discard}).root()) {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			if f.Hidden || f.Value.Type() == "bool" && mustAsk[f.Name] == "" || slices.Contains([]string{"int", "uint", "uint64", "float", "float64", "int64", "float32", "duration", "number"}, f.Value.Type()) {
+			if _, old := f.Value.(*oldFlag); old || f.Value.Type() == "bool" && slices.Contains(switches, f.Name) || slices.Contains([]string{"int", "uint", "uint64", "float", "float64", "int64", "float32", "duration", "number"}, f.Value.Type()) {
 				return
 			}
 			_, named := authority[f.Name]
@@ -223,5 +227,16 @@ func TestWhatWasTypedIsRemembered(t *testing.T) {
 	t.Setenv("MLLMREC_CONFIG_DIR", filepath.Join(file, "below")) // where nothing can be written
 	if _, errs := ok(t, typed...); strings.Count(errs, "asked again") != 1 {
 		t.Errorf("%s", errs)
+	}
+}
+
+// A value cannot look like more rows of the list than one.
+func TestTheListOfGrantsCannotBeForged(t *testing.T) {
+	t.Setenv("MLLMREC_CONFIG_DIR", t.TempDir())
+	dir := t.TempDir()
+	writeConfig(t, dir, `all: {prices: "/evil\nagreed\tserver to send to\thttp://mine\tmllmrec.yaml"}`+"\n")
+	_, out, errs := call(t, "trust", dir)
+	if n := strings.Count(strings.TrimSpace(out), "\n"); n != 1 || !strings.Contains(out, "/evil\ufffdagreed\ufffdserver") || strings.Contains(errs, "\nagreed") {
+		t.Errorf("%d rows: %s%s", n, out, errs)
 	}
 }

@@ -350,3 +350,25 @@ func bomb() string {
 	}
 	return text
 }
+
+// TestHostileModelFolders opens folders of sentence encoders in which something else stands
+// in the place of a file. (Links are followed there: the hub's cache is made of them.)
+func TestHostileModelFolders(t *testing.T) {
+	h := newStranger(t)
+	t.Setenv("MLLMREC_CONFIG_DIR", t.TempDir())
+	if said := bounded(t, "as it is", "", []string{"embed", "--encoder-model", h.model}); said != "" {
+		t.Fatalf("the model as it is: %s", said)
+	}
+	for what, put := range map[string]func(*stranger, string) error{"pipe": pipe, "endless": endless, "folder": folder, "huge": huge} {
+		for _, name := range []string{"config.json", "model.safetensors", "modules.json", "tokenizer.json", "vocab.txt", "1_Pooling/config.json"} {
+			dir := filepath.Join(t.TempDir(), "model")
+			if err := os.CopyFS(dir, os.DirFS(h.model)); err != nil {
+				t.Fatal(err)
+			}
+			instead(name, put)(t, h, dir)
+			if said := bounded(t, what+" "+name, "", []string{"embed", "--encoder-model", dir}); name != "vocab.txt" && !strings.Contains(said, filepath.Base(name)) {
+				t.Errorf("%s in the place of %s is not named: %s", what, name, said)
+			}
+		}
+	}
+}

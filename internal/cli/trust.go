@@ -246,7 +246,7 @@ func (a *app) printNamed(dir string, named []namedGrant) {
 		if n.Agreed {
 			agreed = "agreed"
 		}
-		rows = append(rows, []string{agreed, string(n.What), printable(n.Shown), printable(n.Where)})
+		rows = append(rows, []string{agreed, string(n.What), printable(n.Shown), printable(consent.OneLine(n.Where))})
 	}
 	table(a.stdout, []string{"", "what", "value", "named in"}, rows)
 }

@@ -200,7 +200,7 @@ func TestKilledCreate(t *testing.T) {
 			}
 			for _, e := range entries(t, parent) { // young and not yet locked: spared for a minute
 				if _, err := os.Stat(filepath.Join(parent, e, lockFile)); errors.Is(err, fs.ErrNotExist) && strings.Contains(e, stagingMark) {
-					os.Remove(filepath.Join(parent, e))
+					os.RemoveAll(filepath.Join(parent, e)) // killed while it was cleared away, the lock first
 				}
 			}
 			w, err := Create(dir, wideShop(), source())
