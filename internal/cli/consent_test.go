@@ -236,7 +236,7 @@ func TestTheListOfGrantsCannotBeForged(t *testing.T) {
 	dir := t.TempDir()
 	writeConfig(t, dir, `all: {prices: "/evil\nagreed\tserver to send to\thttp://mine\tmllmrec.yaml"}`+"\n")
 	_, out, errs := call(t, "trust", dir)
-	if n := strings.Count(strings.TrimSpace(out), "\n"); n != 1 || !strings.Contains(out, "/evil\ufffdagreed\ufffdserver") || strings.Contains(errs, "\nagreed") {
+	if n := strings.Count(strings.TrimSpace(out), "\n"); n != 1 || !strings.Contains(out, "/evil agreed server") || strings.Contains(errs, "\nagreed") {
 		t.Errorf("%d rows: %s%s", n, out, errs)
 	}
 }

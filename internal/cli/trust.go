@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mllmrec/mllmrec/internal/consent"
+	"github.com/mllmrec/mllmrec/internal/secret"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/stage/batching"
 	"github.com/mllmrec/mllmrec/internal/stage/describing"
@@ -246,7 +247,7 @@ func (a *app) printNamed(dir string, named []namedGrant) {
 		if n.Agreed {
 			agreed = "agreed"
 		}
-		rows = append(rows, []string{agreed, string(n.What), printable(n.Shown), printable(consent.OneLine(n.Where))})
+		rows = append(rows, []string{agreed, string(n.What), printable(n.Shown), printable(secret.Line(n.Where))})
 	}
 	table(a.stdout, []string{"", "what", "value", "named in"}, rows)
 }

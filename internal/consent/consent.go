@@ -22,7 +22,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/gofrs/flock"
 
@@ -55,17 +54,7 @@ type Grant struct {
 
 // Shown is the value as it is shown and noted: without passwords, and on one line, so that
 // it cannot look like several.
-func (g Grant) Shown() string { return OneLine(secret.Line(g.Value)) }
-
-// OneLine takes what breaks a line or a column from a stranger's text.
-func OneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
-}
+func (g Grant) Shown() string { return secret.Line(g.Value) }
 
 func (g Grant) String() string { return fmt.Sprintf("%s: %s", g.What, g.Shown()) }
 

@@ -181,7 +181,7 @@ func (m *Model) fingerprint(root, dir string) (string, error) {
 	sum := sha256.New()
 	for _, path := range []string{
 		filepath.Join(root, "modules.json"), filepath.Join(dir, "config.json"), filepath.Join(dir, "tokenizer_config.json"),
-		filepath.Join(dir, "tokenizer.json"), filepath.Join(dir, "vocab.txt"), filepath.Join(dir, "model.safetensors"),
+		filepath.Join(dir, "tokenizer.json"), filepath.Join(dir, "vocab.txt"), filepath.Join(dir, weightsFile),
 	} {
 		if err := hashFile(sum, path); err != nil {
 			return "", err
@@ -202,8 +202,21 @@ func hashFile(w io.Writer, path string) error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // only read
-	if _, err := io.Copy(w, f); err != nil {
+	if filepath.Base(path) != weightsFile {
+		text, err := plainfile.ReadFrom(f, maxTokenizer)
+		if err == nil {
+			_, err = w.Write(text)
+		}
+		return err
+	}
+	if _, err := io.Copy(w, f); err != nil { // as long as its header says: it was read before
 		return fmt.Errorf("reading %s: %w", path, err)
 	}
 	return nil
 }
+
+// weightsFile is the one file of a model that may be of any size.
+const weightsFile = "model.safetensors"
+
+// maxTokenizer bounds the others, in bytes, as the tokenizer does that reads the largest.
+const maxTokenizer = 256 << 20

@@ -36,7 +36,7 @@ type layer struct {
 type affine struct{ scale, shift []float32 }
 
 func loadNetwork(c config) (*network, error) {
-	path := filepath.Join(c.dir, "model.safetensors")
+	path := filepath.Join(c.dir, weightsFile)
 	tensors, _, err := arrayfile.ReadSafetensors(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missingWeights(c.dir)
