@@ -199,9 +199,7 @@ func (e *Engine) intact(address string) error {
 	if c.State == workspace.Fresh {
 		return nil
 	}
-	a, _ := e.WS.Artefact(address)
-	return &usererr.Error{Err: fmt.Errorf("workspace %s: %s is not provable: %s", e.WS.Dir(), address, c.Reason), Kind: usererr.KindNotProvable,
-		Stage: a.Stage, Hint: fmt.Sprintf("Run stage %q again, or bring the file back from a copy.", a.Stage)}
+	return e.WS.NotProvable(address, c.Reason)
 }
 
 // NotReady says that a stage has to run first.

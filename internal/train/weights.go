@@ -42,9 +42,9 @@ func SaveWeights(path string, m model.Model, epoch int, valid map[string]float64
 	return arrayfile.WriteSafetensors(path, tensors, map[string]string{"format": "pt", "mllmrec": string(about)})
 }
 
-// ReadSavedModel returns the description of a weights file.
+// ReadSavedModel returns the description of a weights file, without reading the weights.
 func ReadSavedModel(path string) (SavedModel, error) {
-	_, meta, err := arrayfile.ReadSafetensors(path)
+	_, meta, err := arrayfile.StatSafetensors(path)
 	if err != nil {
 		return SavedModel{}, err
 	}

@@ -215,7 +215,7 @@ func (w *Workspace) Record(address string, a Artefact) error {
 		return fmt.Errorf("record %s: %w", address, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Files)) {
-		f, err := w.hashIn(a.Files[name].Path)
+		f, err := w.root.hash(a.Files[name].Path)
 		if err != nil {
 			return fmt.Errorf("record %s: %w", address, err)
 		}

@@ -98,7 +98,7 @@ func TestStatesAsText(t *testing.T) {
 func TestRecordComesBack(t *testing.T) {
 	w := withGraph(t)
 	got, ok := mustOpen(t, w.Dir()).Artefact(graphAddress)
-	want, err := hashFile(w.Path(graphAddress, "item.npz"))
+	want, err := w.root.hash(graphAddress + "/" + "item.npz")
 	if !ok || err != nil {
 		t.Fatal(ok, err)
 	}

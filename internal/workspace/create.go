@@ -185,7 +185,7 @@ func fillStaging(staging string, m Manifest, ds *dataset.Dataset) error {
 	a.Files, a.Finished = map[string]File{}, time.Now().UTC()
 	a.Seconds = a.Finished.Sub(m.Created).Seconds()
 	for _, rel := range []string{ItemsFile, UsersFile, InteractionsFile} {
-		f, err := hashFile(filepath.Join(staging, rel))
+		f, err := inside(staging).hash(rel)
 		if err != nil {
 			return err
 		}

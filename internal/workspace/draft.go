@@ -62,7 +62,7 @@ func (d *Draft) Commit(name string, a Artefact) (address string, err error) {
 	}
 	hashes := map[string]string{}
 	for _, n := range names {
-		f, err := d.w.hashIn(path.Join(d.rel, n))
+		f, err := d.w.root.hash(path.Join(d.rel, n))
 		if err != nil {
 			return "", fmt.Errorf("record %s: %w", name, err)
 		}

@@ -2,10 +2,9 @@ package workspace
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -77,7 +76,7 @@ func (w *Workspace) acquire() (func(), error) {
 		unlock(w.dir, l)
 		return nil, err
 	}
-	sweepTemps(w.dir)
+	w.sweepTemps()
 	w.lock = l
 	return func() {
 		unlock(w.dir, l)
@@ -132,26 +131,29 @@ func (w *Workspace) locked() error {
 // one takes seconds; the time also spares those of a training that runs without the lock.
 const deadAfter = 10 * time.Minute
 
-// sweepTemps removes what killed writers left.
-func sweepTemps(dir string) {
-	for _, sub := range []string{".", "texts", "features", "graphs", "runs", "runs/*"} {
-		names, err := filepath.Glob(filepath.Join(quoteGlob(dir), filepath.FromSlash(sub), ".*"))
+// sweepTemps removes what killed writers left. It follows no link out of the workspace.
+func (w *Workspace) sweepTemps() {
+	folders := []string{".", "texts", "features", "graphs", RunsFolder}
+	if runs, err := w.List(RunsFolder); err == nil {
+		for _, run := range runs {
+			folders = append(folders, path.Join(RunsFolder, run.Name()))
+		}
+	}
+	for _, folder := range folders {
+		entries, err := w.List(folder)
 		if err != nil {
 			continue
 		}
-		for _, name := range names {
-			if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && atomicfile.IsTemp(name) && time.Since(info.ModTime()) > deadAfter {
-				if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-					return // a folder that we may not tidy; the writes themselves will say so
-				}
+		for _, e := range entries {
+			if !e.Type().IsRegular() || !atomicfile.IsTemp(e.Name()) {
+				continue
+			}
+			if info, err := e.Info(); err != nil || time.Since(info.ModTime()) <= deadAfter {
+				continue
+			}
+			if w.removeFile(path.Join(folder, e.Name())) != nil {
+				return // a folder that we may not tidy; the writes themselves will say so
 			}
 		}
 	}
-}
-
-func quoteGlob(path string) string {
-	if filepath.Separator == '\\' {
-		return path // Windows' Glob knows no escapes
-	}
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }

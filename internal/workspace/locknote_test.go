@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The note of who holds the lock says no password of the command line, and only its owner
@@ -37,5 +38,37 @@ func TestLockNoteIsPrivate(t *testing.T) {
 	_, err = mustOpen(t, w.Dir()).Lock()
 	if err == nil || strings.Contains(err.Error(), "hunter") {
 		t.Errorf("the next writer hears %v", err)
+	}
+}
+
+// What killed writers left is swept in the workspace's own folders, and nowhere else.
+func TestSweepFollowsNoLinks(t *testing.T) {
+	w := mustCreate(t, filepath.Join(t.TempDir(), "ws"))
+	outside, long := t.TempDir(), time.Now().Add(-2*deadAfter)
+	if err := os.Symlink(outside, w.Path("texts")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(w.Path("graphs"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	theirs, ours := filepath.Join(outside, ".x.tmp-1"), w.Path("graphs", ".x.tmp-1")
+	for _, path := range []string{theirs, ours} {
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	release, err := w.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if _, err := os.Stat(theirs); err != nil {
+		t.Errorf("a file outside was removed: %v", err)
+	}
+	if _, err := os.Stat(ours); err == nil {
+		t.Error("a file of a killed writer is left")
 	}
 }

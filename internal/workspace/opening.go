@@ -45,18 +45,20 @@ func (w *Workspace) OpenFile(address, name string) (*os.File, error) {
 	w.count(f.Path)
 	file, err := w.openRecorded(f)
 	if err != nil {
-		return nil, &usererr.Error{Err: fmt.Errorf("workspace %s: %s is not provable: %w", w.dir, address, err), Kind: usererr.KindNotProvable,
-			Stage: a.Stage, Hint: bringBack(a.Stage)}
+		return nil, w.NotProvable(address, err.Error())
 	}
 	return file, nil
 }
 
-// bringBack says what to do about a file that is not what was recorded.
-func bringBack(stage string) string {
-	if stage == StageImport {
-		return importAgain + " Or bring the file back from a copy."
+// NotProvable is the error about an artefact of which a file is not what was recorded; what
+// names the file, as the reason of a [Check] does.
+func (w *Workspace) NotProvable(address, what string) error {
+	a, _ := w.Artefact(address)
+	hint := fmt.Sprintf("Run stage %q again, or bring the file back from a copy.", a.Stage)
+	if a.Stage == StageImport {
+		hint = fmt.Sprintf("Run stage %q again, into a new folder, or bring the file back from a copy.", a.Stage)
 	}
-	return fmt.Sprintf("Run stage %q again, or bring the file back from a copy.", stage)
+	return &usererr.Error{Err: fmt.Errorf("workspace %s: %s is not provable: %s", w.dir, address, what), Kind: usererr.KindNotProvable, Stage: a.Stage, Hint: hint}
 }
 
 // ReadFile returns the content of a small file of an artefact, checked as by
@@ -180,19 +182,9 @@ func (w *Workspace) explainRoot(rel string, err error) error {
 	return err
 }
 
-// hashFile returns the record of a regular file; Path stays empty.
-func hashFile(path string) (File, error) {
-	f, err := plainfile.Open(path)
-	if err != nil {
-		return File{}, err
-	}
-	defer f.Close()
-	return hashOf(f)
-}
-
-// hashIn is hashFile for a file inside the workspace.
-func (w *Workspace) hashIn(rel string) (File, error) {
-	f, err := w.root.open(rel)
+// hash returns the record of a regular file; Path stays empty.
+func (in inside) hash(rel string) (File, error) {
+	f, err := in.open(rel)
 	if err != nil {
 		return File{}, err
 	}

@@ -285,7 +285,7 @@ func (m *Manifest) run(w *Workspace, address string, r run1) (Artefact, bool) {
 	a := Artefact{Kind: KindRun, Stage: StageTrain, Options: r.options(), Files: map[string]File{}, Finished: *r.Finished,
 		Seconds: r.Finished.Sub(r.Started).Seconds(), Leaky: r.Leaky, Provenance: r.Provenance, Info: map[string]any{"run": path.Base(address)}}
 	for _, name := range []string{RunUsersFile, RunItemsFile, RunMetricsFile, RunModelFile} {
-		f, err := w.hashIn(path.Join(address, name))
+		f, err := w.root.hash(path.Join(address, name))
 		if err != nil {
 			return a, false
 		}

@@ -13,7 +13,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -26,16 +25,6 @@ type NonFiniteError struct {
 // Error names the place.
 func (e *NonFiniteError) Error() string {
 	return fmt.Sprintf("row %d, column %d holds %v, not a finite float32", e.Row, e.Col, e.Value)
-}
-
-// withFile opens the regular file at path and hands it on to within.
-func withFile(path, hint string, read func(r io.ReaderAt, size int64) error) error {
-	f, err := plainfile.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return within(f, hint, read)
 }
 
 // within hands an open file on with its size and names the file in errors.

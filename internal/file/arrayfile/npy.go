@@ -45,21 +45,21 @@ var npyElems = map[string]elem{
 func ReadNPY(path string) (*tensor.Matrix, error) { return ReadNPYWith(path, NPYOptions{}) }
 
 // ReadNPYWith is [ReadNPY] with options.
-func ReadNPYWith(path string, opt NPYOptions) (m *tensor.Matrix, err error) {
-	err = withFile(path, npyHint, func(r io.ReaderAt, size int64) error {
-		m, err = DecodeNPY(r, size, opt)
-		return err
-	})
+func ReadNPYWith(path string, opt NPYOptions) (*tensor.Matrix, error) {
+	f, err := plainfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	return m, nil
+	defer f.Close()
+	return npyOf(f, opt)
 }
 
 // NPYOf is [ReadNPY] for a file that is open.
-func NPYOf(f *os.File) (m *tensor.Matrix, err error) {
+func NPYOf(f *os.File) (*tensor.Matrix, error) { return npyOf(f, NPYOptions{}) }
+
+func npyOf(f *os.File, opt NPYOptions) (m *tensor.Matrix, err error) {
 	err = within(f, npyHint, func(r io.ReaderAt, size int64) error {
-		m, err = DecodeNPY(r, size, NPYOptions{})
+		m, err = DecodeNPY(r, size, opt)
 		return err
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"sort"
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 )
 
@@ -20,15 +21,13 @@ const npzHint = "The file must be a sparse matrix as scipy.sparse.save_npz write
 // deflated; 32- or 64-bit indices; f2, f4 or f8 values). Columns of a row may stand
 // in any order and come out ascending; a column twice in a row, an index out of range
 // and a value that is no finite float32 are errors.
-func ReadCSR(path string) (s *tensor.CSR, err error) {
-	err = withFile(path, npzHint, func(r io.ReaderAt, size int64) error {
-		s, err = DecodeCSR(r, size)
-		return err
-	})
+func ReadCSR(path string) (*tensor.CSR, error) {
+	f, err := plainfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	defer f.Close()
+	return CSROf(f)
 }
 
 // CSROf is [ReadCSR] for a file that is open.

@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 )
 
 const safetensorsHint = "The file must be a .safetensors file with F32, F16, BF16 or F64 tensors; fetch or write it again."
@@ -57,14 +58,12 @@ var safetensorsWidths = map[string]int64{
 // ReadSafetensors reads all float tensors of a file as float32, and its metadata.
 // Tensors of integer and boolean types are stepped over. NaN and infinities are kept.
 func ReadSafetensors(path string) (tensors map[string]Tensor, metadata map[string]string, err error) {
-	err = withFile(path, safetensorsHint, func(r io.ReaderAt, size int64) error {
-		tensors, metadata, err = DecodeSafetensors(r, size)
-		return err
-	})
+	f, err := plainfile.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	return tensors, metadata, nil
+	defer f.Close()
+	return SafetensorsOf(f)
 }
 
 // SafetensorsOf is [ReadSafetensors] for a file that is open.
@@ -82,7 +81,12 @@ func SafetensorsOf(f *os.File) (tensors map[string]Tensor, metadata map[string]s
 // StatSafetensors returns a file's tensors in the order of their bytes, and its
 // metadata, without reading the data.
 func StatSafetensors(path string) (infos []TensorInfo, metadata map[string]string, err error) {
-	err = withFile(path, safetensorsHint, func(r io.ReaderAt, size int64) error {
+	f, err := plainfile.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	err = within(f, safetensorsHint, func(r io.ReaderAt, size int64) error {
 		infos, metadata, _, err = readSafetensorsHeader(r, size)
 		return err
 	})

@@ -192,8 +192,9 @@ func (w *work) warning(cut []string, tokens int) string {
 	return fmt.Sprintf("%s have more than the %d tokens the model reads and were cut; %s mean reads them whole", strings.Join(cut, " and "), tokens, usererr.Option("encoder-long"))
 }
 
-// readInfo reads what made the vectors under an address.
-func readInfo(ws *workspace.Workspace, address string) (Info, error) {
+// Recorded returns what made the vectors under an address; an error is [fs.ErrNotExist]
+// where they were imported.
+func Recorded(ws *workspace.Workspace, address string) (Info, error) {
 	var info Info
 	raw, err := ws.ReadFile(address, workspace.EncoderFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -210,16 +211,12 @@ func readInfo(ws *workspace.Workspace, address string) (Info, error) {
 	return info, nil
 }
 
-// Recorded returns what made the vectors under an address; an error is [fs.ErrNotExist]
-// where they were imported.
-func Recorded(ws *workspace.Workspace, address string) (Info, error) { return readInfo(ws, address) }
-
 // Open returns the encoder that made the preference vectors under an address, for a
 // sentence at request time. A model or server that has changed since is an error: its
 // vectors would be compared with those of another.
 func Open(ctx context.Context, s *stage.Session, address string) (encoder.Encoder, error) {
 	ws := s.WS
-	info, err := readInfo(ws, address)
+	info, err := Recorded(ws, address)
 	if err != nil {
 		return nil, err
 	}
@@ -254,7 +251,7 @@ func Encode(ctx context.Context, s *stage.Session, address string, texts []strin
 	if err != nil {
 		return nil, err
 	}
-	if info, err := readInfo(s.WS, address); err == nil && info.Encoder != encoder.LSA {
+	if info, err := Recorded(s.WS, address); err == nil && info.Encoder != encoder.LSA {
 		c, err := openCache(s.WS, enc, cache.Options{Block: cacheBlock})
 		if err != nil {
 			return nil, err

@@ -68,7 +68,7 @@ func (s *userStage) Build(ctx context.Context, b *stage.Build) error {
 	if err := w.release(vectors); err != nil {
 		return err
 	}
-	items, err := readInfo(b.WS, b.Inputs.Address(workspace.KindItemVectors))
+	items, err := Recorded(b.WS, b.Inputs.Address(workspace.KindItemVectors))
 	if err != nil {
 		return err
 	}
