@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 func TestBrokenManifests(t *testing.T) {
@@ -154,4 +157,34 @@ func mustJSON(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(raw)
+}
+
+// A record that was changed behind the program's back is refused, though it still makes
+// sense; whoever changes it on purpose takes the digest away.
+func TestChangedManifestIsNotProvable(t *testing.T) {
+	w := withGraph(t)
+	path := w.Path(ManifestFile)
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(raw), `"provenance": "train-only"`, `"provenance": "unknown"`, 1)
+	if changed == string(raw) {
+		t.Fatal("there is no provenance to change")
+	}
+	for name, c := range map[string]struct {
+		text string
+		want usererr.Kind
+	}{
+		"as it is":   {string(raw), ""},
+		"changed":    {changed, usererr.KindNotProvable},
+		"on purpose": {regexp.MustCompile(`,\s*"digest": "[0-9a-f]{64}"`).ReplaceAllString(changed, ""), ""},
+	} {
+		if err := os.WriteFile(path, []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(w.Dir()); usererr.KindOf(err) != c.want || err != nil && !strings.Contains(err.Error(), ManifestFile) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
