@@ -52,7 +52,7 @@ func (a *app) printDemo(r *demo.Result) {
 	table(w, []string{"test, full ranking", "R@10", "R@20", "N@10", "N@20"}, rows)
 	for _, u := range r.Users {
 		fmt.Fprintf(w, "\n%s chose %s\n", u.User, strings.Join(titles(u.History), "; "))
-		fmt.Fprintf(w, "  preference (extractive, no model): %s\n", clip(u.Preference, 220))
+		fmt.Fprintf(w, "  preference (by rules, no model): %s\n", clip(u.Preference, 320))
 		for _, rec := range u.Recommendations {
 			fmt.Fprintf(w, "  %d. %s — %s\n", rec.Rank, rec.Title, because(rec.Because))
 		}
