@@ -80,12 +80,11 @@ func ExampleImport_byHand() {
 }
 
 // Build makes all that a model needs. Offline, no model server is asked: plain rules write
-// the texts, and LSA, fitted on the catalogue, encodes them. Its cosines are lower than a
-// sentence encoder's, hence the lower threshold of the item graph.
+// the texts, and LSA, fitted on the catalogue, encodes them.
 func ExampleBuild() {
 	built, err := mllmrec.Build(context.Background(), "shop.ws", mllmrec.BuildOptions{
 		Settings: map[string]string{"epochs": "60"},
-		Options:  map[string]string{"mllm": "offline", "encoder": "lsa", "threshold": "0.4"},
+		Options:  map[string]string{"mllm": "offline", "encoder": "lsa"},
 	})
 	if err != nil {
 		log.Fatal(err)

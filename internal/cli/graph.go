@@ -108,8 +108,8 @@ func (a *app) printGraphStats(s itemgraph.Stats) {
 	w := a.stdout
 	fmt.Fprintf(w, "%s graph of %d items: %d edges (%d content, %d shared audience, %d both, %d self), %d isolated items\n",
 		s.Options.Variant, s.Items, s.Edges, s.Semantic, s.CoOccur, s.Shared, s.Self, s.Isolated)
-	fmt.Fprintf(w, "degree mean %.1f, max %d; in-degree max %d; the threshold keeps %s of the top-K edges\n\n",
-		s.Degree.Mean, s.Degree.Max, s.InDegree.Max, percent(s.Similarity.Kept))
+	fmt.Fprintf(w, "degree mean %.1f, max %d; in-degree max %d; the cut at %.3g keeps %s of the top-K edges\n\n",
+		s.Degree.Mean, s.Degree.Max, s.InDegree.Max, s.Similarity.Cut, percent(s.Similarity.Kept))
 	var rows [][]string
 	for _, b := range s.Degree.Histogram {
 		rows = append(rows, []string{degreeRange(b), strconv.Itoa(b.Count)})

@@ -35,7 +35,6 @@ const Epochs = 150
 const Sentence = "something red with stripes for the kitchen"
 
 const (
-	threshold     = 0.4 // LSA's cosines between short texts are lower than a sentence encoder's
 	shoppersShown = 4
 	itemsShown    = 5
 )
@@ -88,7 +87,7 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	}
 	defer release()
 	ropt := build.New()
-	ropt.Writer.MLLM, ropt.Train.Seed, ropt.Graph.Threshold = backend.Offline, opt.Seed, threshold
+	ropt.Writer.MLLM, ropt.Train.Seed = backend.Offline, opt.Seed
 	ropt.Train.Settings = []string{"epochs=" + strconv.Itoa(cmp.Or(opt.Epochs, Epochs))}
 	session := stage.NewSession(ws, opt.Observe)
 	done, err := build.Run(ctx, session, ropt, false)

@@ -59,8 +59,8 @@ func TestGoldenGraph(t *testing.T) {
 				t.Fatal(err)
 			}
 			x := tensor.FromSlice(f.ItemFeatures.Shape[0], f.ItemFeatures.Shape[1], f.ItemFeatures.Data)
-			opt := DefaultOptions()
-			opt.K, opt.JaccardK, opt.Threshold = f.Config.K, f.Config.JaccardK, f.Config.Pure
+			opt := published()
+			opt.K, opt.JaccardK, opt.Threshold = f.Config.K, f.Config.JaccardK, &f.Config.Pure
 			g, err := Build(t.Context(), x, f.dataset().TrainHistories(), opt)
 			if err != nil {
 				t.Fatal(err)

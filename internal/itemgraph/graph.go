@@ -31,6 +31,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
@@ -58,11 +59,13 @@ const (
 // Options are the graph's knobs. Start from [DefaultOptions]: in the zero value both
 // refinements are off.
 type Options struct {
-	_         struct{} `group:"Item graph"`
-	Variant   Variant  `option:"graph" json:"variant" choices:"reference,paper" default:"reference" doc:"whose graph: that of the published code, or of the paper's text"`
-	K         int      `option:"knn-k" json:"k" default:"10" min:"1" doc:"nearest items by content kept for each item (with reference the item itself is one of them)"`
-	Denoise   bool     `option:"denoise" json:"denoise" default:"true" doc:"removal of weak content edges; off is the paper's −GD"`
-	Threshold float32  `option:"threshold" json:"threshold" default:"0.7" min:"-1" max:"1" if:"denoise" doc:"lowest cosine of a content edge that is kept"`
+	_       struct{} `group:"Item graph"`
+	Variant Variant  `option:"graph" json:"variant" choices:"reference,paper" default:"reference" doc:"whose graph: that of the published code, or of the paper's text"`
+	K       int      `option:"knn-k" json:"k" default:"10" min:"1" doc:"nearest items by content kept for each item (with reference the item itself is one of them)"`
+	Denoise bool     `option:"denoise" json:"denoise" default:"true" doc:"removal of weak content edges; off is the paper's −GD"`
+	// Threshold is the paper's θ. A cosine says nothing without its encoder: 0.7 keeps no edge of one, all of another.
+	Threshold *float32 `option:"threshold" json:"threshold" min:"-1" max:"1" if:"denoise" doc:"lowest cosine of a content edge that is kept, in place of a share; the paper's 0.7 is for its encoder"`
+	Keep      float64  `option:"keep-edges" json:"keep" default:"0.5" min:"0" max:"1" if:"denoise; !threshold" doc:"share of the content edges that is kept, the most similar ones, whatever the encoder's cosines are"`
 	Topology  bool     `option:"topology" json:"topology" default:"true" doc:"edges between items that share an audience; off is the paper's −TE"`
 	JaccardK  int      `option:"jaccard-k" json:"jaccard_k" default:"10" min:"1" if:"topology" doc:"items with the most similar audience kept for each item"`
 	// Weights of the semantic edges. What −GD does to them is not published: Binary
@@ -70,9 +73,10 @@ type Options struct {
 	Weights Weights `option:"edge-weights" json:"weights,omitempty" choices:"binary,cosine" doc:"weights of content edges (default: binary for reference, cosine for paper)"`
 }
 
-// DefaultOptions returns the published settings for Baby, reference variant.
+// DefaultOptions returns the published settings for Baby, reference variant, but for the
+// cut: a share of the edges, which holds for every encoder, in place of the cosine 0.7.
 func DefaultOptions() Options {
-	return Options{K: 10, Threshold: 0.7, JaccardK: 10, Variant: Reference, Denoise: true, Topology: true}
+	return Options{K: 10, Keep: 0.5, JaccardK: 10, Variant: Reference, Denoise: true, Topology: true}
 }
 
 func (o Options) check() (Options, error) {
@@ -97,8 +101,11 @@ func (o Options) check() (Options, error) {
 	if o.Topology && o.JaccardK < 1 {
 		return o, usererr.New("Switch the co-occurrence part off instead.", "build item graph: %d co-occurrence neighbours, want at least 1", o.JaccardK)
 	}
-	if o.Denoise && !(o.Threshold >= -1 && o.Threshold <= 1) {
-		return o, usererr.New("", "build item graph: threshold %v is no cosine (-1 to 1)", o.Threshold)
+	if t := o.Threshold; o.Denoise && t != nil && !(*t >= -1 && *t <= 1) {
+		return o, usererr.New("", "build item graph: threshold %v is no cosine (-1 to 1)", *t)
+	}
+	if o.Denoise && o.Threshold == nil && !(o.Keep >= 0 && o.Keep <= 1) {
+		return o, usererr.New("", "build item graph: %v is no share of edges (0 to 1)", o.Keep)
 	}
 	return o, nil
 }
@@ -112,6 +119,7 @@ type Graph struct {
 	Semantic *tensor.CSR // what the threshold left, at its weight
 	CoOccur  *tensor.CSR // Jaccard of each row's top K'; empty when Topology is off
 	Options  Options     // as used: defaults filled in
+	Cut      float32     // the lowest cosine that was kept: the threshold, or where the share ends; -Inf: none
 	Leaky    bool        // built from histories that show held-out interactions
 }
 
@@ -132,7 +140,8 @@ func Build(ctx context.Context, features *tensor.Matrix, train *dataset.Historie
 	if err != nil {
 		return nil, err
 	}
-	g.Semantic = semantic(g.Nearest, opt)
+	g.Cut = cut(g.Nearest, opt)
+	g.Semantic = semantic(g.Nearest, opt, g.Cut)
 	if opt.Topology {
 		rule := plainJaccard
 		if opt.Variant == Reference {
@@ -152,14 +161,45 @@ func empty(n int) *tensor.CSR {
 	return &tensor.CSR{Rows: n, Cols: n, Indptr: make([]int64, n+1)}
 }
 
-// semantic applies threshold and weights to the nearest neighbours (Eq. 7).
-func semantic(near *tensor.CSR, opt Options) *tensor.CSR {
+// cut is the θ of Eq. 7. For a share it is the cosine of the last edge in that share of the edges between
+// different items, most similar first; edges of just that cosine are all kept.
+func cut(near *tensor.CSR, opt Options) float32 {
+	switch {
+	case !opt.Denoise:
+		return float32(math.Inf(-1))
+	case opt.Threshold != nil:
+		return *opt.Threshold
+	}
+	var cosines []float32
+	for i := range near.Rows {
+		cols, vals := near.Row(i)
+		for e, c := range cols {
+			if int(c) != i {
+				cosines = append(cosines, vals[e])
+			}
+		}
+	}
+	kept := int(math.Round(opt.Keep * float64(len(cosines))))
+	switch {
+	case kept == len(cosines):
+		return float32(math.Inf(-1))
+	case kept == 0:
+		return float32(math.Inf(1))
+	}
+	slices.Sort(cosines)
+	return cosines[len(cosines)-kept]
+}
+
+// semantic applies the cut and the weights to the nearest neighbours (Eq. 7). A share is one of the
+// edges between different items: it drops no self edge.
+func semantic(near *tensor.CSR, opt Options, cut float32) *tensor.CSR {
 	s := empty(near.Rows)
 	for i := range near.Rows {
 		cols, vals := near.Row(i)
 		for e, c := range cols {
 			w := vals[e]
-			if opt.Denoise && w < opt.Threshold || opt.Weights == Cosine && w <= 0 {
+			spared := int(c) == i && opt.Threshold == nil
+			if w < cut && !spared || opt.Weights == Cosine && w <= 0 {
 				continue
 			}
 			if opt.Weights == Binary {

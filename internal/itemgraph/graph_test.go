@@ -173,7 +173,7 @@ func TestReferenceJaccardCorner(t *testing.T) {
 		x.Row(i)[i] = 1
 	}
 	build := func(v Variant) *Graph {
-		opt := DefaultOptions()
+		opt := published()
 		opt.Variant = v
 		g, err := Build(t.Context(), x, ds.TrainHistories(), opt)
 		if err != nil {
@@ -202,6 +202,13 @@ func TestReferenceJaccardCorner(t *testing.T) {
 	}
 }
 
+// published are the default options with the paper's threshold.
+func published() Options {
+	opt := DefaultOptions()
+	opt.Threshold = new(float32(0.7))
+	return opt
+}
+
 // Both variants and both ablations by the definitions, one pair at a time.
 func TestBuildAgainstDefinitions(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 8))
@@ -211,12 +218,12 @@ func TestBuildAgainstDefinitions(t *testing.T) {
 	s, zero := cosines(x)
 	train := ds.TrainHistories()
 	for _, opt := range []Options{
-		{K: 6, Threshold: 0.6, JaccardK: 5, Variant: Reference, Denoise: true, Topology: true},
-		{K: 6, Threshold: 0.6, JaccardK: 5, Variant: Paper, Denoise: true, Topology: true},
+		{K: 6, Threshold: new(float32(0.6)), JaccardK: 5, Variant: Reference, Denoise: true, Topology: true},
+		{K: 6, Threshold: new(float32(0.6)), JaccardK: 5, Variant: Paper, Denoise: true, Topology: true},
 		{K: 6, JaccardK: 5, Variant: Reference, Topology: true},
 		{K: 6, JaccardK: 5, Variant: Reference, Topology: true, Weights: Cosine},
-		{K: 6, Threshold: 0.6, Variant: Reference, Denoise: true},
-		{K: 6, Threshold: 0.6, Variant: Paper, Denoise: true, Weights: Binary},
+		{K: 6, Threshold: new(float32(0.6)), Variant: Reference, Denoise: true},
+		{K: 6, Threshold: new(float32(0.6)), Variant: Paper, Denoise: true, Weights: Binary},
 	} {
 		g, err := Build(t.Context(), x, train, opt)
 		if err != nil {
@@ -236,7 +243,7 @@ func TestBuildAgainstDefinitions(t *testing.T) {
 			}
 			for _, e := range topOf(all, opt.K) {
 				switch {
-				case opt.Denoise && e.val < opt.Threshold:
+				case opt.Denoise && opt.Threshold != nil && e.val < *opt.Threshold:
 				case weights == Binary:
 					w.Row(i)[e.col]++
 				case e.val > 0:
@@ -291,7 +298,7 @@ func TestGraphIsTheSameAtAnyGOMAXPROCS(t *testing.T) {
 	x := features(rng, 1400, 33)
 	build := func(procs int) *Graph {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
-		g, err := Build(t.Context(), x, ds.TrainHistories(), DefaultOptions())
+		g, err := Build(t.Context(), x, ds.TrainHistories(), published())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -305,6 +312,52 @@ func TestGraphIsTheSameAtAnyGOMAXPROCS(t *testing.T) {
 	}
 }
 
+// A share keeps that part of the edges between different items, the most similar ones, and
+// every self edge, however high or low the encoder's cosines are.
+func TestShareOfEdgesHoldsForEveryScale(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	n := 200
+	ds := randomClicks(rng, 50, n, 600)
+	x := features(rng, n, 9)
+	crowded := x.Clone() // all cosines near 1, as E5's are
+	for i := range n {
+		crowded.Row(i)[0] += 30
+	}
+	for name, x := range map[string]*tensor.Matrix{"spread": x, "crowded": crowded} {
+		for _, share := range []float64{0, 0.1, 0.5, 1} {
+			opt := DefaultOptions()
+			opt.Keep = share
+			g, err := Build(t.Context(), x, ds.TrainHistories(), opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := g.Stats()
+			if math.Abs(s.Similarity.Kept-share) > 0.005 {
+				t.Errorf("%s: %v of the edges kept, want %v", name, s.Similarity.Kept, share)
+			}
+			lowest := float32(1)
+			for i := range n {
+				near, cos := g.Nearest.Row(i)
+				kept, _ := g.Semantic.Row(i)
+				_, hadSelf := slices.BinarySearch(near, int32(i))
+				if _, self := slices.BinarySearch(kept, int32(i)); self != hadSelf {
+					t.Fatalf("%s, %v: item %d's self edge: %v, was %v", name, share, i, self, hadSelf)
+				}
+				for e, c := range near {
+					if _, ok := slices.BinarySearch(kept, c); ok && int(c) != i {
+						lowest = min(lowest, cos[e])
+					} else if !ok && cos[e] >= g.Cut {
+						t.Fatalf("%s, %v: an edge of %v is dropped, the cut is %v", name, share, cos[e], g.Cut)
+					}
+				}
+			}
+			if share > 0 && lowest < g.Cut {
+				t.Errorf("%s, %v: an edge of %v is kept, the cut is %v", name, share, lowest, g.Cut)
+			}
+		}
+	}
+}
+
 func TestBuildRefusesWhatMakesNoSense(t *testing.T) {
 	ds := clicks(1, 3, [2]int32{0, 0})
 	x := tensor.New(3, 2)
@@ -313,7 +366,9 @@ func TestBuildRefusesWhatMakesNoSense(t *testing.T) {
 		"weights":   func(o *Options, _ **tensor.Matrix) { o.Weights = "heavy" },
 		"k":         func(o *Options, _ **tensor.Matrix) { o.K = 0 },
 		"jaccard k": func(o *Options, _ **tensor.Matrix) { o.JaccardK = 0 },
-		"threshold": func(o *Options, _ **tensor.Matrix) { o.Threshold = float32(math.NaN()) },
+		"threshold": func(o *Options, _ **tensor.Matrix) { o.Threshold = new(float32(math.NaN())) },
+		"share":     func(o *Options, _ **tensor.Matrix) { o.Keep = 1.5 },
+		"no share":  func(o *Options, _ **tensor.Matrix) { o.Keep = math.NaN() },
 		"rows":      func(_ *Options, x **tensor.Matrix) { *x = tensor.New(4, 2) },
 	} {
 		opt, y := DefaultOptions(), x

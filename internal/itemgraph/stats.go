@@ -37,7 +37,8 @@ type Degrees struct {
 type Similarities struct {
 	Neighbours int     `json:"neighbours"`
 	Mean       float64 `json:"mean"`
-	Kept       float64 `json:"kept"`      // share that the threshold leaves
+	Cut        float64 `json:"cut"`       // the lowest cosine that was kept; 1 or -1 where none or all were
+	Kept       float64 `json:"kept"`      // share that the cut leaves
 	Histogram  []Bin   `json:"histogram"` // by twentieths
 	Below      []Share `json:"below"`     // the paper's Figure 1b
 }
@@ -156,6 +157,7 @@ func (g *Graph) similarities() Similarities {
 		s.Mean += v / float64(len(cos))
 	}
 	s.Kept = float64(kept) / float64(len(cos))
+	s.Cut = float64(max(min(g.Cut, 1), -1)) // JSON has no infinity
 	low := min(0, math.Floor(cos[0]*20)/20)
 	s.Histogram = histogram(cos, low, 0.05, int(math.Round((1-low)*20)))
 	for k := range 21 {

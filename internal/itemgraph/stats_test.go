@@ -12,7 +12,7 @@ import (
 func TestStatsByHand(t *testing.T) {
 	x := tensor.FromSlice(4, 2, []float32{1, 0, 0.8, 0.6, 0, 1, 0, 0})
 	ds := clicks(2, 4, [2]int32{0, 0}, [2]int32{0, 3}, [2]int32{1, 0}, [2]int32{1, 1}, [2]int32{1, 3})
-	opt := DefaultOptions()
+	opt := published()
 	opt.K, opt.JaccardK, opt.Variant = 2, 1, Paper
 	g, err := Build(t.Context(), x, ds.TrainHistories(), opt)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -105,7 +106,7 @@ func trainer(t *testing.T, name string, seed uint64, settings ...string) *traini
 
 func graphOptions(threshold float32) itemgraph.Options {
 	opt := itemgraph.DefaultOptions()
-	opt.Threshold = threshold
+	opt.Threshold = &threshold
 	return opt
 }
 
@@ -201,7 +202,7 @@ func TestUpgradedGraphWithoutEffectOfOptions(t *testing.T) {
 	if got := workspace.InputHash(workspace.KindItemGraph, spec.Options, a.Inputs); got != a.InputHash {
 		t.Errorf("options %v give %s; recorded are %v, %s", spec.Options, got, a.Options, a.InputHash)
 	}
-	if opt, ok, err := graphing.Recorded(ws); !ok || err != nil || opt != g.Options {
+	if opt, ok, err := graphing.Recorded(ws); !ok || err != nil || !reflect.DeepEqual(opt, g.Options) {
 		t.Errorf("recorded options %+v, %v, %v; want %+v", opt, ok, err, g.Options)
 	}
 }

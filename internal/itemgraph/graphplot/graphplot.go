@@ -86,7 +86,7 @@ func panels(s itemgraph.Stats) ([]*plot.Plot, error) {
 		return nil, err
 	}
 	if s.Options.Denoise {
-		threshold(similarities, float64(s.Options.Threshold), top(s.Similarity.Histogram))
+		threshold(similarities, s.Similarity.Cut, top(s.Similarity.Histogram))
 	}
 	degree, err := barPanel("Neighbours in the refined graph", "degree", "items", s.Degree.Histogram)
 	if err != nil {
@@ -115,7 +115,7 @@ func sharePanel(s itemgraph.Stats) (*plot.Plot, error) {
 	}
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
 	if s.Options.Denoise {
-		threshold(p, float64(s.Options.Threshold), 1)
+		threshold(p, s.Similarity.Cut, 1)
 	}
 	return p, nil
 }

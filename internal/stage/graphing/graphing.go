@@ -41,11 +41,15 @@ func (g *Stage) Settle(context.Context, *stage.Session, stage.Inputs) (stage.Spe
 	return stage.Spec{Name: name(g.Options), Options: set.Record()}, nil
 }
 
-// name tells graphs apart at a glance: reference-k10-t0.7-j10.
+// name tells graphs apart at a glance: reference-k10-t0.7-j10, or, for a share of edges,
+// reference-k10-s0.5-j10.
 func name(o itemgraph.Options) string {
 	s := fmt.Sprintf("%s-k%d", o.Variant, o.K)
-	if o.Denoise {
-		s += "-t" + strconv.FormatFloat(float64(o.Threshold), 'g', -1, 32)
+	switch {
+	case o.Denoise && o.Threshold != nil:
+		s += "-t" + strconv.FormatFloat(float64(*o.Threshold), 'g', -1, 32)
+	case o.Denoise:
+		s += "-s" + strconv.FormatFloat(o.Keep, 'g', -1, 64)
 	}
 	if o.Topology {
 		s += fmt.Sprintf("-j%d", o.JaccardK)
@@ -62,9 +66,35 @@ func (g *Stage) Build(ctx context.Context, b *stage.Build) error {
 	if err := arrayfile.WriteCSR(b.Path(workspace.ItemGraphFile), graph.Norm); err != nil {
 		return err
 	}
+	cut := graph.Stats().Similarity
+	if warning := allOrNothing(cut, g.Options); warning != "" {
+		b.Note(b.Stage, "%s", warning)
+	}
 	b.Info = map[string]any{"edges": graph.Norm.NNZ(), "semantic_edges": graph.Semantic.NNZ(), "cooccurrence_edges": graph.CoOccur.NNZ()}
-	b.Done("%d edges: %d semantic, %d of shared audience", graph.Norm.NNZ(), graph.Semantic.NNZ(), graph.CoOccur.NNZ())
+	b.Done("%d edges: %d semantic, %d of shared audience; of the content edges between items %.1f %% are kept, those with a cosine from %.3g",
+		graph.Norm.NNZ(), graph.Semantic.NNZ(), graph.CoOccur.NNZ(), 100*cut.Kept, cut.Cut)
 	return nil
+}
+
+// fewKept and nearlyAll are the shares of content edges below and above which a threshold no
+// longer tells weak edges from strong ones.
+const fewKept, nearlyAll = 0.05, 0.995
+
+// allOrNothing says where a threshold does not fit the encoder's cosines: the removal of weak edges is
+// then the removal of all, or of none.
+func allOrNothing(s itemgraph.Similarities, o itemgraph.Options) string {
+	if !o.Denoise || o.Threshold == nil || s.Neighbours == 0 {
+		return ""
+	}
+	drops := "drops nearly all"
+	switch {
+	case s.Kept > nearlyAll:
+		drops = "drops none"
+	case s.Kept >= fewKept:
+		return ""
+	}
+	return fmt.Sprintf("warning: the threshold %g %s of the content edges (%.1f %% are left; their mean cosine is %.2f with this encoder); "+
+		"without a threshold the better half is kept with any encoder", *o.Threshold, drops, 100*s.Kept, s.Mean)
 }
 
 // Compute builds the graph of the item vectors under an address without storing it.

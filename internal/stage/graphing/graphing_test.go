@@ -3,6 +3,7 @@ package graphing_test
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/mllmrec/mllmrec/internal/itemgraph"
@@ -28,7 +29,7 @@ func TestGraphIsThatOfVersion01(t *testing.T) {
 	s := paid(t)
 	was, old, _ := s.WS.Current(workspace.KindItemGraph)
 	opt := itemgraph.DefaultOptions()
-	opt.Threshold = 0.3
+	opt.Threshold = new(float32(0.3))
 	e := stage.NewEngine(s, &graphing.Stage{Options: opt})
 	e.Force = true
 	got, err := e.Make(t.Context(), workspace.KindItemGraph)
@@ -45,11 +46,12 @@ func TestNamesAndOptions(t *testing.T) {
 	s := paid(t)
 	seen := map[string]bool{}
 	for want, change := range map[string]func(o *itemgraph.Options){
-		"graphs/reference-k10-t0.7-j10-": func(*itemgraph.Options) {},
-		"graphs/reference-k5-t0.7-j10-":  func(o *itemgraph.Options) { o.K = 5 },
+		"graphs/reference-k10-s0.5-j10-": func(*itemgraph.Options) {},
+		"graphs/reference-k10-t0.7-j10-": func(o *itemgraph.Options) { o.Threshold = new(float32(0.7)) },
+		"graphs/reference-k5-s0.5-j10-":  func(o *itemgraph.Options) { o.K = 5 },
 		"graphs/reference-k10-j10-":      func(o *itemgraph.Options) { o.Denoise = false },
-		"graphs/reference-k10-t0.7-":     func(o *itemgraph.Options) { o.Topology = false },
-		"graphs/paper-k10-t0.7-j10-":     func(o *itemgraph.Options) { o.Variant = "paper" },
+		"graphs/reference-k10-s0.5-":     func(o *itemgraph.Options) { o.Topology = false },
+		"graphs/paper-k10-s0.5-j10-":     func(o *itemgraph.Options) { o.Variant = "paper" },
 	} {
 		opt := itemgraph.DefaultOptions()
 		change(&opt)
@@ -72,5 +74,24 @@ func TestNamesAndOptions(t *testing.T) {
 	bad.K = 0
 	if _, err := stage.NewEngine(s, &graphing.Stage{Options: bad}).Make(t.Context(), workspace.KindItemGraph); err == nil {
 		t.Error("a graph of no neighbours")
+	}
+}
+
+// A threshold that does not fit the encoder's cosines is not applied without a word.
+func TestThresholdThatKeepsAllOrNothingIsSaid(t *testing.T) {
+	for threshold, want := range map[float32]string{0.999: "drops nearly all", -1: "drops none", 0.62: ""} {
+		s := paid(t)
+		var said []string
+		s.Observe = func(e stage.Event) { said = append(said, e.Message) }
+		opt := itemgraph.DefaultOptions()
+		opt.Threshold = &threshold
+		e := stage.NewEngine(s, &graphing.Stage{Options: opt})
+		e.Force = true
+		if _, err := e.Make(t.Context(), workspace.KindItemGraph); err != nil {
+			t.Fatal(err)
+		}
+		if all := strings.Join(said, "\n"); strings.Contains(all, "warning") != (want != "") || !strings.Contains(all, want) {
+			t.Errorf("threshold %v: %s", threshold, all)
+		}
 	}
 }

@@ -59,7 +59,7 @@ func run(ctx context.Context) error {
 	}
 	stages := map[string]bool{}
 	texts, err := mllmrec.Build(ctx, shop, mllmrec.BuildOptions{
-		Options:  map[string]string{"mllm": "offline", "threshold": "0.4"},
+		Options:  map[string]string{"mllm": "offline"},
 		Progress: func(p mllmrec.Progress) { stages[p.Stage] = true },
 	})
 	if err != nil {
