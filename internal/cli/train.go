@@ -24,8 +24,10 @@ func (a *app) trainCmd() *cobra.Command {
 	bind(cmd, set)
 	cmd.Long = `Train trains a model with BPR and Adam, ranks the whole catalogue for the validation
 users after every epoch, and stops when Recall@20 has not risen for 'patience' epochs.
-Every epoch is checkpointed: an interrupted run goes on exactly where it stopped. What
-the model reads must be there ('mllmrec run' makes it).
+Every epoch is checkpointed: an interrupted run goes on exactly where it stopped. A run
+that is finished and fresh, of the same options and inputs, is shown again and not
+trained a second time; --fresh trains another beside it. What the model reads must be
+there ('mllmrec run' makes it).
 
 Settings (--set key=value):
 ` + settingsHelp()
@@ -40,7 +42,9 @@ Settings (--set key=value):
 		}
 		defer release()
 		e := stage.NewEngine(s, st)
-		e.Again(workspace.KindRun)
+		if opt.Fresh {
+			e.Again(workspace.KindRun)
+		}
 		address, err := e.Make(cmd.Context(), workspace.KindRun)
 		if err != nil {
 			return err

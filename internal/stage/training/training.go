@@ -30,7 +30,7 @@ type Options struct {
 	Model    string   `option:"model" default:"mllmrec" doc:"recommender to train"`
 	Settings []string `option:"set" doc:"setting of the model or the trainer, key=value"`
 	Seed     uint64   `option:"seed" default:"999" doc:"random seed of initial weights, shuffling and negative sampling"`
-	Fresh    bool     `option:"fresh" runs:"process" doc:"start from the beginning where an interrupted run could go on"`
+	Fresh    bool     `option:"fresh" runs:"process" doc:"train another run from the beginning where a finished one would be shown or an interrupted one would go on"`
 }
 
 // Stage trains one model.

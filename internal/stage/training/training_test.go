@@ -219,3 +219,51 @@ func TestSettingsDecideTheRun(t *testing.T) {
 		t.Errorf("runs, the earliest first (-want +got):\n%s", diff)
 	}
 }
+
+// A kill after the metrics were written and before the manifest was leaves a whole run that
+// nothing records. The same command goes on with it, trains nothing, and records just that.
+func TestRunKilledBeforeTheManifestGoesOn(t *testing.T) {
+	ws := paid(t)
+	manifest := ws.Path("workspace.json")
+	before, err := os.ReadFile(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt := training.Options{Model: "lightgcn", Seed: 5, Settings: []string{"embedding_dim=4", "epochs=3"}}
+	address, err := train(t, ws, opt, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []string{workspace.RunUsersFile, workspace.RunItemsFile, workspace.RunModelFile, workspace.RunMetricsFile, workspace.RunConfigFile}
+	want := map[string]string{}
+	for _, name := range files {
+		want[name] = file(t, ws, address, name)
+	}
+	if err := os.WriteFile(manifest, before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if ws, err = workspace.Open(ws.Dir()); err != nil {
+		t.Fatal(err)
+	}
+	if _, recorded := ws.Artefact(address); recorded {
+		t.Fatal("the run is recorded: the test tests nothing")
+	}
+	epochs := 0
+	again, err := train(t, ws, opt, false, func(message string) bool {
+		if strings.Contains(message, "· loss") {
+			epochs++
+		}
+		return false
+	})
+	if err != nil || again != address || epochs != 0 {
+		t.Fatalf("%s, %v after %d epochs; want %s after none", again, err, epochs, address)
+	}
+	for _, name := range files {
+		if file(t, ws, address, name) != want[name] {
+			t.Errorf("%s is not what it was", name)
+		}
+	}
+	if a, recorded := ws.Artefact(address); !recorded || a.InputHash == "" {
+		t.Errorf("recorded: %v, %+v", recorded, a)
+	}
+}
