@@ -25,7 +25,7 @@ var switches = strings.Fields(`denoise dry-run estimate force fresh help json ke
 
 // mustAsk are options of stages whose values the structs' Grants answer for, with a value
 // that asks for something.
-var mustAsk = map[string]string{"base-url": "http://evil", "api-key-env": "KEY", "prompts": "x.tmpl", "prices": "x.yaml", "store": "postgres://h/x", "image-dir": "pictures",
+var mustAsk = map[string]string{"base-url": "http://evil", "api-key-env": "KEY", "prompts": "x.tmpl", "prices": "x.yaml", "store": "postgres://h/x", "spool": "spool", "image-dir": "pictures",
 	"encoder-base-url": "http://evil", "encoder-api-key-env": "KEY", "encoder-model": "/models/x", "allow-private-images": "true", "allow-outside-images": "true"}
 
 // Whoever adds a flag says what a stranger's config could do with it.

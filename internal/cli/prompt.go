@@ -85,7 +85,7 @@ hash of the picture. No server is needed; where one answers, its model's window 
 
 // promptHides are the options without a part in a prompt.
 var promptHides = []string{"script", "temperature", "model-seed", "attempts", "concurrency", "rpm", "tpm", "timeout", "keep-alive", "max-cost", "max-hours", "prices",
-	"store", "workers", "folds", "folds-for"}
+	"store", "spool", "workers", "folds", "folds-for"}
 
 func (a *app) showHistory(p reasoning.HistoryPrompt) error {
 	if a.json {

@@ -1,6 +1,7 @@
 package texts
 
 import (
+	"context"
 	"time"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
@@ -23,6 +24,9 @@ type Options struct {
 	Grace    time.Duration
 	Limit    int            // ask about at most so many subjects; the others stay pending. 0 = all, below 0 = none
 	Progress func(Progress) // called now and then, never concurrently
+	// Ready, if given, is called before each question and waits while answers cannot be stored. An
+	// error ends the asking.
+	Ready func(ctx context.Context) error
 }
 
 const maxBackoff = 30 * time.Second

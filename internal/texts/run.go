@@ -241,7 +241,7 @@ func (r *run) reportProgress(last bool) {
 // work asks questions until there are no more.
 func (r *run) work(ctx context.Context, asks <-chan *question, outcomes chan<- outcome) {
 	for q := range asks {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || r.opt.Ready != nil && r.opt.Ready(ctx) != nil {
 			return
 		}
 		outcomes <- r.try(ctx, q)

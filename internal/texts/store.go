@@ -80,3 +80,12 @@ type Store interface {
 	Counts(ctx context.Context) ([]Count, error)
 	Close() error
 }
+
+// UnwritableError says that a store cannot be written now, for a reason that may pass: a full
+// disk, a lock. What was to be stored is good, and may be stored later.
+type UnwritableError struct{ Err error }
+
+func (e *UnwritableError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *UnwritableError) Unwrap() error { return e.Err }

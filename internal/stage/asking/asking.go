@@ -29,9 +29,9 @@ const commitEvery = 500 * time.Millisecond
 // FreeConcurrency keeps a few processors busy with pictures.
 const FreeConcurrency = 8
 
-// Options returns how questions of a stage are asked.
-func Options(s *stage.Session, b *backend.Backend, name string, limit int) texts.Options {
-	opt := texts.Options{Domain: s.WS.Manifest().Domain, Limit: limit, Attempts: b.Answers.Attempts}
+// Options returns how questions of a stage are asked, whose answers go to the store.
+func Options(s *stage.Session, b *backend.Backend, store texts.Store, name string, limit int) texts.Options {
+	opt := texts.Options{Domain: s.WS.Manifest().Domain, Limit: limit, Attempts: b.Answers.Attempts, Ready: ready(store)}
 	if b.Free() {
 		opt.CommitEvery, opt.Concurrency = commitEvery, FreeConcurrency
 		if b.Servers.Concurrency > 0 {

@@ -73,7 +73,7 @@ func (o *Options) Set() *option.Set {
 
 // Unused names the options of Set that mean nothing to a batch file.
 func Unused(set *option.Set) []string {
-	return append(set.InGroup("Model servers"), "attempts", "num-ctx", "workers")
+	return append(set.InGroup("Model servers"), "attempts", "num-ctx", "spool", "workers")
 }
 
 // Exported is what came of an export.

@@ -163,7 +163,7 @@ func sample(ctx context.Context, s *stage.Session, sheet *writer.Sheet, n int, o
 			return err
 		}
 		s.Say(workspace.StageDescribe, "asking %s about %d items", one.Label(), len(chosen))
-		topt := asking.Options(s, b, workspace.StageDescribe, 0)
+		topt := asking.Options(s, b, store, workspace.StageDescribe, 0)
 		topt.Progress = nil
 		written, _, err := ask(ctx, s, b, d, chosen, source, store, topt)
 		if err != nil {

@@ -113,7 +113,7 @@ func (d *Stage) Build(ctx context.Context, b *stage.Build) error {
 }
 
 func (d *Stage) build(ctx context.Context, b *stage.Build) (err error) {
-	store, err := asking.OpenLedger(ctx, b.WS, d.Backend.Shared.Store)
+	store, err := asking.OpenToAsk(ctx, b.Session, d.Backend, d.Name())
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (d *Stage) build(ctx context.Context, b *stage.Build) (err error) {
 		return err
 	}
 	defer source.Close() //nolint:errcheck // nothing is written through it
-	written, report, err := ask(ctx, b.Session, d.Backend, d.describer, items, source, store, asking.Options(b.Session, d.Backend, d.Name(), d.Limit))
+	written, report, err := ask(ctx, b.Session, d.Backend, d.describer, items, source, store, asking.Options(b.Session, d.Backend, store, d.Name(), d.Limit))
 	if err != nil {
 		return d.Backend.ExplainRun(err)
 	}

@@ -148,7 +148,7 @@ func (r *Stage) build(ctx context.Context, b *stage.Build) (err error) {
 	if described, _ := b.WS.Artefact(b.Inputs.Address(workspace.KindItemTexts)); described.Pending > 0 && !r.Backend.Free() {
 		b.Note(r.Name(), "%d items lack a description yet: preferences that show them are asked for again once they have one", described.Pending)
 	}
-	store, err := asking.OpenLedger(ctx, b.WS, r.Backend.Shared.Store)
+	store, err := asking.OpenToAsk(ctx, b.Session, r.Backend, r.Name())
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (r *Stage) build(ctx context.Context, b *stage.Build) (err error) {
 		return err
 	}
 	h := r.Preference.Histories(ds)
-	topt := r.Preference.asked(asking.Options(b.Session, r.Backend, r.Name(), r.Limit))
+	topt := r.Preference.asked(asking.Options(b.Session, r.Backend, store, r.Name(), r.Limit))
 	if !r.Backend.Free() {
 		topt.Fallback = offline.NewReasoner(r.corpus)
 	}

@@ -24,5 +24,8 @@ func (o Options) Grants() (all []consent.Grant) {
 	if o.Servers.Prices != "" {
 		all = append(all, consent.PathGrant(consent.Read, o.Servers.Prices, "prices"))
 	}
+	if o.Shared.Spool != "" {
+		all = append(all, consent.PathGrant(consent.Write, o.Shared.Spool, "spool"))
+	}
 	return all
 }

@@ -63,6 +63,7 @@ type Servers struct {
 // Shared says where answers are kept and who asks.
 type Shared struct {
 	Store   string `option:"store" runs:"process" doc:"postgres:// address of a ledger shared by many machines (default: a file in the workspace)"`
+	Spool   string `option:"spool" if:"mllm!=offline;!workers" runs:"process" doc:"folder to save answers to that the ledger cannot take when the program stops, such as one on another disk (default: in your configuration folder)"`
 	Workers bool   `option:"workers" if:"mllm!=offline;store" runs:"process" doc:"questions to worker processes that share the store instead of to servers; this process waits for them"`
 }
 

@@ -80,24 +80,55 @@ func (s *SQLite) explain(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("%s ledger %s: %w", doing, s.path, err)
 	var e *sqlite.Error
-	if !errors.As(err, &e) {
-		return err
+	var said inWord
+	known := false
+	if errors.As(err, &e) {
+		said, known = inWords[e.Code()&0xff]
 	}
-	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_NOTADB:
-		return usererr.Wrap(err, "The file is not a ledger. Move it away, or name another.")
-	case sqlite3.SQLITE_CORRUPT:
-		return usererr.Wrap(err, "The ledger is damaged. Restore it from a copy, or save what is readable with the .recover command of sqlite3.")
-	case sqlite3.SQLITE_FULL:
-		return usererr.Wrap(err, "The disk is full. Free some space and run again: all answers stored so far are kept.")
-	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
-		return usererr.Wrap(err, "Check that the folder exists and may be written to.")
-	case sqlite3.SQLITE_BUSY:
-		return usererr.Wrap(err, "Another process holds the ledger. Wait for it or stop it.")
+	if !known {
+		return fmt.Errorf("%s ledger %s: %w", doing, s.path, err)
+	}
+	err = usererr.Wrap(&worded{fmt.Sprintf("%s ledger %s: %s (%v)", doing, s.path, said.what, e), err}, said.cure)
+	if said.passes {
+		return &texts.UnwritableError{Err: err}
 	}
 	return err
+}
+
+// worded is a failure of SQLite's in words.
+type worded struct {
+	text string
+	err  error
+}
+
+func (w *worded) Error() string { return w.text }
+func (w *worded) Unwrap() error { return w.err }
+
+// inWord says what a code of SQLite's means for the user, what to do, and whether the fault
+// may pass by itself.
+type inWord struct {
+	what, cure string
+	passes     bool
+}
+
+var inWords = map[int]inWord{
+	sqlite3.SQLITE_NOTADB:     {what: "the file is not a ledger", cure: "Move it away, or name another."},
+	sqlite3.SQLITE_CORRUPT:    {what: "the ledger is damaged", cure: "Restore it from a copy, or save what is readable with the .recover command of sqlite3."},
+	sqlite3.SQLITE_FULL:       {what: "the disk is full", cure: "Free some space: all answers stored so far are kept.", passes: true},
+	sqlite3.SQLITE_IOERR:      {what: "the disk failed to read or write", cure: "Check the disk and its connection, and the free space: all answers stored so far are kept.", passes: true},
+	sqlite3.SQLITE_BUSY:       {what: "another process holds the ledger", cure: "Wait for it or stop it.", passes: true},
+	sqlite3.SQLITE_LOCKED:     {what: "the ledger is locked by this process", cure: "Run it again.", passes: true},
+	sqlite3.SQLITE_READONLY:   {what: "the ledger may only be read", cure: "Make the file and its folder writable, or work on a copy of the workspace.", passes: true},
+	sqlite3.SQLITE_CANTOPEN:   {what: "the ledger cannot be opened", cure: "Check that the folder exists and may be written to, and that the process may open more files.", passes: true},
+	sqlite3.SQLITE_PERM:       {what: "the ledger must not be opened by you", cure: "Check who owns the file and its folder."},
+	sqlite3.SQLITE_AUTH:       {what: "the ledger must not be opened by you", cure: "Check who owns the file and its folder."},
+	sqlite3.SQLITE_NOMEM:      {what: "the memory is full", cure: "Ask with fewer requests at a time, or stop other programs.", passes: true},
+	sqlite3.SQLITE_TOOBIG:     {what: "a text is longer than a ledger may hold", cure: "Ask for shorter answers."},
+	sqlite3.SQLITE_PROTOCOL:   {what: "the ledger is locked in a way that does not end", cure: "Put the workspace on a local disk: network file systems lock badly.", passes: true},
+	sqlite3.SQLITE_NOLFS:      {what: "the file system cannot hold so large a ledger", cure: "Put the workspace on another disk."},
+	sqlite3.SQLITE_SCHEMA:     {what: "another process changed the ledger's tables", cure: "Run it again."},
+	sqlite3.SQLITE_CONSTRAINT: {what: "an entry contradicts the ledger", cure: "The ledger may be damaged. Restore it from a copy."},
 }
 
 // Get implements texts.Store.

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -123,6 +124,21 @@ func TestDamagedFileIsAClearError(t *testing.T) {
 	}
 }
 
+// What SQLite calls a code is said in words, and so is whether it may pass.
+func TestReadOnlyLedgerIsSaidInWords(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "l.db"))
+	fill(t, s, 1)
+	if _, err := s.writer.conn.ExecContext(t.Context(), "PRAGMA query_only = 1"); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Put(t.Context(), []texts.Generation{ledgertest.Full("more")})
+	hint, _ := usererr.Hint(err)
+	var unwritable *texts.UnwritableError
+	if err == nil || !strings.Contains(err.Error(), "the ledger may only be read") || !strings.Contains(hint, "copy of the workspace") || !errors.As(err, &unwritable) {
+		t.Errorf("%v (hint %q)", err, hint)
+	}
+}
+
 func TestFullDiskIsAClearErrorAndKeepsWhatWasStored(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "l.db"))
 	keys := fill(t, s, 100)
@@ -135,7 +151,8 @@ func TestFullDiskIsAClearErrorAndKeepsWhatWasStored(t *testing.T) {
 	}
 	err := s.Put(t.Context(), gs)
 	hint, ok := usererr.Hint(err)
-	if !ok || !strings.Contains(err.Error(), "full") || !strings.Contains(hint, "disk is full") {
+	var unwritable *texts.UnwritableError
+	if !ok || !strings.Contains(err.Error(), "the disk is full") || !strings.Contains(hint, "Free some space") || !errors.As(err, &unwritable) {
 		t.Fatalf("%v (hint %q)", err, hint)
 	}
 	if got, err := s.Get(t.Context(), append(keys, "more0")); err != nil || len(got) != 100 {

@@ -1,0 +1,53 @@
+package spool
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// The room set aside takes answers on a disk that is full to the last block.
+func TestRoomSetAsideOnAFullDisk(t *testing.T) {
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=4m"); err != nil {
+		t.Skipf("mounting a small disk takes root: %v", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(disk, syscall.MNT_DETACH) }) //nolint:errcheck // the folder is temporary
+	dir := filepath.Join(disk, "spool")
+	r := setAside(dir)
+	if r == nil {
+		t.Fatal("no room was set aside")
+	}
+	f, err := os.Create(filepath.Join(disk, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := make([]byte, 4096)
+	for err == nil {
+		_, err = f.Write(block)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	f.Close()
+	if path, err := saveTo(dir, bytes.Repeat([]byte("x"), 1<<20)); err == nil {
+		t.Fatalf("the disk is not full: %s", path)
+	}
+	raw, err := encode(answers(0, 500))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := r.save(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := read(path); err != nil || len(all) != 500 {
+		t.Errorf("%d answers, %v", len(all), err)
+	}
+	if err := r.release(); err != nil {
+		t.Error(err)
+	}
+}
