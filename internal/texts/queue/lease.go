@@ -81,6 +81,9 @@ func (w *worker) runHeartbeats(ctx context.Context, quit <-chan struct{}) {
 			w.log.Warn("heartbeat failed", "error", err)
 			continue
 		}
+		if _, err := w.clock.compare(ctx, w.store.Pool()); err != nil { // a clock may be set while the worker runs
+			w.log.Warn("comparing clocks failed", "error", err)
+		}
 		if n%(heartbeatsPerLease/2) == 0 {
 			w.freeDeadLeases(ctx)
 		}

@@ -43,6 +43,10 @@ func TestCoordinatorAndWorkers(t *testing.T) {
 		"limit":                                    limited,
 		"a long chunk is worked on in slices":      sliced,
 		"status of a database without a queue":     noQueue,
+		"a worker's clock is ahead":                wrongClock(30*time.Second, mllm.Unavailable),
+		"a worker's clock is two hours ahead":      wrongClock(2*time.Hour, mllm.Auth),
+		"a worker's clock is two hours behind":     wrongClock(-2*time.Hour, mllm.Unavailable),
+		"a worker's clock lags behind":             wrongClock(-30*time.Second, mllm.Auth),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -282,6 +286,28 @@ func away(t *testing.T, address string) {
 	var attempts int
 	if err := f.Store().Pool().QueryRow(t.Context(), "SELECT max(attempt) FROM mllmrec.river_job").Scan(&attempts); err != nil || attempts != 1 {
 		t.Errorf("attempts: %d, %v", attempts, err)
+	}
+}
+
+// wrongClock has a worker hand chunks back, or fail at them, whose clock is not the database's.
+// The chunks are taken again as soon as with a right one.
+func wrongClock(ahead time.Duration, class mllm.Class) func(*testing.T, string) {
+	return func(t *testing.T, address string) {
+		d, catalogue := shop(30)
+		m := newModel(t)
+		c := &caller{URL: m.URL, Model: "m"}
+		f := openCoordinator(t, address)
+		startWorker(t, address, queue.WithClock(failingOptions("w", class, 2), ahead))
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		_, report, err := f.ReasonUsers(ctx, d.TrainHistories(), d.UserIDs, catalogue, c, texts.ReasonOptions{Options: quick}, queue.JobOptions{Spec: c.spec()})
+		if err != nil || report.Answered != 30 {
+			t.Errorf("got %+v, %v", report, err)
+		}
+		var late time.Duration
+		if err := f.Store().Pool().QueryRow(t.Context(), "SELECT greatest(max(scheduled_at) - now(), interval '0') FROM mllmrec.river_job").Scan(&late); err != nil || late > 10*time.Second {
+			t.Errorf("a chunk was put off by %v, %v", late, err)
+		}
 	}
 }
 

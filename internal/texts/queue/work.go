@@ -194,7 +194,7 @@ func (w *worker) failed(ctx context.Context, job *river.Job[chunkArgs], err erro
 // NextRetry implements river.Worker. The waits are short enough that River needs no elected
 // leader among the workers to end them.
 func (w *worker) NextRetry(job *river.Job[chunkArgs]) time.Time {
-	return time.Now().Add(min(time.Duration(job.Attempt)*500*time.Millisecond, time.Minute))
+	return w.clock.Now().Add(min(time.Duration(job.Attempt)*500*time.Millisecond, time.Minute))
 }
 
 // pauseAfterFailure is how long a worker that cannot reach its model keeps a chunk.

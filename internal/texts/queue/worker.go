@@ -47,6 +47,7 @@ type WorkerOptions struct {
 	// job either.
 	UntilEmpty bool
 	Log        *slog.Logger       // nil = slog.Default()
+	now        func() time.Time   // this machine's clock; a test sets it wrong
 	Progress   func(texts.Report) // called after each chunk with the sums so far, never concurrently
 }
 
@@ -59,6 +60,9 @@ func (o WorkerOptions) withDefaults() WorkerOptions {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.now == nil {
+		o.now = time.Now
 	}
 	return o
 }
@@ -85,6 +89,13 @@ func RunWorker(ctx context.Context, address string, opt WorkerOptions) (texts.Re
 	defer stop(nil)
 	w.stopping, w.stop = stopping, stop
 
+	ahead, err := w.clock.compare(ctx, store.Pool())
+	if err != nil {
+		return w.sum, err
+	}
+	if ahead.Abs() > tellClock {
+		opt.Log.Warn("this machine's clock and the database's differ; the database's counts", "database ahead by", ahead.Round(time.Second))
+	}
 	client, err := w.client()
 	if err != nil {
 		return w.sum, fmt.Errorf("open job queue: %w", err)
@@ -126,6 +137,9 @@ func RunWorker(ctx context.Context, address string, opt WorkerOptions) (texts.Re
 	return w.sum, nil
 }
 
+// tellClock is the difference between two clocks that somebody should mend.
+const tellClock = 5 * time.Second
+
 // errEmpty stops a worker with UntilEmpty when the queue is empty.
 var errEmpty = errors.New("the queue is empty")
 
@@ -137,6 +151,7 @@ type worker struct {
 	store *postgres.Store
 	opt   WorkerOptions
 	log   *slog.Logger
+	clock *databaseClock
 	slots chan struct{} // holds an element for each question in flight
 
 	stopping context.Context
@@ -159,7 +174,7 @@ func newWorker(store *postgres.Store, opt WorkerOptions) *worker {
 	rand.Read(tag[:]) // never fails; it distinguishes processes, and no result depends on it
 	return &worker{
 		id: fmt.Sprintf("%.60s-%d-%s", host, os.Getpid(), hex.EncodeToString(tag[:])), host: host,
-		store: store, opt: opt, log: opt.Log, slots: make(chan struct{}, opt.Concurrency),
+		store: store, opt: opt, log: opt.Log, clock: &databaseClock{local: opt.now}, slots: make(chan struct{}, opt.Concurrency),
 		leases: map[leaseID]*lease{}, writers: map[string]*factory{},
 		sum: texts.Report{Classes: map[string]int{}, Failures: []texts.Failure{}},
 	}
@@ -182,6 +197,8 @@ func (w *worker) client() (*river.Client[pgx.Tx], error) {
 		FetchPollInterval:    time.Second,
 		JobTimeout:           limit,
 		RescueStuckJobsAfter: limit + time.Minute,
+		// River calls its clock a test's. It is the only way to have it write times of the database's.
+		Test: river.TestConfig{Time: w.clock},
 	})
 }
 
