@@ -38,6 +38,7 @@ type Options struct {
 	Dir     string      // folder for checkpoints and log; "" for none
 	Resume  bool        // continue from Dir's checkpoint where there is one
 	OnEpoch func(Epoch) // called after each epoch has been saved
+	OnStep  func(Step)  // called after each step
 }
 
 // Evaluator measures vectors on interactions that the trainer itself never sees. The
