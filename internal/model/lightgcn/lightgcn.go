@@ -23,7 +23,8 @@ func init() {
 			{Name: "layers", Kind: model.Int, Default: "3", Min: 1, Max: 16, Doc: "propagation layers L"},
 			{Name: "reg_weight", Kind: model.Float, Default: "0.001", Doc: "weight of the embedding-norm penalty"},
 		},
-		New: build,
+		WholeGraph: func(model.Values) bool { return true },
+		New:        build,
 	})
 }
 
