@@ -30,7 +30,7 @@ type Options struct {
 	_        struct{} `group:"Training"`
 	Model    string   `option:"model" default:"mllmrec" doc:"recommender to train"`
 	Settings []string `option:"set" doc:"setting of the model or the trainer, key=value"`
-	Batches  string   `option:"batches" choices:"auto,published,grown" default:"auto" doc:"train pairs in a step where the setting batch_size is not given: published, 2048; grown, doubled until an epoch has at most 128 steps, and lr with their root; auto, grown for models whose every step works on the whole user–item graph"`
+	Batches  string   `option:"batches" choices:"auto,published,grown" default:"auto" doc:"train pairs of a step where the setting batch_size is not given: published (2048); grown with the data (at most 128 steps an epoch; lr grows with the root); auto (grown where each step costs the whole user–item graph)"`
 	Seed     uint64   `option:"seed" default:"999" doc:"random seed of initial weights, shuffling and negative sampling"`
 	Fresh    bool     `option:"fresh" runs:"process" doc:"train another run from the beginning where a finished one would be shown or an interrupted one would go on"`
 }
