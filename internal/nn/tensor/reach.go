@@ -96,12 +96,13 @@ func (s *CSR) Entries(rows []int32) int {
 // Reach follows a sparse matrix from some of its rows to where their entries are. Its
 // memory is used again by each call, so one is made for a matrix and kept.
 type Reach struct {
-	s    *CSR
-	seen []uint32 // of each column: the call that saw it last
-	now  uint32
-	sets [][]int32
-	part CSR
-	next []int64
+	s     *CSR
+	seen  []uint32 // of each column: the call that saw it last
+	now   uint32
+	sets  [][]int32
+	part  CSR
+	next  []int64
+	order []int
 }
 
 // NewReach returns a Reach over s.
@@ -152,12 +153,12 @@ func (r *Reach) Transposed(rows []int32) *CSR {
 		t.Indptr[c+1] += t.Indptr[c]
 	}
 	copy(r.next, t.Indptr)
-	order := make([]int, len(rows))
-	for k := range order {
-		order[k] = k
+	r.order = resized(r.order, len(rows))
+	for k := range r.order {
+		r.order[k] = k
 	}
-	slices.SortFunc(order, func(a, b int) int { return int(rows[a]) - int(rows[b]) })
-	for _, k := range order {
+	slices.SortFunc(r.order, func(a, b int) int { return int(rows[a]) - int(rows[b]) })
+	for _, k := range r.order {
 		cols, vals := r.s.Row(int(rows[k]))
 		for e, c := range cols {
 			t.Indices[r.next[c]], t.Values[r.next[c]] = int32(k), vals[e]
