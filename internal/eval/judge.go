@@ -76,14 +76,18 @@ func (j *Judge) Measure(ctx context.Context, users, items *tensor.Matrix, label 
 	return PerUser(r, j.held[label], Options{}).Means(), nil
 }
 
-// Rank ranks by a scorer for all users. Everything that is to be known of the scorer can
-// be read from the one result.
-func (j *Judge) Rank(ctx context.Context, s Scorer) (*Judged, error) {
-	r, err := Rank(ctx, s, j.train, nil, maxCutoff)
+// Rank ranks by scorers for all users, in one pass. Everything that is to be known of a
+// scorer can be read from its one result.
+func (j *Judge) Rank(ctx context.Context, contenders ...Contender) ([]*Judged, error) {
+	rankings, err := RankAll(ctx, contenders, j.train, maxCutoff)
 	if err != nil {
 		return nil, err
 	}
-	return &Judged{Ranking: r, judge: j}, nil
+	judged := make([]*Judged, len(rankings))
+	for n, r := range rankings {
+		judged[n] = &Judged{Ranking: r, judge: j}
+	}
+	return judged, nil
 }
 
 // HeldOutItems returns the validation and test items of a user in time order: for pages

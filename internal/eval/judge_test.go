@@ -34,16 +34,22 @@ func drawn() *modeltest.Data {
 	return modeltest.Make(modeltest.Shape{Users: 60, Items: 90, Train: 400, Width: 8, Tastes: 4}, 3)
 }
 
+func rankBy(t *testing.T, j *eval.Judge, s eval.Scorer) *eval.Judged {
+	t.Helper()
+	judged, err := j.Rank(t.Context(), eval.Contender{Name: "one", Scorer: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return judged[0]
+}
+
 // One ranking answers every question, with what the parts of this package say when they
 // are called one by one.
 func TestJudgeRanksOnce(t *testing.T) {
 	data := drawn()
 	ds := data.Dataset
 	s := &counted{eval.DotScorer(data.Inputs.Preferences, data.Inputs.ItemVectors[model.Text]), make([]int, ds.Users())}
-	judged, err := eval.NewJudge(ds).Rank(t.Context(), s)
-	if err != nil {
-		t.Fatal(err)
-	}
+	judged := rankBy(t, eval.NewJudge(ds), s)
 	train := ds.TrainHistories().Lists()
 	r, err := eval.Rank(t.Context(), s.Scorer, train, nil, 50)
 	if err != nil {
@@ -78,10 +84,7 @@ func TestJudgeMeasuresLikeTheFullRanking(t *testing.T) {
 	}
 	judge := eval.NewJudge(labelledtest.With(data.Dataset, rows))
 	users, items := data.Inputs.Preferences, data.Inputs.ItemVectors[model.Text]
-	judged, err := judge.Rank(t.Context(), eval.DotScorer(users, items))
-	if err != nil {
-		t.Fatal(err)
-	}
+	judged := rankBy(t, judge, eval.DotScorer(users, items))
 	for _, label := range []dataset.Label{dataset.Valid, dataset.Test} {
 		got, err := judge.Measure(t.Context(), users, items, label)
 		if err != nil || got["recall@20"] == 0 {

@@ -3,37 +3,96 @@ package eval
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/mllmrec/mllmrec/dataset"
-	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 )
 
 // Ranking holds the top-K items of some users, best first.
 type Ranking struct {
 	K       int
-	Catalog int     // number of items that were ranked
-	Users   []int32 // row r belongs to user Users[r]
-	Counts  []int32 // list length of row r; below K when fewer items are left after masking
-	Items   []int32 // row r: Items[r*K : r*K+Counts[r]]
-	Scores  []float32
+	Catalog int       // number of items that were ranked
+	Users   []int32   // row r belongs to user Users[r]
+	Counts  []int32   // list length of row r; below K when fewer items are left after masking
+	Items   []int32   // row r: Items[r*K : r*K+Counts[r]]
+	Scores  []float32 // parallel to Items; nil where they were not kept
 }
 
-// List returns row r: item indices and their scores, best first.
+// List returns row r: item indices and their scores, best first, or nil for scores that were
+// not kept.
 func (r *Ranking) List(row int) ([]int32, []float32) {
 	lo := row * r.K
 	hi := lo + int(r.Counts[row])
+	if r.Scores == nil {
+		return r.Items[lo:hi:hi], nil
+	}
 	return r.Items[lo:hi:hi], r.Scores[lo:hi:hi]
 }
 
-// blockBytes bounds one block of scores: small beside the model, yet with enough users
-// in it that packing the item vectors, which each product does anew, costs little.
-const blockBytes = 32 << 20
+// Contender is a scorer with a name for messages.
+type Contender struct {
+	Name   string
+	Scorer Scorer
+}
 
 // Rank scores all items for the given users (nil: all) and keeps each user's top k,
 // leaving out the items in the user's row of mask (nil: no mask). Ties go to the lower
 // item index. Memory is one block of users × items plus the lists.
 func Rank(ctx context.Context, s Scorer, mask *dataset.Lists, users []int32, k int) (*Ranking, error) {
+	r, err := newRanking(s, mask, users, k)
+	if err != nil {
+		return nil, err
+	}
+	r.Scores = make([]float32, len(r.Items))
+	p := pass{mask: mask}
+	for lo := 0; lo < len(r.Users); {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("rank users: %w", err)
+		}
+		hi := lo + p.rows(r)
+		if err := p.rank(s, r, lo, min(hi, len(r.Users))); err != nil {
+			return nil, err
+		}
+		lo = hi
+	}
+	return r, nil
+}
+
+// RankAll ranks by several scorers of the same users and items in one pass over all users, as [Rank]
+// does by each. The rankings hold no scores. Memory is one block of users × items, whatever
+// the number of scorers, plus the lists.
+func RankAll(ctx context.Context, contenders []Contender, mask *dataset.Lists, k int) ([]*Ranking, error) {
+	rankings := make([]*Ranking, len(contenders))
+	for n, c := range contenders {
+		r, err := newRanking(c.Scorer, mask, nil, k)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
+		}
+		if rankings[n] = r; len(r.Users) != len(rankings[0].Users) || r.Catalog != rankings[0].Catalog {
+			return nil, fmt.Errorf("rank users: %s has %d users and %d items, %s %d and %d", c.Name, len(r.Users), r.Catalog,
+				contenders[0].Name, len(rankings[0].Users), rankings[0].Catalog)
+		}
+	}
+	if len(rankings) == 0 {
+		return nil, nil
+	}
+	p := pass{mask: mask}
+	for lo, users := 0, len(rankings[0].Users); lo < users; {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("rank users: %w", err)
+		}
+		hi := min(lo+p.rows(rankings[0]), users)
+		for n, c := range contenders {
+			if err := p.rank(c.Scorer, rankings[n], lo, hi); err != nil {
+				return nil, fmt.Errorf("%s: %w", c.Name, err)
+			}
+		}
+		lo = hi
+	}
+	return rankings, nil
+}
+
+// newRanking returns an empty ranking without room for scores.
+func newRanking(s Scorer, mask *dataset.Lists, users []int32, k int) (*Ranking, error) {
 	if err := checkRank(s, mask, users, k); err != nil {
 		return nil, err
 	}
@@ -43,26 +102,8 @@ func Rank(ctx context.Context, s Scorer, mask *dataset.Lists, users []int32, k i
 			users[u] = int32(u)
 		}
 	}
-	n := s.Items()
-	k = min(k, n)
-	r := &Ranking{K: k, Catalog: n, Users: users, Counts: make([]int32, len(users)),
-		Items: make([]int32, len(users)*k), Scores: make([]float32, len(users)*k)}
-	rows := min(max(blockBytes/4/max(n, 1), 16), 1024, max(len(users), 1))
-	buf := tensor.New(rows, n)
-	for lo := 0; lo < len(users); lo += rows {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("rank users: %w", err)
-		}
-		hi := min(lo+rows, len(users))
-		scores := buf.RowRange(0, hi-lo)
-		if err := s.Scores(users[lo:hi], scores); err != nil {
-			return nil, fmt.Errorf("rank users: %w", err)
-		}
-		if err := r.selectBlock(scores, mask, lo); err != nil {
-			return nil, err
-		}
-	}
-	return r, nil
+	k = min(k, s.Items())
+	return &Ranking{K: k, Catalog: s.Items(), Users: users, Counts: make([]int32, len(users)), Items: make([]int32, len(users)*k)}, nil
 }
 
 func checkRank(s Scorer, mask *dataset.Lists, users []int32, k int) error {
@@ -75,37 +116,6 @@ func checkRank(s Scorer, mask *dataset.Lists, users []int32, k int) error {
 	for _, u := range users {
 		if u < 0 || int(u) >= s.Users() {
 			return fmt.Errorf("rank users: user row %d is not among the scorer's %d users", u, s.Users())
-		}
-	}
-	return nil
-}
-
-// selectBlock masks a block of scores, whose first row is ranking row lo, and fills
-// the ranking's rows from it.
-func (r *Ranking) selectBlock(scores *tensor.Matrix, mask *dataset.Lists, lo int) error {
-	suspect := make([]bool, scores.Rows)
-	tensor.Parallel(scores.Rows, 8, func(from, to int) {
-		for b := from; b < to; b++ {
-			row, at := scores.Row(b), lo+b
-			if mask != nil {
-				for _, i := range mask.Of(int(r.Users[at])) {
-					row[i] = float32(math.Inf(-1))
-				}
-			}
-			sum := tensor.Sum(row) // NaN if any score is (or if both infinities are there)
-			suspect[b] = sum != sum
-			out := at * r.K
-			r.Counts[at] = int32(tensor.TopK(row, r.K, r.Items[out:out+r.K], r.Scores[out:out+r.K]))
-		}
-	})
-	for b, s := range suspect {
-		if !s {
-			continue
-		}
-		for i, v := range scores.Row(b) {
-			if v != v {
-				return fmt.Errorf("rank users: score of user row %d for item row %d is NaN", r.Users[lo+b], i)
-			}
 		}
 	}
 	return nil

@@ -95,6 +95,9 @@ func (p *popularity) Scores(users []int32, dst *tensor.Matrix) error {
 	return nil
 }
 
+// commonScores implements sameForAll.
+func (p *popularity) commonScores() []float32 { return p.counts }
+
 type random struct {
 	seed         uint64
 	users, items int
@@ -109,13 +112,17 @@ func (s random) Items() int { return s.items }
 
 func (s random) Scores(users []int32, dst *tensor.Matrix) error {
 	for r, u := range users {
-		row := dst.Row(r)
-		key := mix(s.seed ^ mix(uint64(u)+1))
-		for i := range row {
-			row[i] = float32(mix(key+uint64(i))>>40) / (1 << 24)
-		}
+		s.scoreRow(u, dst.Row(r))
 	}
 	return nil
+}
+
+// scoreRow implements rowScorer.
+func (s random) scoreRow(user int32, dst []float32) {
+	key := mix(s.seed ^ mix(uint64(user)+1))
+	for i := range dst {
+		dst[i] = float32(mix(key+uint64(i))>>40) / (1 << 24)
+	}
 }
 
 // mix is a 64-bit finaliser: two multiply-and-fold rounds.

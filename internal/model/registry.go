@@ -16,6 +16,10 @@ type Spec struct {
 	// Needs says what the model reads under the given settings. Nil is a model that reads
 	// the train interactions only.
 	Needs func(v Values) Needs
+	// WholeGraph reports whether a step works on the whole user–item graph, or nearly, however small its
+	// batch is, so that an epoch of ten times the data takes a hundred times as long unless
+	// batches grow. Nil is a model of which that is not true.
+	WholeGraph func(v Values) bool
 	// New builds the model on inputs that [New] has checked: what Needs asks for is there,
 	// and nothing else is.
 	New func(in Inputs, v Values) (Model, error)
@@ -61,6 +65,17 @@ func Settings(name string) []Setting { return slices.Clone(registry[name].Settin
 // parse fills in defaults and checks the given settings.
 func (s Spec) parse(settings map[string]string) (Values, error) {
 	return ParseSettings("model "+s.Name, s.Settings, settings)
+}
+
+// WholeGraph reports whether a step of the named model under the settings works on the
+// whole graph: see [Spec].
+func WholeGraph(name string, settings map[string]string) (bool, error) {
+	s, err := Lookup(name)
+	if err != nil || s.WholeGraph == nil {
+		return false, err
+	}
+	v, err := s.parse(settings)
+	return err == nil && s.WholeGraph(v), err
 }
 
 // New builds a model on the inputs, with initial parameters drawn from in.Seed. An input

@@ -38,6 +38,7 @@ type Options struct {
 	Dir     string      // folder for checkpoints and log; "" for none
 	Resume  bool        // continue from Dir's checkpoint where there is one
 	OnEpoch func(Epoch) // called after each epoch has been saved
+	OnStep  func(Step)  // called after each step
 }
 
 // Evaluator measures vectors on interactions that the trainer itself never sees. The
@@ -79,14 +80,18 @@ type Result struct {
 	Config      map[string]string  `json:"config"`                 // all that determined the result
 }
 
-const defaultSelect = "recall@20"
+const (
+	defaultSelect    = "recall@20"
+	defaultBatchSize = 2048
+	defaultLR        = 1e-3
+)
 
 // Settings describes the trainer's own --set keys.
 func Settings() []model.Setting {
 	return []model.Setting{
 		{Name: "epochs", Kind: model.Int, Default: "1000", Min: 1, Doc: "largest number of epochs"},
-		{Name: "batch_size", Kind: model.Int, Default: "2048", Min: 1, Doc: "train pairs in a step"},
-		{Name: "lr", Kind: model.Float, Default: "0.001", Min: 1e-12, Doc: "step size of Adam"},
+		{Name: "batch_size", Kind: model.Int, Default: strconv.Itoa(defaultBatchSize), Min: 1, Doc: "train pairs in a step"},
+		{Name: "lr", Kind: model.Float, Default: number(defaultLR), Min: 1e-12, Doc: "step size of Adam"},
 		{Name: "lr_decay", Kind: model.Float, Default: "1", Min: 1e-6, Max: 1, Doc: "factor on the step size every 50 epochs, applied smoothly"},
 		{Name: "weight_decay", Kind: model.Float, Default: "0", Doc: "L2 penalty inside Adam's gradient"},
 		{Name: "patience", Kind: model.Int, Default: "20", Min: 1, Doc: "stop after more than this many epochs without gain on validation"},
@@ -144,8 +149,8 @@ func has(defs []model.Setting, name string) bool {
 // withDefaults fills in zero numbers and checks the rest.
 func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.Epochs, 1000)
-	setDefault(&o.BatchSize, 2048)
-	setDefault(&o.LR, 1e-3)
+	setDefault(&o.BatchSize, defaultBatchSize)
+	setDefault(&o.LR, defaultLR)
 	setDefault(&o.LRDecay, 1)
 	setDefault(&o.Patience, 20)
 	setDefault(&o.Select, defaultSelect)

@@ -107,6 +107,7 @@ func (r *run) epoch(ctx context.Context, epoch int) (Epoch, error) {
 	start := time.Now()
 	lr := r.opt.LR * math.Pow(r.opt.LRDecay, float64(epoch-1)/50)
 	var total float64
+	pace := newPace(epoch, r.sampler.steps(), r.opt.BatchSize, r.validation(), start)
 	err := r.sampler.each(epoch, func(b model.Batch) error {
 		loss := r.step(b, lr)
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
@@ -114,6 +115,9 @@ func (r *run) epoch(ctx context.Context, epoch int) (Epoch, error) {
 				"training diverged: the loss is %g", loss)
 		}
 		total += loss * float64(len(b.Rows))
+		if r.opt.OnStep != nil {
+			r.opt.OnStep(pace.took(time.Now()))
+		}
 		return ctx.Err()
 	})
 	if err != nil {
@@ -135,6 +139,14 @@ func (r *run) epoch(ctx context.Context, epoch int) (Epoch, error) {
 	}
 	e.Best = r.Stop.observe(epoch, score, r.opt.RoundScore)
 	return e, nil
+}
+
+// validation is how long the validation of the last epoch took; 0 before the first one.
+func (r *run) validation() time.Duration {
+	if len(r.Epochs) == 0 {
+		return 0
+	}
+	return time.Duration(r.Epochs[len(r.Epochs)-1].EvalSeconds * float64(time.Second))
 }
 
 // step follows the loss of one batch once and returns it.

@@ -61,6 +61,12 @@ func (s *sampler) collectPool(lists *dataset.Lists) (rank []int32) {
 	return rank
 }
 
+// steps is the number of batches of an epoch.
+func (s *sampler) steps() int {
+	n := max(len(s.batch.Rows), 1)
+	return (len(s.order) + n - 1) / n
+}
+
 // each calls fn for the batches of an epoch, in order, until it returns an error. A
 // batch is valid during the call only.
 func (s *sampler) each(epoch int, fn func(model.Batch) error) error {

@@ -23,7 +23,8 @@ func init() {
 			{Name: "layers", Kind: model.Int, Default: "3", Min: 1, Max: 16, Doc: "propagation layers L"},
 			{Name: "reg_weight", Kind: model.Float, Default: "0.001", Doc: "weight of the embedding-norm penalty"},
 		},
-		New: build,
+		WholeGraph: func(model.Values) bool { return true },
+		New:        build,
 	})
 }
 
@@ -31,6 +32,8 @@ type recommender struct {
 	model.Base
 	users, items *autograd.Param
 	adjacency    *tensor.CSR // Â, its own transpose
+	reach        *tensor.Reach
+	batch        *model.Distinct // graph nodes of a batch
 	layers       int
 	reg          float32
 }
@@ -44,6 +47,7 @@ func build(in model.Inputs, v model.Values) (model.Model, error) {
 		layers:    v.Int("layers"),
 		reg:       float32(v.Float("reg_weight")),
 	}
+	m.reach, m.batch = tensor.NewReach(m.adjacency), model.NewDistinct(m.adjacency.Rows)
 	model.XavierUniform(m.users, in.Seed)
 	model.XavierUniform(m.items, in.Seed)
 	m.Base = model.NewBase("lightgcn", v, m.users, m.items)
@@ -53,14 +57,30 @@ func build(in model.Inputs, v model.Values) (model.Model, error) {
 // Loss implements model.Model.
 func (m *recommender) Loss(t *autograd.Tape, b model.Batch) *autograd.Var {
 	users, items := t.Param(m.users), t.Param(m.items)
-	h := m.propagate(t, users, items)
-	pos, neg := m.itemNodes(t, b.Pos), m.itemNodes(t, b.Neg)
-	loss := t.BPRGamma(t.RowDots(h, b.Users, h, pos), t.RowDots(h, b.Users, h, neg))
+	loss := m.ranking(t, users, items, b)
 	if m.reg == 0 {
 		return loss
 	}
 	norm := t.EmbNorm(t.Gather(users, b.Users), t.Gather(items, b.Pos), t.Gather(items, b.Neg))
 	return t.Add(loss, t.Scale(m.reg, norm))
+}
+
+// ranking is the loss without its penalty. It propagates over the neighbourhood of the
+// batch's users and items, on which alone it depends.
+func (m *recommender) ranking(t *autograd.Tape, users, items *autograd.Var, b model.Batch) *autograd.Var {
+	pos, neg := m.itemNodes(t, b.Pos), m.itemNodes(t, b.Neg)
+	if users.Cols()%8 != 0 { // the neighbourhood's sums would differ from the graph's in their last bits
+		h := m.propagate(t, users, items)
+		return t.BPRGamma(t.RowDots(h, b.Users, h, pos), t.RowDots(h, b.Users, h, neg))
+	}
+	m.batch.Reset()
+	of := t.Indices(len(b.Users))
+	m.batch.Number(of, b.Users)
+	m.batch.Number(pos, pos)
+	m.batch.Number(neg, neg)
+	nodes := m.batch.Keys()
+	h := t.PropagateRows(m.reach, m.adjacency, m.adjacency, t.ConcatRows(users, items), m.layers, 1/float32(m.layers+1), nodes)
+	return t.BPRGamma(t.RowDots(h, of, h, pos), t.RowDots(h, of, h, neg))
 }
 
 func (m *recommender) propagate(t *autograd.Tape, users, items *autograd.Var) *autograd.Var {

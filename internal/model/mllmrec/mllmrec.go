@@ -49,9 +49,10 @@ func init() {
 			{Name: "init", Kind: model.Choice, Default: "pytorch", Choices: []string{"pytorch", "xavier"},
 				Doc: "initial tower weights: pytorch, U(±1/√in) as in the published code; xavier, as in the paper"},
 		},
-		Needs:   needs,
-		New:     build,
-		Restore: restore,
+		Needs:      needs,
+		WholeGraph: func(v model.Values) bool { return v.Text("variant") == uiGCN },
+		New:        build,
+		Restore:    restore,
 	})
 }
 

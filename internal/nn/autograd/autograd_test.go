@@ -151,6 +151,10 @@ var opCases = []opCase{
 	{"propagate, one layer", [][2]int{{5, 3}}, propagate(1, 1), propagateRef(1, 1)},
 	{"propagate, two layers", [][2]int{{5, 3}}, propagate(2, 1.0/3), propagateRef(2, 1.0/3)},
 	{"propagate, three layers", [][2]int{{5, 3}}, propagate(3, 0.25), propagateRef(3, 0.25)},
+	{"propagate to rows, no layer", [][2]int{{5, 3}}, propagateRows(0, 0.5), pick(propagateRef(0, 0.5))},
+	{"propagate to rows, one layer", [][2]int{{5, 3}}, propagateRows(1, 1), pick(propagateRef(1, 1))},
+	{"propagate to rows, two layers", [][2]int{{5, 3}}, propagateRows(2, 1.0/3), pick(propagateRef(2, 1.0/3))},
+	{"propagate to rows, three layers", [][2]int{{5, 3}}, propagateRows(3, 0.25), pick(propagateRef(3, 0.25))},
 	{"embedding norm", [][2]int{{3, 4}, {5, 4}},
 		func(t *Tape, in []*Var) *Var { return t.EmbNorm(in...) },
 		func(in []mat) mat {
@@ -218,6 +222,27 @@ func propagateRef(layers int, scale float64) func([]mat) mat {
 			total = sumRef([]mat{total, layer}, 1)
 		}
 		return sumRef([]mat{total}, scale)
+	}
+}
+
+// picked are rows of lopsided, one of them empty, in no order.
+var picked = []int32{4, 0, 1}
+
+func propagateRows(layers int, scale float32) func(*Tape, []*Var) *Var {
+	reach := tensor.NewReach(lopsided)
+	return func(t *Tape, in []*Var) *Var {
+		return t.PropagateRows(reach, lopsided, lopsided.Transpose(), in[0], layers, scale, picked)
+	}
+}
+
+func pick(ref func([]mat) mat) func([]mat) mat {
+	return func(in []mat) mat {
+		all := ref(in)
+		out := zeros(len(picked), all.c)
+		for k, i := range picked {
+			copy(out.row(k), all.row(int(i)))
+		}
+		return out
 	}
 }
 

@@ -115,42 +115,33 @@ func Measure(ctx context.Context, s *stage.Session, runID string) (*Evaluation, 
 		return nil, err
 	}
 	ev := &Evaluation{Run: run.ID, Model: run.Model, Provenance: run.Provenance, Leaky: run.Leaky, Warning: run.Warning}
-	judged, err := judge.Rank(ctx, eval.DotScorer(users, items))
-	if err != nil {
-		return nil, fmt.Errorf("evaluate run %s: %w", run.ID, err)
-	}
-	ev.Valid, ev.Test, ev.Slices = judged.Metrics(dataset.Valid), judged.Metrics(dataset.Test), judged.Slices()
 	baselines, err := baselines(s, address)
 	if err != nil {
 		return nil, err
 	}
-	for _, b := range baselines {
-		judged, err := judge.Rank(ctx, b.scorer)
-		if err != nil {
-			return nil, fmt.Errorf("evaluate %s: %w", b.name, err)
-		}
-		ev.Baselines = append(ev.Baselines, Baseline{Name: b.name, Test: judged.Metrics(dataset.Test), Valid: judged.Metrics(dataset.Valid)})
+	own := eval.Contender{Name: "run " + run.ID, Scorer: eval.DotScorer(users, items)}
+	judged, err := judge.Rank(ctx, append([]eval.Contender{own}, baselines...)...)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate %w", err)
+	}
+	ev.Valid, ev.Test, ev.Slices = judged[0].Metrics(dataset.Valid), judged[0].Metrics(dataset.Test), judged[0].Slices()
+	for n, b := range baselines {
+		ev.Baselines = append(ev.Baselines, Baseline{Name: b.Name, Test: judged[n+1].Metrics(dataset.Test), Valid: judged[n+1].Metrics(dataset.Valid)})
 	}
 	return ev, nil
-}
-
-// scored is a named scorer.
-type scored struct {
-	name   string
-	scorer eval.Scorer
 }
 
 // baselines are the rankings that need no training: popularity, random, and, of a run
 // that was made from text vectors, their plain dot product, which a trained model must
 // beat to be worth it.
-func baselines(s *stage.Session, run string) ([]scored, error) {
+func baselines(s *stage.Session, run string) ([]eval.Contender, error) {
 	ds, err := s.Dataset()
 	if err != nil {
 		return nil, err
 	}
-	list := []scored{
-		{"popularity", eval.Popularity(ds.TrainHistories())},
-		{"random", eval.Random(randomSeed, ds.Users(), ds.NumItems())},
+	list := []eval.Contender{
+		{Name: "popularity", Scorer: eval.Popularity(ds.TrainHistories())},
+		{Name: "random", Scorer: eval.Random(randomSeed, ds.Users(), ds.NumItems())},
 	}
 	a, _ := s.WS.Artefact(run)
 	itemsAt, usersAt := a.Inputs[workspace.KindItemVectors].Address, a.Inputs[workspace.KindUserVectors].Address
@@ -166,7 +157,7 @@ func baselines(s *stage.Session, run string) ([]scored, error) {
 		return nil, err
 	}
 	if items.Cols == users.Cols {
-		list = append(list, scored{"untrained vectors", eval.DotScorer(users, items)})
+		list = append(list, eval.Contender{Name: "untrained vectors", Scorer: eval.DotScorer(users, items)})
 	}
 	return list, nil
 }

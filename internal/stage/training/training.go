@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -29,6 +30,7 @@ type Options struct {
 	_        struct{} `group:"Training"`
 	Model    string   `option:"model" default:"mllmrec" doc:"recommender to train"`
 	Settings []string `option:"set" doc:"setting of the model or the trainer, key=value"`
+	Batches  string   `option:"batches" choices:"auto,published,grown" default:"auto" doc:"train pairs of a step where the setting batch_size is not given: published (2048); grown with the data (at most 128 steps an epoch; lr grows with the root); auto (grown where each step costs the whole user–item graph)"`
 	Seed     uint64   `option:"seed" default:"999" doc:"random seed of initial weights, shuffling and negative sampling"`
 	Fresh    bool     `option:"fresh" runs:"process" doc:"train another run from the beginning where a finished one would be shown or an interrupted one would go on"`
 }
@@ -41,6 +43,7 @@ type Stage struct {
 	trainer  train.Options
 	own      map[string]string // settings of the model
 	needs    model.Needs
+	grows    bool // batches grow with the data
 }
 
 // New checks the options and returns the stage.
@@ -54,6 +57,9 @@ func New(opt Options) (*Stage, error) {
 		return nil, err
 	}
 	if t.needs, err = model.NeedsOf(opt.Model, t.own); err != nil {
+		return nil, err
+	}
+	if t.grows, err = t.growing(); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -98,8 +104,16 @@ func (t *Stage) Needs() []stage.Need {
 }
 
 // Settle implements stage.Stage.
-func (t *Stage) Settle(context.Context, *stage.Session, stage.Inputs) (stage.Spec, error) {
-	return stage.Spec{Name: t.Options.Model, Options: record(t.Options.Model, t.Options.Seed, t.settings)}, nil
+func (t *Stage) Settle(_ context.Context, s *stage.Session, _ stage.Inputs) (stage.Spec, error) {
+	options := record(t.Options.Model, t.Options.Seed, t.settings)
+	if t.grows {
+		ds, err := s.Dataset()
+		if err != nil {
+			return stage.Spec{}, err
+		}
+		maps.Copy(options, t.grown(ds.TrainHistories().Len()))
+	}
+	return stage.Spec{Name: t.Options.Model, Options: options}, nil
 }
 
 func record(name string, seed uint64, settings map[string]string) map[string]string {
@@ -145,8 +159,10 @@ func (t *Stage) Build(ctx context.Context, b *stage.Build) error {
 	if err != nil {
 		return err
 	}
-	opt := t.trainer
+	opt := t.sized(in.Train.Len())
+	t.sayBatches(b, opt, in.Train.Len())
 	opt.Seed, opt.Dir, opt.Resume = t.Options.Seed, b.Path(""), b.Resume
+	opt.OnStep = t.watch(b, opt, in.Train.Len())
 	opt.OnEpoch = func(e train.Epoch) {
 		b.Emit(stage.Event{Stage: b.Stage, Message: EpochLine(t.Options.Model, e, b.Leaky), End: true,
 			Elapsed: time.Duration((e.TrainSeconds + e.EvalSeconds) * float64(time.Second))})

@@ -1,0 +1,98 @@
+package autograd
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/mllmrec/mllmrec/internal/nn/tensor"
+)
+
+// chain is a sparse symmetric matrix of a ring with a few hubs: from a few rows some layers
+// reach part of it, more layers all of it.
+func chain(n int) *tensor.CSR {
+	r := rand.New(rand.NewPCG(4, 9))
+	at := make([]map[int32]float32, n)
+	for i := range at {
+		at[i] = map[int32]float32{}
+	}
+	link := func(a, b int) {
+		v := float32(r.NormFloat64())
+		at[a][int32(b)], at[b][int32(a)] = v, v
+	}
+	for i := range n {
+		link(i, (i+1)%n)
+		if i%3 == 0 {
+			link(i, r.IntN(4)*n/4)
+		}
+	}
+	s := &tensor.CSR{Rows: n, Cols: n, Indptr: []int64{0}}
+	for _, row := range at {
+		cols := make([]int32, 0, len(row))
+		for c := range row {
+			cols = append(cols, c)
+		}
+		slices.Sort(cols)
+		for _, c := range cols {
+			s.Indices, s.Values = append(s.Indices, c), append(s.Values, row[c])
+		}
+		s.Indptr = append(s.Indptr, int64(len(s.Indices)))
+	}
+	return s
+}
+
+// Propagation over the neighbourhood of some rows is that over the whole matrix, value and
+// gradient, to the last bit, however far the neighbourhood reaches and on any number of
+// processors. Old contents of the tape's buffers must not show.
+func TestPropagateRowsIsPropagateToTheLastBit(t *testing.T) {
+	s := chain(400)
+	reach := tensor.NewReach(s)
+	p := randomParams(rand.New(rand.NewPCG(1, 2)), [][2]int{{400, 24}})[0]
+	tape := NewTape()
+	loss := func(layers int, rows []int32, near bool) (float32, []float32) {
+		tape.Reset()
+		for range 12 { // spoil what the step's buffers hold
+			old := tape.Buffer(400, 24).Data
+			for i := range old {
+				old[i] = float32(math.NaN())
+			}
+		}
+		tape.Reset()
+		x, to := tape.Param(p), tape.Const(p.Value.RowRange(0, len(rows)))
+		var score *Var
+		if near {
+			score = tape.RowDots(tape.PropagateRows(reach, s, s, x, layers, 0.3, rows), nil, to, nil)
+		} else {
+			score = tape.RowDots(tape.Propagate(s, s, x, layers, 0.3), rows, to, nil)
+		}
+		l := tape.BPR(score, tape.Scale(-0.5, score))
+		tape.Backward(l)
+		return l.Scalar(), slices.Clone(p.Grad.Data)
+	}
+	for _, layers := range []int{0, 1, 2, 3, 4} {
+		for _, rows := range [][]int32{{7}, {399, 20, 21, 22, 5}, {0, 100}, allRows(400)} {
+			t.Run(fmt.Sprintf("%d layers to %d rows", layers, len(rows)), func(t *testing.T) {
+				want, gradient := loss(layers, rows, false)
+				for _, procs := range []int{1, 2, 3} {
+					old := runtime.GOMAXPROCS(procs)
+					got, g := loss(layers, rows, true)
+					runtime.GOMAXPROCS(old)
+					if got != want || !slices.Equal(g, gradient) {
+						t.Fatalf("on %d processors the loss is %v, want %v, or the gradients differ", procs, got, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+func allRows(n int) []int32 {
+	rows := make([]int32, n)
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	return rows
+}
