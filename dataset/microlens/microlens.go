@@ -76,7 +76,7 @@ type reader struct {
 }
 
 func (r *reader) readPairs(ctx context.Context, opt Options, rep *dataset.Report) error {
-	f, err := source.Open(opt.Pairs)
+	f, err := source.Open(opt.Pairs, encoding)
 	if err != nil {
 		return fmt.Errorf("open pairs: %w", err)
 	}

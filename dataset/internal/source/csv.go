@@ -6,24 +6,56 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// CSV reads records of comma- or tab-separated values: fields may be quoted with
-// double quotes ("" inside stands for one), and quoted fields may hold separators and
-// line breaks. A quote inside an unquoted field is an ordinary character.
+// Quote says what a quotation mark at the start of a field means.
+type Quote uint8
+
+// The meanings. QuoteAuto goes by the file: a mark quotes, unless that reading breaks the
+// record or swallows rows and the other reading gives every row its fields. In a
+// tab-separated file, which is usually written without quoting, the other reading is then
+// taken; in others the row is bad, or the user must choose.
+const (
+	QuoteAuto   Quote = iota
+	QuoteDouble       // it opens a field that the next single one closes
+	QuoteNone         // it is an ordinary character
+)
+
+// CSV reads records of values that a separator divides. Fields may be quoted with double
+// quotes ("" inside stands for one), and quoted fields may hold separators and line
+// breaks. A quote inside an unquoted field is an ordinary character.
 type CSV struct {
-	lines *Lines
-	comma byte
-	buf   []byte // the record; fields point into it
-	cells [][]byte
-	start int   // line the record begins on
-	at    []int // 1-based byte in the record's first line (0 on later lines) where each cell begins
+	// Width is the number of fields that a record should have; 0 = not known.
+	Width int
+	// Literal counts the records in which QuoteAuto took a mark for a part of the text.
+	Literal int
+
+	lines  *Lines
+	comma  byte
+	quote  Quote
+	ahead  []aheadLine // read, and not yet used; the next one last
+	number int         // of the line taken last
+	proved bool        // a field was met that only a writer that quotes writes
+	buf    []byte      // the record; fields point into it
+	cells  [][]byte
+	start  int   // line the record begins on
+	at     []int // 1-based byte in the record's first line (0 on later lines) where each cell begins
+}
+
+// aheadLine is a line that was looked at to find the end of a quoted field.
+type aheadLine struct {
+	text   []byte
+	number int
+	err    error
 }
 
 // NewCSV returns a reader of f's records, with fields separated by comma.
-func NewCSV(f *File, comma byte) *CSV { return &CSV{lines: NewLines(f), comma: comma} }
+func NewCSV(f *File, comma byte, quote Quote) *CSV {
+	return &CSV{lines: NewLines(f), comma: comma, quote: quote}
+}
 
 // Line returns the 1-based line on which the current record begins.
 func (c *CSV) Line() int { return c.start }
@@ -33,12 +65,12 @@ func (c *CSV) Line() int { return c.start }
 func (c *CSV) Column(i int) int { return c.at[i] }
 
 // Next returns the fields of the next record, valid until the next call, io.EOF at the
-// end, or a row error (after which reading may go on). Blank lines are passed over. A
-// quote that never closes is no row's fault, but the file's.
+// end, or a row error (after which reading goes on with the next line). Blank lines are
+// passed over.
 func (c *CSV) Next() ([][]byte, error) {
 	for {
-		line, err := c.lines.Next()
-		c.start = c.lines.Number()
+		line, err := c.take()
+		c.start = c.number
 		if err != nil {
 			return nil, err
 		}
@@ -46,90 +78,204 @@ func (c *CSV) Next() ([][]byte, error) {
 			continue
 		}
 		c.buf = append(c.buf[:0], line...)
-		c.cells, c.at = c.cells[:0], c.at[:0]
-		if bytes.IndexByte(c.buf, '"') < 0 {
-			c.plain()
-			return c.cells, nil
+		if c.quote == QuoteNone || bytes.IndexByte(c.buf, '"') < 0 {
+			return c.plain(), nil
 		}
 		return c.quoted()
 	}
 }
 
-// plain splits a record without quotes.
-func (c *CSV) plain() {
+// take returns the next line.
+func (c *CSV) take() ([]byte, error) {
+	if last := len(c.ahead) - 1; last >= 0 {
+		l := c.ahead[last]
+		c.ahead = c.ahead[:last]
+		c.number = l.number
+		return l.text, l.err
+	}
+	line, err := c.lines.Next()
+	c.number = c.lines.Number()
+	return line, err
+}
+
+// plain splits the record without regard to quotes.
+func (c *CSV) plain() [][]byte {
+	c.cells, c.at = c.cells[:0], c.at[:0]
 	at := 0
 	for {
 		i := bytes.IndexByte(c.buf[at:], c.comma)
 		c.at = append(c.at, at+1)
 		if i < 0 {
 			c.cells = append(c.cells, c.buf[at:])
-			return
+			return c.cells
 		}
 		c.cells = append(c.cells, c.buf[at:at+i])
 		at += i + 1
 	}
 }
 
-// quoted splits a record with quotes, reading on while one is open. Field bounds are
-// kept as offsets until the end, since the buffer may move while it grows.
-func (c *CSV) quoted() ([][]byte, error) {
-	firstLine := len(c.buf)
-	var bounds [][2]int
-	pos := 0
-	for {
-		start := pos
-		if start <= firstLine {
-			c.at = append(c.at, start+1)
-		} else {
-			c.at = append(c.at, 0)
-		}
-		if pos == len(c.buf) || c.buf[pos] != '"' {
-			if i := bytes.IndexByte(c.buf[pos:], c.comma); i >= 0 {
-				pos += i
-			} else {
-				pos = len(c.buf)
-			}
-			bounds = append(bounds, [2]int{start, pos})
-		} else {
-			from, to, next, err := c.quotedField(pos)
-			if err != nil {
-				return nil, err
-			}
-			bounds = append(bounds, [2]int{from, to})
-			pos = next
-		}
-		if pos == len(c.buf) {
-			break
-		}
-		if c.buf[pos] != c.comma {
-			return nil, Bad(c.at[len(c.at)-1], "field %d: text after the closing quote", len(bounds))
-		}
-		pos++
-	}
-	for _, b := range bounds {
-		c.cells = append(c.cells, c.buf[b[0]:b[1]])
-	}
-	return c.cells, nil
+// fits reports whether a line has the fields of a record, without regard to quotes.
+func (c *CSV) fits(line []byte) bool {
+	return bytes.Count(line, []byte{c.comma})+1 == c.Width
 }
 
-// quotedField unquotes, in place, the field that opens at pos; next is the position
-// after its closing quote.
-func (c *CSV) quotedField(pos int) (from, to, next int, err error) {
-	from, to, next = pos+1, pos+1, pos+1
-	for {
-		i := bytes.IndexByte(c.buf[next:], '"')
-		if i < 0 {
-			to += copy(c.buf[to:], c.buf[next:])
-			next = len(c.buf)
-			if err := c.more(); err != nil {
-				return 0, 0, 0, err
+// quoted splits a record with quotes, reading on while one is open, and decides whether
+// the quotes are such.
+func (c *CSV) quoted() ([][]byte, error) {
+	first := len(c.buf)
+	s := scan{comma: c.comma, fields: 1}
+	s.feed(c.buf)
+	var more []aheadLine
+	why := ""
+	alike := 0 // of the lines more, those that are records without regard to quotes
+	for s.state == inQuotes {
+		line, err := c.take()
+		if err != nil || len(c.buf)+1+len(line) > MaxLine {
+			if err != nil && !errors.Is(err, io.EOF) && !isRow(err) {
+				return nil, err
+			}
+			why = fmt.Sprintf("is still open after %d MiB", MaxLine>>20)
+			if errors.Is(err, io.EOF) {
+				why = "never closes"
+			} else {
+				more = append(more, aheadLine{slices.Clone(line), c.number, err})
+			}
+			break
+		}
+		more = append(more, aheadLine{slices.Clone(line), c.number, nil})
+		if c.fits(line) {
+			alike++
+		}
+		c.buf = append(append(c.buf, '\n'), line...)
+		s.feed(line)
+	}
+	fits := c.fits(c.buf[:first])
+	whole := s.state == fieldStart || s.state == plainField || s.state == quoteClosed
+	right := whole && (c.Width == 0 || s.fields == c.Width)
+	plainly := c.quote == QuoteAuto && c.comma == '\t' // may be without quoting
+	swallows := c.quote == QuoteAuto && c.Width > 1 && fits && alike > 0 && (plainly || alike == len(more) && !c.proved)
+	switch {
+	case right && !swallows, whole && len(more) == 0 && !(plainly && fits):
+		c.proved = c.proved || s.doubled || right && !fits && len(more) == 0
+		return c.split(first), nil
+	case plainly && (fits && c.Width > 1 || len(more) == 0 && why == ""):
+		c.Literal++
+		c.back(first, more)
+		return c.plain(), nil
+	case right:
+		return nil, usererr.New(fmt.Sprintf("Say which it is: %s double reads one field of several lines, %s none reads a row a line.", usererr.Option("quote"), usererr.Option("quote")),
+			"%s:%d: a quote that opens here closes on line %d, and every line between is a row of its own without it", c.lines.f.path, c.start, more[len(more)-1].number)
+	}
+	c.back(first, more)
+	c.plain()
+	switch {
+	case why != "":
+		return nil, Bad(0, "a quote opened in this record %s; close it, double quotes that belong to the text, or read the file without quoting", why)
+	case whole:
+		return nil, Bad(0, "a quote opened in this record closes on a later line and makes %d fields where the first line has %d", s.fields, c.Width)
+	}
+	return nil, Bad(c.at[min(s.fields, len(c.at))-1], "field %d: text after the closing quote; double quotes that belong to the text, or read the file without quoting", s.fields)
+}
+
+// back makes the record its first line again and puts the lines behind it back.
+func (c *CSV) back(first int, more []aheadLine) {
+	c.buf = c.buf[:first]
+	for _, l := range slices.Backward(more) {
+		c.ahead = append(c.ahead, l)
+	}
+}
+
+// scan follows quotes through a record.
+type scan struct {
+	comma   byte
+	state   scanState
+	fields  int  // met so far
+	doubled bool // a quote stood for itself
+}
+
+type scanState uint8
+
+const (
+	fieldStart scanState = iota
+	plainField
+	inQuotes
+	quoteClosed // or the first of two
+	broken      // text after the closing quote
+)
+
+func (s *scan) feed(line []byte) {
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		switch s.state {
+		case broken:
+			return
+		case inQuotes:
+			next := bytes.IndexByte(line[i:], '"')
+			if next < 0 {
+				return
+			}
+			i += next
+			s.state = quoteClosed
+			continue
+		case quoteClosed:
+			switch c {
+			case '"':
+				s.state, s.doubled = inQuotes, true
+			case s.comma:
+				s.state = fieldStart
+				s.fields++
+			default:
+				s.state = broken
 			}
 			continue
 		}
+		switch {
+		case c == s.comma:
+			s.state = fieldStart
+			s.fields++
+		case c == '"' && s.state == fieldStart:
+			s.state = inQuotes
+		default:
+			s.state = plainField
+		}
+	}
+}
+
+// split splits a record whose quotes are in order; first is the length of its first line.
+func (c *CSV) split(first int) [][]byte {
+	c.cells, c.at = c.cells[:0], c.at[:0]
+	for pos := 0; ; pos++ {
+		at := pos + 1
+		if pos > first {
+			at = 0
+		}
+		c.at = append(c.at, at)
+		from, to := pos, pos
+		if pos < len(c.buf) && c.buf[pos] == '"' {
+			from, to, pos = c.unquote(pos)
+		} else if i := bytes.IndexByte(c.buf[pos:], c.comma); i >= 0 {
+			pos += i
+			to = pos
+		} else {
+			pos, to = len(c.buf), len(c.buf)
+		}
+		c.cells = append(c.cells, c.buf[from:to])
+		if pos == len(c.buf) {
+			return c.cells
+		}
+	}
+}
+
+// unquote unquotes, in place, the field that opens at pos; next is the position after its
+// closing quote.
+func (c *CSV) unquote(pos int) (from, to, next int) {
+	from, to, next = pos+1, pos+1, pos+1
+	for {
+		i := bytes.IndexByte(c.buf[next:], '"')
 		to += copy(c.buf[to:], c.buf[next:next+i])
 		next += i + 1
 		if next == len(c.buf) || c.buf[next] != '"' {
-			return from, to, next, nil
+			return from, to, next
 		}
 		c.buf[to] = '"'
 		to++
@@ -137,26 +283,8 @@ func (c *CSV) quotedField(pos int) (from, to, next int, err error) {
 	}
 }
 
-// more appends the next line to an open record.
-func (c *CSV) more() error {
-	open := func(why string) error {
-		return usererr.New("Close the quote, or double quotes that belong to the text.",
-			"%s:%d: a quote opened in this record %s", c.lines.f.path, c.start, why)
-	}
-	line, err := c.lines.Next()
-	switch {
-	case errors.Is(err, io.EOF):
-		return open("never closes")
-	case err != nil && isRow(err), len(c.buf)+1+len(line) > MaxLine:
-		return open(fmt.Sprintf("is still open after %d MiB", MaxLine>>20))
-	case err != nil:
-		return err
-	}
-	c.buf = append(append(c.buf, '\n'), line...)
-	return nil
-}
-
-// Header reads the first record, which names the columns.
+// Header reads the first record, which names the columns or has as many fields as every
+// other.
 func (c *CSV) Header(path string) ([][]byte, error) {
 	cells, err := c.Next()
 	switch {
@@ -165,6 +293,7 @@ func (c *CSV) Header(path string) ([][]byte, error) {
 	case err != nil && isRow(err):
 		return nil, usererr.Wrap((&Pass{Path: path}).fill(err, c.Line()), "Mend the header line.")
 	}
+	c.Width = len(cells)
 	return cells, err
 }
 

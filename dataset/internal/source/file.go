@@ -1,7 +1,7 @@
 // Package source opens the files importers read and hands them over piece by piece:
-// plain or gzip (by magic number), counted and hashed on the way, in lines or CSV
-// records of bounded length, so that no file can make an importer hold more than one
-// long line of it.
+// plain or gzip (by magic number), in UTF-8 or an encoding that a byte order mark or the
+// user names, counted and hashed on the way, in lines or CSV records of bounded length, so
+// that no file can make an importer hold more than one long line of it.
 package source
 
 import (
@@ -15,26 +15,33 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/klauspost/compress/gzip"
-
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/file/sniff"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
+// buffer is the size of the buffers; what lies in one can be looked at ahead.
+const buffer = 256 << 10
+
 // File is one open source file.
 type File struct {
-	path string
-	raw  *os.File
-	gzip bool
-	data *bufio.Reader // decompressed
-	in   *bufio.Reader // as on disk, after hash and count
-	hash hash.Hash
-	size int64
+	path     string
+	raw      *os.File
+	gzip     bool
+	encoding Encoding
+	anyBytes bool          // lines need not be UTF-8
+	data     *bufio.Reader // decompressed and decoded
+	in       *bufio.Reader // as on disk, after hash and count
+	hash     hash.Hash
+	size     int64
+	end      byte // that ends lines; 0 = not yet known
 }
 
-// Open opens path; gzip is found by its magic number, whatever the name. The caller
-// closes it.
-func Open(path string) (*File, error) {
+// Open opens path; gzip is found by its magic number, whatever the name. A file in the
+// place of a table that is none, such as a Git LFS pointer or a workbook, is named.
+// Without an encoding the file is read as UTF-8, or as its byte order mark says. The
+// caller closes it.
+func Open(path string, encoding Encoding) (*File, error) {
 	raw, err := os.Open(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
@@ -42,31 +49,78 @@ func Open(path string) (*File, error) {
 		}
 		return nil, err
 	}
-	if info, err := raw.Stat(); err == nil && info.IsDir() {
+	f := &File{path: path, raw: raw, hash: sha256.New(), encoding: encoding}
+	if err := f.prepare(); err != nil {
 		raw.Close()
-		return nil, usererr.New("Name the file itself.", "%s is a folder", path)
-	}
-	f := &File{path: path, raw: raw, hash: sha256.New()}
-	f.in = bufio.NewReaderSize(counter{f}, 256<<10)
-	f.data = f.in
-	if magic, _ := f.in.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		f.gzip = true
-		z, err := gzip.NewReader(f.in)
-		if err != nil {
-			raw.Close()
-			return nil, f.explain(err)
-		}
-		f.data = bufio.NewReaderSize(z, 256<<10)
-	}
-	start, _ := f.data.Peek(3)
-	switch {
-	case bytes.Equal(start, []byte{0xef, 0xbb, 0xbf}):
-		f.data.Discard(3)
-	case bytes.HasPrefix(start, []byte{0xff, 0xfe}), bytes.HasPrefix(start, []byte{0xfe, 0xff}):
-		f.Close()
-		return nil, usererr.New("Save the file as UTF-8.", "%s is UTF-16 text", path)
+		return nil, err
 	}
 	return f, nil
+}
+
+// AnyBytes lets lines hold bytes that are no text. The caller replaces and counts them
+// in what it uses.
+func (f *File) AnyBytes() { f.anyBytes = true }
+
+func (f *File) prepare() error {
+	if info, err := f.raw.Stat(); err == nil && info.IsDir() {
+		return usererr.New("Name the file itself.", "%s is a folder", f.path)
+	}
+	f.in = bufio.NewReaderSize(counter{f}, buffer)
+	f.data = f.in
+	if magic, _ := f.in.Peek(2); bytes.Equal(magic, gzipMagic) {
+		f.gzip = true
+		z, err := newMembers(f.path, f.in)
+		if err != nil {
+			return f.explain(err)
+		}
+		f.data = bufio.NewReaderSize(z, buffer)
+	}
+	start, _ := f.data.Peek(sniff.Length) // an error comes again when it is read
+	if found, ok := sniff.Kind(start); ok {
+		return usererr.New(found.Cure, "%s is %s", f.path, found.What)
+	}
+	if f.gzip && bytes.HasPrefix(start, gzipMagic) {
+		return usererr.New("Unpack it once: gunzip.", "%s was compressed with gzip twice", f.path)
+	}
+	return f.decode(start)
+}
+
+var gzipMagic = []byte{0x1f, 0x8b}
+
+// decode puts the decoder between the bytes and the lines. A byte order mark is stronger
+// than what the user says, as in browsers.
+func (f *File) decode(start []byte) error {
+	if mark, n := sniff.Mark(start); mark != sniff.Unmarked {
+		f.data.Discard(n)
+		if mark == sniff.UTF8 {
+			if f.encoding.decoder != nil {
+				f.encoding = Encoding{}
+			}
+			return nil
+		}
+		f.encoding = marked(mark)
+	} else if e, ok := sniff.Unmarked16(start); ok && f.encoding.decoder == nil {
+		return usererr.New("Save the file as UTF-8, or name the encoding: "+usererr.Option("encoding").String()+" "+string(e)+".",
+			"%s looks like UTF-16 text without a byte order mark", f.path)
+	}
+	if f.encoding.decoder != nil {
+		f.data = bufio.NewReaderSize(f.encoding.reader(rawReader{f, f.data}), buffer)
+	}
+	return nil
+}
+
+// rawReader explains the errors of the reader below a decoder.
+type rawReader struct {
+	f *File
+	r io.Reader
+}
+
+func (r rawReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = r.f.explain(err)
+	}
+	return n, err
 }
 
 // counter hashes and counts what is read from disk.
@@ -82,7 +136,7 @@ func (c counter) Read(p []byte) (int, error) {
 // Gzip reports whether the file is compressed.
 func (f *File) Gzip() bool { return f.gzip }
 
-// Read reads decompressed bytes, without a byte order mark.
+// Read reads decompressed bytes as UTF-8, without a byte order mark.
 func (f *File) Read(p []byte) (int, error) {
 	n, err := f.data.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -91,19 +145,58 @@ func (f *File) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Peek returns the text that follows, as far as the buffer shows it, without reading it.
+func (f *File) Peek() []byte {
+	start, _ := f.data.Peek(64 << 10) // an error comes again when it is read
+	return start
+}
+
 // PeekLine returns the first line, or as much of it as the buffer shows, without
 // reading it.
 func (f *File) PeekLine() []byte {
-	start, _ := f.data.Peek(64 << 10)
-	line, _, _ := bytes.Cut(start, []byte{'\n'})
-	return line
+	line, _, _ := bytes.Cut(f.Peek(), []byte{f.lineEnd()})
+	return bytes.TrimRight(line, "\r")
+}
+
+// lineEnd returns the byte that ends lines: a carriage return where, in what can be seen
+// of the file, one comes first that no line feed follows, and most line ends are such; a
+// line feed else.
+func (f *File) lineEnd() byte {
+	if f.end != 0 {
+		return f.end
+	}
+	start := f.Peek()
+	f.end = '\n'
+	first, returns := byte(0), 0
+	for i := 0; i < len(start); i++ {
+		switch c := start[i]; {
+		case c == '\n' && first == 0:
+			first = '\n'
+		case c == '\r':
+			for i+1 < len(start) && start[i+1] == '\r' {
+				i++
+			}
+			if i+1 < len(start) && start[i+1] == '\n' { // also what Windows makes of \r\n: \r\r\n
+				continue
+			}
+			if first == 0 {
+				first = '\r'
+			}
+			returns++
+		}
+	}
+	if first == '\r' && returns >= bytes.Count(start, []byte{'\n'}) {
+		f.end = '\r'
+	}
+	return f.end
 }
 
 // explain names the file in a read error and tells a torn archive from a bad disk.
 func (f *File) explain(err error) error {
 	var disk *fs.PathError
+	_, known := usererr.Hint(err)
 	switch {
-	case errors.As(err, &disk):
+	case errors.As(err, &disk), known:
 		return err
 	case !f.gzip:
 		return &fs.PathError{Op: "read", Path: f.path, Err: err}
@@ -118,6 +211,9 @@ func (f *File) Close() error { return f.raw.Close() }
 
 // Report returns what is known of the file after it has been read to its end.
 func (f *File) Report(format string) dataset.FileReport {
+	if f.encoding.decoder != nil {
+		format += ", " + f.encoding.name
+	}
 	if f.Gzip() {
 		format += ", gzip"
 	}

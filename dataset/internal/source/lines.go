@@ -27,12 +27,13 @@ func NewLines(f *File) *Lines { return &Lines{f: f} }
 // Number returns the 1-based number of the line last returned.
 func (l *Lines) Number() int { return l.n }
 
-// Next returns the next line without its end (\n or \r\n; the last line may have
-// none). It is valid until the next call. After the last one it returns io.EOF. A line
-// beyond MaxLine is read past and reported as a dataset.RowError, after which reading
-// may go on.
+// Next returns the next line without its end (\n, \r\n or, in a file that has no others,
+// \r; the last line may have none). It is valid until the next call. After the last one it
+// returns io.EOF. A line beyond MaxLine is read past and reported as a dataset.RowError,
+// after which reading may go on. A line that is no text in the file's encoding ends the
+// reading: the file is in another.
 func (l *Lines) Next() ([]byte, error) {
-	line, err := l.f.data.ReadSlice('\n')
+	line, err := l.f.data.ReadSlice(l.f.lineEnd())
 	if errors.Is(err, bufio.ErrBufferFull) {
 		line, err = l.nextLong(line)
 	}
@@ -46,16 +47,22 @@ func (l *Lines) Next() ([]byte, error) {
 		return nil, l.f.explain(err)
 	}
 	l.n++
-	line = bytes.TrimSuffix(line, []byte{'\n'})
-	return bytes.TrimSuffix(line, []byte{'\r'}), nil
+	if l.f.end == '\n' {
+		line = bytes.TrimSuffix(line, []byte{'\n'})
+	}
+	line = bytes.TrimRight(line, "\r")
+	line = bytes.TrimPrefix(line, mark) // of a file that was appended to another
+	return line, l.f.check(line, l.n)
 }
+
+var mark = []byte("\ufeff")
 
 // nextLong collects a line longer than the buffer.
 func (l *Lines) nextLong(start []byte) ([]byte, error) {
 	l.long = append(l.long[:0], start...)
 	tooLong := false
 	for {
-		more, err := l.f.data.ReadSlice('\n')
+		more, err := l.f.data.ReadSlice(l.f.lineEnd())
 		if len(l.long)+len(more) > MaxLine {
 			tooLong = true
 		}
@@ -135,29 +142,32 @@ func (p *Pass) ReportOf(r dataset.FileReport) dataset.FileReport {
 // row's; any other stops the pass.
 func EachLine(ctx context.Context, f *File, policy *dataset.RowPolicy, fn func(line []byte, number int) error) (*Pass, error) {
 	p := &Pass{Path: f.path, Policy: policy}
-	return p, EachLineOf(ctx, f, p, fn)
+	l := NewLines(f)
+	return p, p.each(ctx, func() ([]byte, int, error) {
+		line, err := l.Next()
+		return line, l.Number(), err
+	}, fn)
 }
 
-// EachLineOf is EachLine on a pass of the caller's.
-func EachLineOf(ctx context.Context, f *File, p *Pass, fn func(line []byte, number int) error) error {
-	l := NewLines(f)
+// each calls fn for what next returns, blank lines left out, until next returns io.EOF.
+func (p *Pass) each(ctx context.Context, next func() ([]byte, int, error), fn func(text []byte, number int) error) error {
 	for i := 0; ; i++ {
 		if i%1024 == 0 && ctx.Err() != nil {
-			return fmt.Errorf("reading %s: %w", f.path, context.Cause(ctx))
+			return fmt.Errorf("reading %s: %w", p.Path, context.Cause(ctx))
 		}
-		line, err := l.Next()
+		text, number, err := next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err == nil {
-			if len(bytes.TrimSpace(line)) == 0 {
+			if len(bytes.TrimSpace(text)) == 0 {
 				continue
 			}
-			if err = fn(line, l.Number()); err != nil && !isRow(err) {
-				return fmt.Errorf("%s:%d: %w", f.path, l.Number(), err)
+			if err = fn(text, number); err != nil && !isRow(err) {
+				return fmt.Errorf("%s:%d: %w", p.Path, number, err)
 			}
 		}
-		if err := p.Row(l.Number(), err); err != nil {
+		if err := p.Row(number, err); err != nil {
 			return err
 		}
 	}
