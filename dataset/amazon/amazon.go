@@ -7,7 +7,12 @@
 //     description, imUrl)
 //   - 2018: JSON lines (category as one list, description as a list, imageURLHighRes)
 //   - 2023: JSON lines (user_id, parent_asin, timestamp in ms, rating; parent_asin, title,
-//     store, details, categories, description as a list, images as a list of objects)
+//     store, details, categories, description as a list, images as a list of objects), also
+//     as the loader of the Hugging Face hub hands them out (images as an object of lists,
+//     details as a text)
+//
+// Objects may also stand in a JSON array. Titles, brands, categories and descriptions that
+// are page script or style sheets are left out, and counted in a note.
 //
 // Files are read as streams. Reviews come first and may go through the k-core before
 // metadata are read for the surviving items only, so memory is in proportion to the
@@ -15,6 +20,7 @@
 package amazon
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -49,12 +55,15 @@ func (g Generation) String() string {
 
 // Options say what to read.
 type Options struct {
-	Reviews string             // reviews, one a line
-	Meta    string             // product metadata, one a line; "" = items have no texts
-	Name    string             // name of the data set; "" = the reviews file's name without extensions
-	Domain  string             // what the shop sells, for prompts; may be empty
-	KCore   int                // merge duplicates and cut to this core before metadata are read; 0 = do neither
-	Policy  *dataset.RowPolicy // what is done about bad rows; nil = stop at the first
+	Reviews string // reviews, one a line
+	Meta    string // product metadata, one a line; "" = items have no texts
+	Name    string // name of the data set; "" = the reviews file's name without extensions
+	Domain  string // what the shop sells, for prompts; may be empty
+	KCore   int    // merge duplicates and cut to this core before metadata are read; 0 = do neither
+	// Encoding is that of both files, such as windows-1252; "" = UTF-8, of which broken bytes
+	// are replaced, or what a byte order mark says.
+	Encoding string
+	Policy   *dataset.RowPolicy // what is done about bad rows; nil = stop at the first
 }
 
 // Read reads reviews, then metadata for the items left. The data set has no split. With
@@ -74,7 +83,7 @@ func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, 
 		}
 	}
 	if opt.Meta != "" {
-		if err := AddMetadata(ctx, ds, opt.Meta, opt.Policy, rep); err != nil {
+		if err := addMetadata(ctx, ds, opt.Meta, opt.Encoding, opt.Policy, rep); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -85,14 +94,15 @@ func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, 
 // ReadReviews reads the reviews alone. Interactions stand in file order, not sorted,
 // so that MergeDuplicates and KCore can number rows in that order; call Sort when done.
 func ReadReviews(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, error) {
-	f, err := source.Open(opt.Reviews)
+	f, err := source.OpenAs(opt.Reviews, opt.Encoding)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open reviews: %w", err)
 	}
 	defer f.Close()
+	f.AnyBytes()
 	r := &reviews{users: dataset.NewIndex(), items: dataset.NewIndex()}
-	pass, err := source.EachLine(ctx, f, opt.Policy, r.line)
-	if err != nil {
+	pass := &source.Pass{Path: opt.Reviews, Policy: opt.Policy}
+	if err := source.EachObject(ctx, f, pass, r.line); err != nil {
 		return nil, nil, err
 	}
 	if len(r.interactions) == 0 {
@@ -122,6 +132,10 @@ type lines struct {
 func (l *lines) object(line []byte, member func(key []byte) error) error {
 	if !l.known {
 		l.dia, l.known = notationOf(line)
+		if !l.known && separated(line) {
+			return usererr.New("Import it with 'mllmrec import tables': for files with the header user_id,parent_asin,rating,timestamp add --user-column user_id --item-column parent_asin --time-column timestamp; the files of ratings without a header are user,item,rating,timestamp in 2014 and item,user,rating,timestamp in 2018, for --no-header.",
+				"this is a table of ratings, and not the reviews or metadata, of which a line is an object")
+		}
 		if !l.known {
 			return source.Bad(1, "no object: a line starts with {")
 		}
@@ -132,6 +146,11 @@ func (l *lines) object(line []byte, member func(key []byte) error) error {
 		err = l.scan.End()
 	}
 	return rowError(err)
+}
+
+// separated reports whether a line is a row of a table.
+func separated(line []byte) bool {
+	return bytes.Count(line, []byte{','}) >= 2 && bytes.IndexAny(line, "{[:") < 0
 }
 
 // notationOf tells JSON from Python by the first key's quotes.

@@ -145,7 +145,8 @@ func TestBadReviews(t *testing.T) {
 		"user is a number":   {`{"reviewerID": 7, "asin": "B", "unixReviewTime": 1}`, "no text", 16},
 		"empty user":         {`{"reviewerID": "", "asin": "B", "unixReviewTime": 1}`, "empty id", 16},
 		"no time":            {`{"reviewerID": "A", "asin": "B"}`, "no unixReviewTime", 0},
-		"time is a text":     {`{"reviewerID": "A", "asin": "B", "unixReviewTime": "1"}`, "no time", 52},
+		"time is a text":     {`{"reviewerID": "A", "asin": "B", "unixReviewTime": "now"}`, "no time", 52},
+		"milliseconds":       {`{"reviewerID": "A", "asin": "B", "unixReviewTime": 1400000000000}`, "unix milliseconds, the file's first time was unix seconds", 52},
 		"time too large":     {`{"reviewerID": "A", "asin": "B", "unixReviewTime": 1e300}`, "no time", 52},
 		"rating is a list":   {`{"reviewerID": "A", "asin": "B", "unixReviewTime": 1, "overall": [5]}`, "no number", 66},
 		"rating too large":   {`{"reviewerID": "A", "asin": "B", "unixReviewTime": 1, "overall": 1e99}`, "no number", 66},
@@ -204,15 +205,15 @@ func TestBadFiles(t *testing.T) {
 	packed := zip(reviews2014)
 	for name, c := range map[string]struct{ reviews, meta, want string }{
 		"empty reviews":  {"", meta2014, "no usable reviews"},
-		"meta as review": {meta2014, meta2014, "no reviewerID"},
+		"meta as review": {meta2014, meta2014, "product metadata, and not of reviews"},
 		"empty meta":     {reviews2014, "\n", "no usable products"},
 		"another shop":   {reviews2014, `{"asin": "Z"}`, "describes none of the 3 items"},
-		"reviews twice":  {reviews2014, `{"reviewerID": "A1", "asin": "Z"}`, "describes none"},
+		"reviews twice":  {reviews2014, `{"reviewerID": "A1", "asin": "Z"}`, "reviews, and not of product metadata"},
 		"torn gz":        {packed[:len(packed)-20], meta2014, "r.json.gz: the gzip file is cut off"},
 		"torn header":    {packed[:5], meta2014, "cut off"},
 		"torn meta":      {reviews2014, zip(meta2014)[:200], "m.json.gz: the gzip file is cut off"},
 		"bad checksum":   {packed[:len(packed)-6] + "xxxxxx", meta2014, "broken gzip"},
-		"trailing junk":  {packed + "junk", meta2014, "gzip file"},
+		"trailing junk":  {packed + "junk", meta2014, "no gzip data follow"},
 	} {
 		_, _, err := Read(t.Context(), Options{Reviews: write(t, "r.json.gz", c.reviews), Meta: write(t, "m.json.gz", c.meta)})
 		if !isUser(err) || !strings.Contains(err.Error(), c.want) {

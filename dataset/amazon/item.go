@@ -1,6 +1,7 @@
 package amazon
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mllmrec/mllmrec/dataset"
@@ -11,42 +12,59 @@ import (
 func (m *metadata) item(it *dataset.Item) error {
 	var first [numKeys][]string
 	for k, at := range m.at {
-		if at < 0 || k == keyASIN || k == keyParent || k == keyRelated || k == keyAlsoBuy {
+		if at < 0 || k == keyASIN || k == keyParent || k == keyRelated || k == keyAlsoBuy || k == keyReviewer {
 			continue
 		}
 		m.scan.Seek(at)
 		var err error
 		switch k {
 		case keyDetails:
-			first[k], err = m.brandOf()
+			err = inside(&m.scan, func(s *literal.Scanner) (err error) {
+				first[k], err = brandOf(s)
+				return err
+			})
 		case keyImages:
-			first[k], err = m.imagesOf()
+			err = inside(&m.scan, func(s *literal.Scanner) (err error) {
+				first[k], err = imagesOf(s)
+				return err
+			})
 		case keyCategories:
-			first[k], err = m.path()
+			first[k], err = pathOf(&m.scan)
 		default:
-			first[k], err = m.texts()
+			first[k], err = textsOf(&m.scan)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	it.Title = m.text(first[keyTitle])
-	it.Brand = m.text(oneOf(first[keyBrand], first[keyStore], first[keyDetails]))
+	it.Title = m.text(first[keyTitle], isScript)
+	it.Brand = m.text(oneOf(first[keyBrand], first[keyStore], first[keyDetails]), isScript)
 	for _, c := range oneOf(first[keyCategories], first[keyCategory], first[keyMainCategory], first[keyMainCat]) {
-		if c = m.text([]string{c}); c != "" {
+		if c = m.text([]string{c}, isScript); c != "" {
 			it.Categories = append(it.Categories, c)
 		}
 	}
-	it.Description = m.text(first[keyDescription])
-	if urls := oneOf(first[keyImURL], first[keyImageHigh], first[keyImageURL], first[keyImages]); len(urls) > 0 {
-		it.Image, _ = dataset.CleanText(strings.TrimSpace(urls[0]))
+	it.Description = m.text(first[keyDescription], isScriptAlone)
+	for _, url := range oneOf(first[keyImURL], first[keyImageHigh], first[keyImageURL], first[keyImages], first[keyImage]) {
+		if url = strings.TrimSpace(url); url != "" {
+			it.Image, _ = dataset.CleanText(url)
+			break
+		}
 	}
 	return nil
 }
 
-// text joins parts and makes them plain.
-func (m *metadata) text(parts []string) string {
-	s, dirty := plain(strings.Join(parts, " "))
+// text joins parts, without those that are page script, and makes them plain.
+func (m *metadata) text(parts []string, script func(string) bool) string {
+	var kept []string
+	for _, p := range parts {
+		if script(p) {
+			m.scripts++
+			continue
+		}
+		kept = append(kept, p)
+	}
+	s, dirty := plain(strings.Join(kept, " "))
 	m.dirty = m.dirty || dirty
 	return s
 }
@@ -63,49 +81,83 @@ func oneOf(lists ...[]string) []string {
 	return nil
 }
 
-// texts reads a string, or a list's strings; anything else counts as nothing.
-func (m *metadata) texts() ([]string, error) {
-	switch m.scan.Kind() {
+// inside hands over a scanner of the value: of what a text says, where the value is a text
+// that is written as an object or a list, as it is after a way through a table.
+func inside(s *literal.Scanner, read func(*literal.Scanner) error) error {
+	if s.Kind() != literal.String {
+		return read(s)
+	}
+	at := s.Offset()
+	b, err := s.String()
+	if err != nil {
+		return err
+	}
+	text := strings.TrimSpace(string(b))
+	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
+		s.Seek(at)
+		return read(s)
+	}
+	for _, d := range []literal.Dialect{literal.JSON, literal.Python} {
+		var inner literal.Scanner
+		inner.Reset([]byte(text), d)
+		if inner.Skip() == nil && inner.End() == nil {
+			inner.Reset([]byte(text), d)
+			return read(&inner)
+		}
+	}
+	return nil // it only looks like one: nothing is known from it
+}
+
+// textsOf reads a string, or a list's strings; anything else counts as nothing.
+func textsOf(s *literal.Scanner) ([]string, error) {
+	all, err := placesOf(s)
+	return slices.DeleteFunc(all, func(t string) bool { return t == "" }), err
+}
+
+// placesOf reads a string, or a list's strings, of which those that are none are empty.
+func placesOf(s *literal.Scanner) ([]string, error) {
+	switch s.Kind() {
 	case literal.String:
-		b, err := m.scan.String()
+		b, err := s.String()
 		return []string{string(b)}, err
 	case literal.Array:
 		var all []string
-		err := m.scan.Array(func() error {
-			if m.scan.Kind() != literal.String {
-				return m.scan.Skip()
+		err := s.Array(func() error {
+			if s.Kind() != literal.String {
+				all = append(all, "")
+				return s.Skip()
 			}
-			b, err := m.scan.String()
+			b, err := s.String()
 			all = append(all, string(b))
 			return err
 		})
 		return all, err
 	}
-	return nil, m.scan.Skip()
+	return nil, s.Skip()
 }
 
-// path reads categories: one list of names, or a list of such lists, of which the
+// pathOf reads categories: one list of names, or a list of such lists, of which the
 // first is taken.
-func (m *metadata) path() ([]string, error) {
-	if m.scan.Kind() != literal.Array {
-		return m.texts()
+func pathOf(s *literal.Scanner) ([]string, error) {
+	if s.Kind() != literal.Array {
+		return textsOf(s)
 	}
 	var flat, nested []string
 	taken := false
-	err := m.scan.Array(func() (err error) {
-		switch m.scan.Kind() {
+	err := s.Array(func() (err error) {
+		switch s.Kind() {
 		case literal.String:
 			var b []byte
-			b, err = m.scan.String()
+			b, err = s.String()
 			flat = append(flat, string(b))
 		case literal.Array:
 			if taken {
-				return m.scan.Skip()
+				return s.Skip()
 			}
 			taken = true
-			nested, err = m.texts()
+			nested, err = textsOf(s)
 		default:
-			return m.scan.Skip()
+			return s.Skip()
 		}
 		return err
 	})
@@ -116,58 +168,91 @@ func (m *metadata) path() ([]string, error) {
 }
 
 // brandOf reads the brand among the details of 2023.
-func (m *metadata) brandOf() ([]string, error) {
-	if m.scan.Kind() != literal.Object {
-		return nil, m.scan.Skip()
+func brandOf(s *literal.Scanner) ([]string, error) {
+	if s.Kind() != literal.Object {
+		return nil, s.Skip()
 	}
 	var brand []string
-	err := m.scan.Object(func(key []byte) (err error) {
+	err := s.Object(func(key []byte) (err error) {
 		if string(key) != "Brand" {
-			return m.scan.Skip()
+			return s.Skip()
 		}
-		brand, err = m.texts()
+		brand, err = textsOf(s)
 		return err
 	})
 	return brand, err
 }
 
-// imagesOf reads one address among the pictures of 2023: the variant MAIN, else the
-// first; of its sizes large (about 500 pixels, what a model is shown), else hi_res,
-// else thumb.
-func (m *metadata) imagesOf() ([]string, error) {
-	if m.scan.Kind() != literal.Array {
-		return nil, m.scan.Skip()
+// picture is one picture of 2023: its addresses by size, and which view it is.
+type picture map[string]string
+
+var pictureMembers = []string{"large", "hi_res", "thumb", "variant"}
+
+// address is that of the size large (about 500 pixels, what a model is shown), else
+// hi_res, else thumb; "" = none.
+func (p picture) address() string {
+	for _, size := range pictureMembers[:3] {
+		if strings.TrimSpace(p[size]) != "" {
+			return p[size]
+		}
 	}
-	var best string
-	bestMain := false
-	err := m.scan.Array(func() error {
-		if m.scan.Kind() == literal.String {
-			b, err := m.scan.String()
-			if best == "" {
-				best = string(b)
-			}
-			return err
-		}
-		if m.scan.Kind() != literal.Object {
-			return m.scan.Skip()
-		}
-		sizes := map[string]string{}
-		err := m.scan.Object(func(key []byte) error {
-			name := string(key)
-			switch name {
-			case "large", "hi_res", "thumb", "variant":
-				t, err := m.texts()
-				sizes[name] = strings.Join(t, " ")
+	return ""
+}
+
+// imagesOf reads one address among the pictures of 2023: the variant MAIN, else the
+// first. They are a list of objects or addresses, or an object of lists.
+func imagesOf(s *literal.Scanner) ([]string, error) {
+	var all []picture
+	var err error
+	switch s.Kind() {
+	case literal.Array:
+		err = s.Array(func() error {
+			switch s.Kind() {
+			case literal.String:
+				b, err := s.String()
+				all = append(all, picture{"large": string(b)})
 				return err
+			case literal.Object:
+				p := picture{}
+				all = append(all, p)
+				return members(s, func(name string, places []string) { p[name] = strings.Join(places, " ") })
 			}
-			return m.scan.Skip()
+			return s.Skip()
 		})
-		url := oneOf([]string{sizes["large"]}, []string{sizes["hi_res"]}, []string{sizes["thumb"]})
-		main := sizes["variant"] == "MAIN"
-		if len(url) > 0 && (best == "" || main && !bestMain) {
-			best, bestMain = url[0], main
+	case literal.Object:
+		err = members(s, func(name string, places []string) {
+			for i, place := range places {
+				if i == len(all) {
+					all = append(all, picture{})
+				}
+				all[i][name] = place
+			}
+		})
+	case literal.String:
+		return textsOf(s)
+	default:
+		return nil, s.Skip()
+	}
+	best := ""
+	for _, p := range all {
+		if url := p.address(); url != "" && p["variant"] == "MAIN" {
+			return []string{url}, err
+		} else if best == "" {
+			best = url
 		}
+	}
+	return []string{best}, err
+}
+
+// members reads the members of pictures that an object has.
+func members(s *literal.Scanner, fn func(name string, places []string)) error {
+	return s.Object(func(key []byte) error {
+		name := string(key)
+		if !slices.Contains(pictureMembers, name) {
+			return s.Skip()
+		}
+		places, err := placesOf(s)
+		fn(name, places)
 		return err
 	})
-	return []string{best}, err
 }

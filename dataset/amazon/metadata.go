@@ -15,17 +15,22 @@ import (
 // as they are. Where a product stands twice, the first line counts. The file's report
 // and notes go to rep.
 func AddMetadata(ctx context.Context, ds *dataset.Dataset, path string, policy *dataset.RowPolicy, rep *dataset.Report) error {
-	f, err := source.Open(path)
+	return addMetadata(ctx, ds, path, "", policy, rep)
+}
+
+func addMetadata(ctx context.Context, ds *dataset.Dataset, path, encoding string, policy *dataset.RowPolicy, rep *dataset.Report) error {
+	f, err := source.OpenAs(path, encoding)
 	if err != nil {
 		return fmt.Errorf("open metadata: %w", err)
 	}
 	defer f.Close()
+	f.AnyBytes()
 	m := &metadata{ds: ds, rows: make(map[string]int32, ds.NumItems()), done: make([]bool, ds.NumItems())}
 	for i, it := range ds.Items {
 		m.rows[it.ID] = int32(i)
 	}
-	pass, err := source.EachLine(ctx, f, policy, m.line)
-	if err != nil {
+	pass := &source.Pass{Path: path, Policy: policy}
+	if err := source.EachObject(ctx, f, pass, m.line); err != nil {
 		return err
 	}
 	file := pass.Report(f, fmt.Sprintf("Amazon %s metadata, %s", m.generation(), m.notation()))
@@ -40,6 +45,10 @@ func AddMetadata(ctx context.Context, ds *dataset.Dataset, path string, policy *
 	}
 	if missing := ds.NumItems() - m.described; missing > 0 {
 		rep.Note("%d of %d items have no metadata and stay without text", missing, ds.NumItems())
+	}
+	source.NoteReplaced(rep, path, m.replaced)
+	if m.scripts > 0 {
+		rep.Note("%s: %d texts are page script or style sheets and were left out", path, m.scripts)
 	}
 	if m.repeated > 0 {
 		rep.Note("%d metadata lines repeat a product; the first line of each counts", m.repeated)
@@ -64,8 +73,10 @@ const (
 	keyImageHigh
 	keyImageURL
 	keyImages
-	keyRelated // 2014 only; not read, but tells the generation
-	keyAlsoBuy // 2018 only; likewise
+	keyImage
+	keyRelated  // 2014 only; not read, but tells the generation
+	keyAlsoBuy  // 2018 only; likewise
+	keyReviewer // of reviews only; likewise
 	numKeys
 )
 
@@ -73,7 +84,7 @@ var keyNames = map[string]int{
 	"asin": keyASIN, "parent_asin": keyParent, "title": keyTitle, "brand": keyBrand, "store": keyStore, "details": keyDetails,
 	"categories": keyCategories, "category": keyCategory, "main_category": keyMainCategory, "main_cat": keyMainCat,
 	"description": keyDescription, "imUrl": keyImURL, "imageURLHighRes": keyImageHigh, "imageURL": keyImageURL, "images": keyImages,
-	"related": keyRelated, "also_buy": keyAlsoBuy,
+	"image": keyImage, "related": keyRelated, "also_buy": keyAlsoBuy, "reviewerID": keyReviewer, "user_id": keyReviewer,
 }
 
 // metadata fills in items from one file.
@@ -85,6 +96,7 @@ type metadata struct {
 	described, repeated, replaced int
 	at                            [numKeys]int // offset of each member's value in this line; -1 = absent
 	has                           [numKeys]bool
+	scripts                       int // texts left out
 	dirty                         bool
 }
 
@@ -113,6 +125,9 @@ func (m *metadata) line(line []byte, _ int) error {
 	})
 	if err != nil {
 		return err
+	}
+	if m.at[keyReviewer] >= 0 {
+		return usererr.New("Give the metadata file, one product a line, as metadata, and this one as reviews.", "this is a file of reviews, and not of product metadata")
 	}
 	name, key := "parent_asin", keyParent
 	if m.at[keyParent] < 0 {

@@ -1,12 +1,12 @@
 package amazon
 
 import (
-	"bytes"
 	"math"
 	"strconv"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/dataset/internal/literal"
+	"github.com/mllmrec/mllmrec/dataset/internal/moment"
 	"github.com/mllmrec/mllmrec/dataset/internal/source"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -19,6 +19,7 @@ type reviews struct {
 	users, items *dataset.Index
 	interactions []dataset.Interaction
 	row          reviewRow
+	times        moment.Column
 }
 
 // reviewRow is what one line says. Ids are copied into buffers of the row's own,
@@ -28,6 +29,7 @@ type reviewRow struct {
 	time, rating       field // numbers as written
 	new                bool  // names of 2023
 	helpful, verified  bool  // names of 2014; of 2018
+	product            bool  // names of metadata
 }
 
 // field is a member's text and where its value begins.
@@ -43,7 +45,7 @@ func (r *reviewRow) reset() {
 	for _, f := range []*field{&r.user, &r.item, &r.parent, &r.time, &r.rating} {
 		f.reset()
 	}
-	r.new, r.helpful, r.verified = false, false, false
+	r.new, r.helpful, r.verified, r.product = false, false, false, false
 }
 
 // take reads the value into f when it is of the wanted kind. Null counts as absent.
@@ -79,7 +81,10 @@ func (r *reviews) member(key []byte) error {
 		return r.take(&r.row.user, literal.String)
 	case "asin":
 		return r.take(&r.row.item, literal.String)
-	case "unixReviewTime":
+	case "unixReviewTime", "timestamp":
+		if r.scan.Kind() == literal.String {
+			return r.take(&r.row.time, literal.String)
+		}
 		return r.take(&r.row.time, literal.Number)
 	case "overall":
 		return r.take(&r.row.rating, literal.Number)
@@ -88,14 +93,14 @@ func (r *reviews) member(key []byte) error {
 		return r.take(&r.row.user, literal.String)
 	case "parent_asin":
 		return r.take(&r.row.parent, literal.String)
-	case "timestamp":
-		return r.take(&r.row.time, literal.Number)
 	case "rating":
 		return r.take(&r.row.rating, literal.Number)
 	case "helpful":
 		r.row.helpful = true
 	case "verified":
 		r.row.verified = true
+	case "imUrl", "related", "categories", "category", "also_buy", "main_cat", "main_category", "details", "store", "brand":
+		r.row.product = true
 	}
 	return r.scan.Skip()
 }
@@ -115,6 +120,8 @@ func (r *reviews) line(line []byte, _ int) error {
 		f    *field
 	}{{userName, &r.row.user}, {itemName, item}} {
 		switch why := dataset.CheckID(id.f.text); {
+		case id.f.at == 0 && r.row.product:
+			return usererr.New("Give the reviews, one a line, as reviews, and this file as metadata.", "this is a file of product metadata, and not of reviews")
 		case id.f.at == 0:
 			return source.Bad(0, "no %s", id.name)
 		case id.f.wrong:
@@ -124,13 +131,18 @@ func (r *reviews) line(line []byte, _ int) error {
 		}
 	}
 	var x dataset.Interaction
+	var written moment.Format
 	switch f := &r.row.time; {
 	case f.at == 0:
 		return source.Bad(0, "no %s", timeName)
-	case f.wrong || !parseTime(f.text, &x.Time):
+	case f.wrong:
 		return source.Bad(f.at, "%s is no time", timeName)
-	case r.row.new:
-		x.Time = floorDiv(x.Time, 1000)
+	default:
+		t, format, why := r.times.Parse(string(f.text))
+		if why != "" {
+			return source.Bad(f.at, "%s: %s", timeName, why)
+		}
+		x.Time, written = t.Seconds, format
 	}
 	if f := &r.row.rating; f.at > 0 && (f.wrong || !parseRating(f.text, &x.Rating)) {
 		return source.Bad(f.at, "%s is no number", ratingName)
@@ -138,6 +150,7 @@ func (r *reviews) line(line []byte, _ int) error {
 	if err := r.decide(); err != nil {
 		return err
 	}
+	r.times.Settle(written)
 	return r.add(x, r.row.user.text, item.text)
 }
 
@@ -172,26 +185,6 @@ func (r *reviews) add(x dataset.Interaction, user, item []byte) error {
 	}
 	r.interactions = append(r.interactions, x)
 	return nil
-}
-
-func parseTime(b []byte, to *int64) bool {
-	v, err := strconv.ParseInt(string(b), 10, 64)
-	if err != nil {
-		f, err := strconv.ParseFloat(string(b), 64)
-		if err != nil || !(math.Abs(f) < 1<<62) || bytes.IndexByte(b, '.') < 0 {
-			return false
-		}
-		v = int64(f)
-	}
-	*to = v
-	return true
-}
-
-func floorDiv(a, b int64) int64 {
-	if q := a / b; a%b >= 0 {
-		return q
-	}
-	return a/b - 1
 }
 
 func parseRating(b []byte, to *float32) bool {

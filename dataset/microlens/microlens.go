@@ -26,6 +26,7 @@ type Options struct {
 	Images     string             // folder of cover pictures named <item>.<jpg|jpeg|png|webp|gif>; "" = none
 	Name       string             // name of the data set; "" = "microlens"
 	Domain     string             // what is on offer, for prompts; "" = "short videos"
+	Encoding   string             // of both files, such as gb18030; "" = UTF-8, or what a byte order mark says
 	KeepUnseen bool               // keep titled items that nobody watched, after the others
 	Policy     *dataset.RowPolicy // what is done about bad rows; nil = stop at the first
 }
@@ -76,7 +77,7 @@ type reader struct {
 }
 
 func (r *reader) readPairs(ctx context.Context, opt Options, rep *dataset.Report) error {
-	f, err := source.Open(opt.Pairs, encoding)
+	f, err := source.OpenAs(opt.Pairs, opt.Encoding)
 	if err != nil {
 		return fmt.Errorf("open pairs: %w", err)
 	}
@@ -95,6 +96,10 @@ func (r *reader) readPairs(ctx context.Context, opt Options, rep *dataset.Report
 // pair reads one user's line. A bad line adds nothing.
 func (r *reader) pair(line []byte, _ int) error {
 	user, items, ok := bytes.Cut(line, []byte{'\t'})
+	if !ok && len(r.interactions) == 0 && bytes.HasPrefix(line, []byte("user,item")) {
+		return usererr.New("Give pairs.tsv, or import the table with 'mllmrec import tables --interactions pairs.csv --time-column timestamp --split leave-latest --k-core 0'.",
+			"this is the table of pairs, one a line, and not the list of each user's items")
+	}
 	if !ok {
 		return source.Bad(0, "no tab between user and items")
 	}
@@ -135,13 +140,13 @@ func (r *reader) pair(line []byte, _ int) error {
 
 // readTitles returns the titles by item row.
 func (r *reader) readTitles(ctx context.Context, opt Options, rep *dataset.Report) (map[int32]string, error) {
-	f, err := source.Open(opt.Titles)
+	f, err := source.OpenAs(opt.Titles, opt.Encoding)
 	if err != nil {
 		return nil, fmt.Errorf("open titles: %w", err)
 	}
 	defer f.Close()
 	pass := &source.Pass{Path: opt.Titles, Policy: opt.Policy}
-	c := source.NewCSV(f, ',')
+	c := source.NewCSV(f, ',', source.QuoteAuto)
 	titles, given := map[int32]string{}, map[string]bool{}
 	replaced := 0
 	cells, err := c.Header(opt.Titles)
@@ -186,6 +191,7 @@ func (r *reader) readTitles(ctx context.Context, opt Options, rep *dataset.Repor
 	file := pass.Report(f, "MicroLens titles")
 	file.Replaced = replaced
 	rep.Files = append(rep.Files, file)
+	source.NoteReplaced(rep, opt.Titles, replaced)
 	if unseen := len(given) - len(titles); unseen > 0 {
 		rep.Note("%d titled items that nobody watched were left out", unseen)
 	}

@@ -71,7 +71,6 @@ func TestBadRows(t *testing.T) {
 		"title twice":    {goodPairs, goodTitles + "\r\n10,again", "already", 7, 1},
 		"three fields":   {goodPairs, "item,title\n10,a,b\n", "3 fields", 2, 0},
 		"after quote":    {goodPairs, "item,title\n10,\"a\" b\n", "closing quote", 2, 4},
-		"item not UTF-8": {goodPairs, "item,title\n\xe9,b\n", "UTF-8", 2, 1},
 	} {
 		opt := Options{Pairs: write(t, "p.tsv", c.pairs), Titles: write(t, "t.csv", c.titles)}
 		_, _, err := Read(t.Context(), opt)
@@ -91,11 +90,13 @@ func TestBadFiles(t *testing.T) {
 	for name, c := range map[string]struct{ pairs, titles, want string }{
 		"no pairs":      {"\n\n", goodTitles, "no usable"},
 		"wrong header":  {goodPairs, "id,title\n", "header is"},
+		"not UTF-8":     {goodPairs, "item,title\n10,caf\xe9\n", "t.csv:2:7: not UTF-8"},
+		"pairs.csv":     {"user,item,timestamp\n1,2,3\n", goodTitles, "the table of pairs"},
 		"empty titles":  {goodPairs, "", "empty"},
 		"open quote":    {goodPairs, "item,title\n1,x\n2,\"never closed\n3,y\n", "t.csv:3: a quote opened in this record never closes"},
 		"endless quote": {goodPairs, "item,title\n2,\"" + strings.Repeat("long line\n", 2<<20), "still open after 16 MiB"},
 	} {
-		_, _, err := Read(t.Context(), Options{Pairs: write(t, "p.tsv", c.pairs), Titles: write(t, "t.csv", c.titles), Policy: &dataset.RowPolicy{Skip: true}})
+		_, _, err := Read(t.Context(), Options{Pairs: write(t, "p.tsv", c.pairs), Titles: write(t, "t.csv", c.titles)})
 		if _, user := usererr.Hint(err); !user || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want a user's error with %q", name, err, c.want)
 		}

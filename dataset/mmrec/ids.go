@@ -1,6 +1,7 @@
 package mmrec
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"slices"
@@ -111,13 +112,16 @@ func (c *idColumn) kind() string {
 	return "opaque"
 }
 
-// canonicalInt parses the one decimal spelling an int64 has.
+// canonicalInt parses the one decimal spelling an int64 has, and that of a data frame which
+// went through floating point: 12.0.
 func canonicalInt(b []byte) (int64, bool) {
+	given := b
+	b = bytes.TrimSuffix(b, []byte(".0"))
 	digits := b
 	if len(b) > 0 && b[0] == '-' {
 		digits = b[1:]
 	}
-	if len(digits) == 0 || len(digits) > 18 || digits[0] == '0' && len(b) > 1 {
+	if len(digits) == 0 || len(digits) > 15 && len(b) != len(given) || len(digits) > 18 || digits[0] == '0' && len(b) > 1 {
 		return 0, false
 	}
 	var v int64

@@ -15,9 +15,9 @@ import (
 // readMap reads an id map: two columns under a header, one of them named column (the
 // row, "userID" or "itemID"), the other the source's own id; separated by tabs or, as
 // some copies are, by commas. It returns the ids by row, one for each of n rows.
-func readMap(ctx context.Context, path, column string, n int, policy *dataset.RowPolicy) ([]string, dataset.FileReport, error) {
+func readMap(ctx context.Context, path, encoding, column string, n int, policy *dataset.RowPolicy) ([]string, dataset.FileReport, error) {
 	var none dataset.FileReport
-	f, err := source.Open(path)
+	f, err := source.OpenAs(path, encoding)
 	if err != nil {
 		return nil, none, fmt.Errorf("open id map: %w", err)
 	}
@@ -27,7 +27,7 @@ func readMap(ctx context.Context, path, column string, n int, policy *dataset.Ro
 	if bytes.IndexByte(f.PeekLine(), '\t') >= 0 {
 		comma = '\t'
 	}
-	c := source.NewCSV(f, comma)
+	c := source.NewCSV(f, comma, source.QuoteAuto)
 	cells, err := c.Header(path)
 	if err != nil {
 		return nil, none, err
@@ -94,7 +94,7 @@ func (r *reader) applyMaps(ctx context.Context, opt Options, ds *dataset.Dataset
 		if m.column.index != nil {
 			return usererr.New("Leave the id map out.", "%s: ids in column %s are no row numbers, so a map has nothing to say", opt.Inter, m.column.name)
 		}
-		ids, file, err := readMap(ctx, m.path, m.column.name, m.n, opt.Policy)
+		ids, file, err := readMap(ctx, m.path, opt.Encoding, m.column.name, m.n, opt.Policy)
 		if err != nil {
 			return err
 		}

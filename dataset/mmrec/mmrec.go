@@ -29,13 +29,14 @@ const (
 
 // Options say what to read.
 type Options struct {
-	Inter   string             // the .inter file, plain or gzip
-	Name    string             // name of the data set; "" = the file's name without extensions
-	Domain  string             // what the shop sells, for prompts; may be empty
-	IDs     IDs                // how ids are to be read; "" = decide from the file
-	UserMap string             // u_id_mapping.csv: the users' own ids; "" = ids are the row numbers
-	ItemMap string             // i_id_mapping.csv: the items' own ids, by which metadata can be joined
-	Policy  *dataset.RowPolicy // what is done about bad rows; nil = stop at the first
+	Inter    string             // the .inter file, plain or gzip
+	Name     string             // name of the data set; "" = the file's name without extensions
+	Domain   string             // what the shop sells, for prompts; may be empty
+	IDs      IDs                // how ids are to be read; "" = decide from the file
+	Encoding string             // of the files; "" = UTF-8, or what a byte order mark says
+	UserMap  string             // u_id_mapping.csv: the users' own ids; "" = ids are the row numbers
+	ItemMap  string             // i_id_mapping.csv: the items' own ids, by which metadata can be joined
+	Policy   *dataset.RowPolicy // what is done about bad rows; nil = stop at the first
 }
 
 // Read reads an .inter file. With an x_label column the data set is split as labelled,
@@ -50,7 +51,7 @@ func Read(ctx context.Context, opt Options) (*dataset.Dataset, *dataset.Report, 
 	default:
 		return nil, nil, usererr.New("Say dense or opaque, or nothing to decide from the file.", "unknown id mode %q", opt.IDs)
 	}
-	f, err := source.Open(opt.Inter)
+	f, err := source.OpenAs(opt.Inter, opt.Encoding)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open interactions: %w", err)
 	}

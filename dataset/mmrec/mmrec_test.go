@@ -87,7 +87,6 @@ func TestBadRows(t *testing.T) {
 		"time word":      {"0\t0\t1.0\tnow\t0", "time", 9},
 		"time infinite":  {"0\t0\t1.0\tInf\t0", "time", 9},
 		"NUL in id":      {"\x000\t0\t1.0\t0\t0", "control", 1},
-		"invalid UTF-8":  {"a\xff\t0\t1.0\t0\t0", "UTF-8", 1},
 		"line too long":  {strings.Repeat("9", 17<<20), "longer than", 0},
 		"an id too long": {strings.Repeat("9", 5000) + "\t0\t1.0\t0\t0", "id of 5000 bytes", 1},
 	} {
@@ -118,7 +117,8 @@ func TestBadFiles(t *testing.T) {
 		"duplicate columns": {"userID\titemID\tuserID\n1\t1\t1\n", "twice"},
 		"no train rows":     {header + "0\t0\t1\t0\t2\n", "no train"},
 		"no test rows":      {header + "0\t0\t1\t0\t0\n0\t1\t1\t0\t1\n", "no test"},
-		"UTF-16":            {"\xff\xfeu\x00", "UTF-16"},
+		"not UTF-8":         {header + "a\xff\t0\t1.0\t0\t0", ":2:2: not UTF-8"},
+		"UTF-16, no mark":   {"u\x00s\x00e\x00r\x00I\x00D\x00", "looks like UTF-16"},
 		// Must be refused before anything of that size is made.
 		"id 2^40": {header + "0\t1099511627776\t1\t0\t0\n0\t0\t1\t0\t2\n", "1099511627777 rows"},
 		"id 2^30": {header + "0\t0\t1\t0\t0\n0\t1073741824\t1\t0\t2\n", ":3: itemID 1073741824"},

@@ -1,34 +1,61 @@
 package tables
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/dataset/internal/source"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 // csvTable is a CSV or TSV file.
 type csvTable struct {
+	path   string
 	f      *source.File
 	in     *source.CSV
 	header []string
 	first  [][]byte // the first record, when it is no header
-	format string
+	comma  byte
 }
 
-func openCSV(path string, comma byte, noHeader bool) (table, error) {
-	f, err := source.Open(path)
+// separators are those that are looked for.
+var separators = []byte{',', ';', '\t', '|'}
+
+var separatorNames = map[string]byte{"tab": '\t', `\t`: '\t', "comma": ',', "semicolon": ';', "pipe": '|', "space": ' '}
+
+var quotes = map[string]source.Quote{"": source.QuoteAuto, "auto": source.QuoteAuto, "double": source.QuoteDouble, "none": source.QuoteNone}
+
+func openCSV(path string, opt *Options, format Format, e source.Encoding, need []string) (table, error) {
+	quote, ok := quotes[opt.Quote]
+	if !ok {
+		return nil, usererr.New("Say auto, double or none.", "%s: %q is no way of quoting", usererr.Option("quote"), opt.Quote)
+	}
+	f, err := source.Open(path, e)
 	if err != nil {
 		return nil, err
 	}
-	t := &csvTable{f: f, in: source.NewCSV(f, comma), format: "CSV"}
-	if comma == '\t' {
-		t.format = "TSV"
+	t := &csvTable{path: path, f: f}
+	if t.comma, err = separator(opt, format, f, need); err == nil {
+		t.in = source.NewCSV(f, t.comma, quote)
+		err = t.readHeader(opt.NoHeader)
 	}
-	cells, err := t.in.Header(path)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *csvTable) readHeader(noHeader bool) error {
+	cells, err := t.in.Header(t.path)
+	if err == nil && saysSeparator(cells, t.comma) {
+		cells, err = t.in.Header(t.path)
+	}
 	for i, c := range cells {
 		name := strings.TrimSpace(string(c))
 		if noHeader {
@@ -37,14 +64,51 @@ func openCSV(path string, comma byte, noHeader bool) (table, error) {
 		}
 		t.header = append(t.header, name)
 	}
-	if err == nil {
-		err = checkNames(path, t.header)
-	}
 	if err != nil {
-		f.Close()
-		return nil, err
+		return err
 	}
-	return t, nil
+	return checkNames(t.path, t.header)
+}
+
+// separator returns what stands between fields: what the user says; what a first line
+// "sep=;" says, as spreadsheets write it; in a CSV file what makes the columns that are
+// needed, else what the first line has most of.
+func separator(opt *Options, format Format, f *source.File, need []string) (byte, error) {
+	if s := opt.Separator; s != "" {
+		if c, ok := separatorNames[strings.ToLower(s)]; ok {
+			return c, nil
+		}
+		if len(s) != 1 || s[0] >= 0x80 || strings.ContainsAny(s, "\"\r\n") {
+			return 0, usererr.New("Give one character, or tab, comma, semicolon, pipe, space.", "%s: %q cannot separate fields", usererr.Option("separator"), s)
+		}
+		return s[0], nil
+	}
+	line := f.PeekLine()
+	if rest, ok := bytes.CutPrefix(bytes.Trim(line, "\""), []byte("sep=")); ok && len(rest) == 1 {
+		return rest[0], nil
+	}
+	if format == TSV {
+		return '\t', nil
+	}
+	best, most := byte(','), 0
+	for _, c := range separators {
+		fields := strings.Split(string(line), string(c))
+		for i, name := range fields {
+			fields[i] = strings.Trim(strings.TrimSpace(name), `"`)
+		}
+		if !opt.NoHeader && !slices.ContainsFunc(need, func(n string) bool { return !slices.Contains(fields, n) }) {
+			return c, nil
+		}
+		if len(fields)-1 > most {
+			best, most = c, len(fields)-1
+		}
+	}
+	return best, nil
+}
+
+// saysSeparator reports whether a first line is not the header, but names the separator.
+func saysSeparator(cells [][]byte, comma byte) bool {
+	return len(cells) == 2 && len(cells[1]) == 0 && string(cells[0]) == "sep=" || len(cells) == 1 && string(cells[0]) == "sep="+string(comma)
 }
 
 func (t *csvTable) columns() []string { return t.header }
@@ -78,6 +142,25 @@ func (t *csvTable) each(ctx context.Context, pass *source.Pass, names []string, 
 	return source.EachRecord(ctx, pass, t.in, take)
 }
 
-func (t *csvTable) report(pass *source.Pass) dataset.FileReport { return pass.Report(t.f, t.format) }
+func (t *csvTable) report(pass *source.Pass, rep *dataset.Report) dataset.FileReport {
+	if t.in.Literal > 0 {
+		rep.Note("%s: quotation marks in %s were read as part of the text, as in a file without quoting (%s double reads them as quotes)",
+			t.path, rows(t.in.Literal), usererr.Option("quote"))
+	}
+	switch t.comma {
+	case ',':
+		return pass.Report(t.f, "CSV")
+	case '\t':
+		return pass.Report(t.f, "TSV")
+	}
+	return pass.Report(t.f, fmt.Sprintf("CSV separated by %q", t.comma))
+}
+
+func rows(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
+}
 
 func (t *csvTable) close() error { return t.f.Close() }

@@ -1,13 +1,16 @@
 package tables
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/dataset/internal/moment"
 	"github.com/mllmrec/mllmrec/dataset/internal/source"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -36,22 +39,27 @@ type reader struct {
 	opt          Options
 	users, items *dataset.Index
 	interactions []dataset.Interaction
+	nanos        []int32  // what the times have beyond seconds; nil = nothing
 	names        []string // by role
 	use          [numRoles]usage
-	times        timeColumn
+	times        moment.Column
+	decimalComma bool
 }
 
 func (r *reader) readInteractions(ctx context.Context, rep *dataset.Report) error {
-	t, err := open(r.opt.Interactions, r.opt.InteractionsFormat, r.opt.NoHeader)
+	c := r.opt.Columns
+	mapping := []wanted{{c.User, "user", "user-column", true, nil}, {c.Item, "item", "item-column", true, nil}, {c.Time, "time", "time-column", false, nil},
+		{c.Rating, "rating", "rating-column", false, nil}, {c.Label, "label", "label-column", false, nil}}
+	t, err := r.opt.open(r.opt.Interactions, r.opt.InteractionsFormat, r.opt.Encoding, needed(mapping))
 	if err != nil {
 		return fmt.Errorf("open interactions: %w", err)
 	}
 	defer t.close()
-	c := r.opt.Columns
-	mapping := []wanted{{c.User, "user", "user-column", true}, {c.Item, "item", "item-column", true}, {c.Time, "time", "time-column", false},
-		{c.Rating, "rating", "rating-column", false}, {c.Label, "label", "label-column", false}}
 	if r.names, err = resolve(r.opt.Interactions, t.columns(), mapping); err != nil {
 		return err
+	}
+	if csv, ok := t.(*csvTable); ok {
+		r.decimalComma = csv.comma != ','
 	}
 	for role, name := range r.names {
 		switch {
@@ -68,15 +76,18 @@ func (r *reader) readInteractions(ctx context.Context, rep *dataset.Report) erro
 	if len(r.interactions) == 0 {
 		return usererr.New("Check file and column mapping.", "%s holds no usable interactions", r.opt.Interactions)
 	}
-	rep.Files = append(rep.Files, t.report(pass))
+	r.orderWithinSeconds()
+	rep.Files = append(rep.Files, t.report(pass, rep))
 	return nil
 }
 
 // interaction reads one row. A bad row adds nothing.
 func (r *reader) interaction(cells []cell) error {
 	var x dataset.Interaction
+	var ids [2][]byte
 	for _, role := range []int{roleUser, roleItem} {
-		if err := r.checkID(cells[role], role); err != nil {
+		var err error
+		if ids[role], err = readID(&cells[role], r.names[role]); err != nil {
 			return err
 		}
 	}
@@ -89,19 +100,13 @@ func (r *reader) interaction(cells []cell) error {
 			return source.Bad(cells[role].at, "a %s, of which the file's first rows have none", r.names[role])
 		}
 	}
-	var format timeFormat
-	if c := cells[roleTime]; c.kind != absent {
-		var why string
-		if x.Time, format, why = r.times.parse(c); why != "" {
-			return source.Bad(c.at, "%s: %s", r.names[roleTime], why)
-		}
+	t, format, err := r.time(&cells[roleTime])
+	if err != nil {
+		return err
 	}
-	if c := cells[roleRating]; c.kind != absent && len(c.text) > 0 {
-		v, err := strconv.ParseFloat(string(c.text), 32)
-		if err != nil || c.kind != single || math.IsNaN(v) || math.IsInf(v, 0) {
-			return source.Bad(c.at, "%s: %s is no finite number", r.names[roleRating], quote(c.text))
-		}
-		x.Rating = float32(v)
+	x.Time = t.Seconds
+	if x.Rating, err = r.rating(&cells[roleRating]); err != nil {
+		return err
 	}
 	if c := cells[roleLabel]; c.kind != absent {
 		var ok bool
@@ -110,27 +115,79 @@ func (r *reader) interaction(cells []cell) error {
 		}
 	}
 	r.settle(cells, format)
-	return r.add(x, cells[roleUser].text, cells[roleItem].text)
+	return r.add(x, t.Nanos, ids[roleUser], ids[roleItem])
 }
 
-func (r *reader) checkID(c cell, role int) error {
+// time reads a time; the format is none where the column has typed times.
+func (r *reader) time(c *cell) (moment.Time, moment.Format, error) {
+	bad := func(why string) (moment.Time, moment.Format, error) {
+		return moment.Time{}, moment.None, source.Bad(c.at, "%s: %s", r.names[roleTime], why)
+	}
 	switch {
 	case c.kind == absent:
-		return source.Bad(c.at, "no %s", r.names[role])
-	case c.kind == multiple:
-		return source.Bad(c.at, "%s is a list", r.names[role])
+		return moment.Time{}, moment.None, nil
+	case c.kind != single:
+		return bad("a list or an object is no time")
+	case c.time:
+		v, err := strconv.ParseInt(string(c.text), 10, 64)
+		if err != nil {
+			return bad(quote(c.text) + " is no time")
+		}
+		return moment.Time{Seconds: v, Nanos: c.nanos}, moment.None, nil
+	case len(c.text) > 0 && missing(string(c.text)):
+		return bad(quote(c.text) + " stands for a missing value")
 	}
-	if why := dataset.CheckID(c.text); why != "" {
-		return source.Bad(c.at, "%s: %s", r.names[role], why)
+	t, format, why := r.times.Parse(string(c.text))
+	if why != "" {
+		return bad(why)
 	}
-	return nil
+	return t, format, nil
+}
+
+// rating reads a rating; 0 stands for a missing one.
+func (r *reader) rating(c *cell) (float32, error) {
+	if c.void() {
+		return 0, nil
+	}
+	text := string(c.text)
+	if r.decimalComma && !strings.Contains(text, ".") {
+		text = strings.Replace(text, ",", ".", 1)
+	}
+	v, err := strconv.ParseFloat(strings.TrimSpace(text), 32)
+	if err != nil || c.kind != single || math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0, source.Bad(c.at, "%s: %s is no finite number", r.names[roleRating], quote(c.text))
+	}
+	return float32(v), nil
+}
+
+// readID reads the id in the column of this name.
+func readID(c *cell, name string) ([]byte, error) {
+	switch c.kind {
+	case absent:
+		return nil, source.Bad(c.at, "no %s", name)
+	case multiple:
+		return nil, source.Bad(c.at, "%s is a list", name)
+	case grouped:
+		return nil, source.Bad(c.at, "%s is an object where an id is expected%s", name, someMember(c, name))
+	}
+	id, why := c.id()
+	if why != "" {
+		return nil, source.Bad(c.at, "%s: %s", name, why)
+	}
+	return id, nil
+}
+
+// someMember says how a member of an object is named.
+func someMember(c *cell, name string) string {
+	if len(c.objects) == 0 || len(c.objects[0]) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; a member is named as %s.%s", name, c.objects[0][0].name)
 }
 
 // settle fixes, at the first good row, what later rows are held to.
-func (r *reader) settle(cells []cell, format timeFormat) {
-	if format != noTime {
-		r.times.format = format
-	}
+func (r *reader) settle(cells []cell, format moment.Format) {
+	r.times.Settle(format)
 	for role := range r.use {
 		if r.use[role] == undecided && role != roleRating {
 			r.use[role] = unused
@@ -141,7 +198,7 @@ func (r *reader) settle(cells []cell, format timeFormat) {
 	}
 }
 
-func (r *reader) add(x dataset.Interaction, user, item []byte) error {
+func (r *reader) add(x dataset.Interaction, nanos int32, user, item []byte) error {
 	if len(r.interactions) == math.MaxInt32 {
 		return usererr.New("Split the file.", "more than %d interactions", math.MaxInt32)
 	}
@@ -153,7 +210,33 @@ func (r *reader) add(x dataset.Interaction, user, item []byte) error {
 		return err
 	}
 	r.interactions = append(r.interactions, x)
+	if nanos != 0 && r.nanos == nil {
+		r.nanos = make([]int32, len(r.interactions)-1, cap(r.interactions))
+	}
+	if r.nanos != nil {
+		r.nanos = append(r.nanos, nanos)
+	}
 	return nil
+}
+
+// orderWithinSeconds puts interactions of one second into their order: a data set keeps
+// times in seconds, and those of equal times as they come.
+func (r *reader) orderWithinSeconds() {
+	if r.nanos == nil {
+		return
+	}
+	order := make([]int32, len(r.interactions))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortStableFunc(order, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(r.interactions[a].Time, r.interactions[b].Time), cmp.Compare(r.nanos[a], r.nanos[b]))
+	})
+	sorted := make([]dataset.Interaction, len(order))
+	for i, row := range order {
+		sorted[i] = r.interactions[row]
+	}
+	r.interactions, r.nanos = sorted, nil
 }
 
 // clock says what the times mean: filler that is the same in every row means nothing.
@@ -170,7 +253,7 @@ func parseLabel(c cell) (dataset.Label, bool) {
 	if c.kind != single {
 		return 0, false
 	}
-	switch strings.ToLower(string(c.text)) {
+	switch strings.ToLower(strings.TrimSpace(string(c.text))) {
 	case "0", "0.0", "train":
 		return dataset.Train, true
 	case "1", "1.0", "valid", "val", "validation":

@@ -54,7 +54,7 @@ func (t *parquetTable) prepare() error {
 		return err
 	}
 	if info.IsDir() {
-		return usererr.New("Name the file itself.", "%s is a folder", t.path)
+		return usererr.New("Name one of its files, or write the table as one file: coalesce(1) in Spark, a read and a write in pandas, polars or DuckDB.", "%s is a folder", t.path)
 	}
 	t.size = info.Size()
 	hash := sha256.New()
@@ -63,6 +63,9 @@ func (t *parquetTable) prepare() error {
 	}
 	t.sum = hex.EncodeToString(hash.Sum(nil))
 	if t.file, err = parquetcheck.Open(t.f, t.size); err != nil {
+		if hint, user := usererr.Hint(err); user {
+			return usererr.Wrap(fmt.Errorf("%s: %w", t.path, err), hint)
+		}
 		return usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("%s: %w", t.path, err), damaged)
 	}
 	for _, top := range t.file.Root().Columns() {
@@ -72,17 +75,35 @@ func (t *parquetTable) prepare() error {
 }
 
 // addLeaves names a top-level column's leaves: a single one (a plain column, a list)
-// by the column, the members of a group by column.member.
+// by the column, the members of a group by column.member. What only makes a list a list
+// has no part in the name.
 func (t *parquetTable) addLeaves(top *parquet.Column) {
 	leaves := leavesOf(top)
 	for _, leaf := range leaves {
 		name := top.Name()
 		if len(leaves) > 1 {
-			name = strings.Join(leaf.Path(), ".")
+			name = nameBelow(top, leaf)
 		}
 		t.header = append(t.header, name)
 		t.leaves = append(t.leaves, leaf)
 	}
+}
+
+// plumbing are names of the nodes that lists and maps are made of.
+var plumbing = []string{"list", "element", "item", "bag", "array", "array_element", "key_value", "map"}
+
+func nameBelow(top, leaf *parquet.Column) string {
+	name, c := top.Name(), top
+	for _, part := range leaf.Path()[1:] {
+		only := len(c.Columns()) == 1
+		if c = c.Column(part); c == nil {
+			return strings.Join(leaf.Path(), ".")
+		}
+		if !only || !slices.Contains(plumbing, part) {
+			name += "." + part
+		}
+	}
+	return name
 }
 
 func leavesOf(c *parquet.Column) []*parquet.Column {
@@ -106,11 +127,11 @@ func (t *parquetTable) each(ctx context.Context, pass *source.Pass, names []stri
 		}
 		leaves[i] = t.leaves[slices.Index(t.header, n)]
 		if why := unreadable(leaves[i]); why != "" {
-			return usererr.New("Write it as text, number, date, timestamp or a list of such.", "%s: column %q %s", t.path, n, why)
+			return usererr.New("Write it as text, number, date, timestamp or a list of such; a member of a group is named as group.member.", "%s: column %q %s", t.path, n, why)
 		}
 	}
 	done := 0
-	for g, group := range t.file.RowGroups() {
+	for g, group := range parquetcheck.RowGroups(t.file) {
 		n, err := t.group(ctx, pass, group, leaves, done, row)
 		if err != nil {
 			if _, user := usererr.Hint(err); user || ctx.Err() != nil {
@@ -154,7 +175,7 @@ func (t *parquetTable) group(ctx context.Context, pass *source.Pass, group parqu
 	return n, nil
 }
 
-func (t *parquetTable) report(pass *source.Pass) dataset.FileReport {
+func (t *parquetTable) report(pass *source.Pass, _ *dataset.Report) dataset.FileReport {
 	return pass.ReportOf(dataset.FileReport{Path: t.path, Format: "Parquet", Bytes: t.size, SHA256: t.sum})
 }
 

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
@@ -20,10 +22,18 @@ type columnReader struct {
 	at, n  int
 	leaf   *parquet.Column
 	scale  time.Duration // of a timestamp; 24 h of a date; 0 = no time
+
+	decimal *format.DecimalType // nil = no decimal number
+	uuid    bool
 }
 
 func newColumnReader(chunk parquet.ColumnChunk, leaf *parquet.Column) *columnReader {
-	return &columnReader{pages: chunk.Pages(), leaf: leaf, scale: timeScale(leaf)}
+	r := &columnReader{pages: chunk.Pages(), leaf: leaf, scale: timeScale(leaf)}
+	if logical := leaf.Type().LogicalType(); logical != nil {
+		r.decimal, _ = logical.Value.(*format.DecimalType)
+		_, r.uuid = logical.Value.(*format.UUIDType)
+	}
+	return r
 }
 
 // timeScale returns the unit of a column that holds times.
@@ -54,8 +64,15 @@ func unreadable(leaf *parquet.Column) string {
 		return "is a list of lists"
 	}
 	if logical := leaf.Type().LogicalType(); logical != nil {
-		switch logical.Value.(type) {
-		case *format.DecimalType, *format.TimeType, *format.BsonType, *format.Float16Type:
+		switch t := logical.Value.(type) {
+		case *format.DecimalType:
+			if t.Scale < 0 || t.Scale > maxScale {
+				return fmt.Sprintf("is a decimal number with %d digits behind the point", t.Scale)
+			}
+			return ""
+		case *format.UUIDType:
+			return ""
+		case *format.TimeType, *format.BsonType, *format.Float16Type, *format.GeometryType, *format.GeographyType, *format.VariantType:
 			return "is of type " + logical.String()
 		}
 	}
@@ -64,6 +81,13 @@ func unreadable(leaf *parquet.Column) string {
 	}
 	return ""
 }
+
+// Bounds on decimal numbers. The widest that tools write, decimal256, has 76 digits in 32
+// bytes.
+const (
+	maxScale        = 76
+	maxDecimalBytes = 32
+)
 
 // peek returns the next value, or io.EOF.
 func (r *columnReader) peek() (*parquet.Value, error) {
@@ -103,14 +127,15 @@ func (r *columnReader) next() (cell, error) {
 			c.kind = absent
 			return c, nil
 		}
-		c.text, c.seconds = r.text(v)
+		r.fill(&c, v)
 		return c, nil
 	}
 	c.kind, c.list = multiple, []string{}
 	for first := true; first || v.RepetitionLevel() > 0; first = false {
 		if !v.IsNull() {
-			text, _ := r.text(v)
-			c.list = append(c.list, string(text))
+			var element cell
+			r.fill(&element, v)
+			c.list = append(c.list, string(element.text))
 		}
 		r.at++
 		if v, err = r.peek(); errors.Is(err, io.EOF) {
@@ -122,14 +147,14 @@ func (r *columnReader) next() (cell, error) {
 	return c, nil
 }
 
-// text writes a value as text; seconds says that the text is a time in unix seconds.
-// Whole numbers have no decimal point, also where the column holds floats, which is
-// what pandas makes of integers with gaps.
-func (r *columnReader) text(v *parquet.Value) (text []byte, seconds bool) {
+// fill writes a value as text. Whole numbers have no decimal point, also where the column
+// holds floats, which is what pandas makes of integers with gaps.
+func (r *columnReader) fill(c *cell, v *parquet.Value) {
 	var n int64
 	switch v.Kind() {
 	case parquet.Boolean:
-		return strconv.AppendBool(nil, v.Boolean()), false
+		c.text = strconv.AppendBool(nil, v.Boolean())
+		return
 	case parquet.Int32:
 		n = int64(v.Int32())
 	case parquet.Int64:
@@ -137,31 +162,74 @@ func (r *columnReader) text(v *parquet.Value) (text []byte, seconds bool) {
 	case parquet.Int96: // nanoseconds of the day, Julian day
 		t := v.Int96()
 		nanos := int64(uint64(t[1])<<32 | uint64(t[0]))
-		return strconv.AppendInt(nil, (int64(t[2])-2440588)*86400+nanos/1e9, 10), true
+		c.moment((int64(t[2])-2440588)*86400+nanos/1e9, nanos%1e9)
+		return
 	case parquet.Float:
-		return strconv.AppendFloat(nil, float64(v.Float()), 'f', -1, 32), false
+		c.text, c.float = strconv.AppendFloat(nil, float64(v.Float()), 'f', -1, 32), 24
+		return
 	case parquet.Double:
-		return strconv.AppendFloat(nil, v.Double(), 'f', -1, 64), false
+		c.text, c.float = strconv.AppendFloat(nil, v.Double(), 'f', -1, 64), 53
+		return
 	default:
-		return append([]byte(nil), v.ByteArray()...), false
+		r.bytes(c, v.ByteArray())
+		return
 	}
 	switch {
+	case r.decimal != nil:
+		c.text = decimal(big.NewInt(n), int(r.decimal.Scale))
 	case r.scale == 24*time.Hour:
-		return strconv.AppendInt(nil, n*86400, 10), true
+		c.moment(n*86400, 0)
 	case r.scale > 0:
 		a := int64(time.Second / r.scale)
-		s := n / a
-		if n%a < 0 {
-			s--
+		s, rest := n/a, n%a
+		if rest < 0 {
+			s, rest = s-1, rest+a
 		}
-		return strconv.AppendInt(nil, s, 10), true
+		c.moment(s, rest*int64(r.scale))
+	case r.unsigned() && v.Kind() == parquet.Int32:
+		c.text = strconv.AppendUint(nil, uint64(uint32(n)), 10)
 	case r.unsigned():
-		if v.Kind() == parquet.Int32 {
-			return strconv.AppendUint(nil, uint64(uint32(n)), 10), false
-		}
-		return strconv.AppendUint(nil, uint64(n), 10), false
+		c.text = strconv.AppendUint(nil, uint64(n), 10)
+	default:
+		c.text = strconv.AppendInt(nil, n, 10)
 	}
-	return strconv.AppendInt(nil, n, 10), false
+}
+
+// moment makes the cell a time.
+func (c *cell) moment(seconds, nanos int64) {
+	c.text, c.time, c.nanos = strconv.AppendInt(nil, seconds, 10), true, int32(nanos)
+}
+
+// bytes writes a value that is bytes.
+func (r *columnReader) bytes(c *cell, b []byte) {
+	switch {
+	case r.decimal != nil && len(b) <= maxDecimalBytes: // big-endian two's complement
+		n := new(big.Int).SetBytes(b)
+		if len(b) > 0 && b[0] >= 0x80 {
+			n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
+		}
+		c.text = decimal(n, int(r.decimal.Scale))
+	case r.uuid && len(b) == 16:
+		c.text = fmt.Appendf(nil, "%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	default:
+		c.text = append([]byte(nil), b...)
+	}
+}
+
+// decimal writes n / 10^scale, without zeros at the end of the fraction.
+func decimal(n *big.Int, scale int) []byte {
+	digits := new(big.Int).Abs(n).String()
+	if scale > 0 {
+		if short := scale + 1 - len(digits); short > 0 {
+			digits = strings.Repeat("0", short) + digits
+		}
+		point := len(digits) - scale
+		digits = strings.TrimRight(strings.TrimRight(digits[:point]+"."+digits[point:], "0"), ".")
+	}
+	if n.Sign() < 0 {
+		digits = "-" + digits
+	}
+	return []byte(digits)
 }
 
 func (r *columnReader) unsigned() bool {

@@ -177,25 +177,6 @@ func TestMapping(t *testing.T) {
 	}
 }
 
-func TestTimes(t *testing.T) {
-	for text, want := range map[string]int64{
-		"1400000000": 1400000000, "1400000000123": 1400000000, "1.4e9": 1400000000, "-1": -1, "-100000000001": -100000001, "0": 0,
-		"2014-05-13T16:53:20Z": 1400000000, "2014-05-13T18:53:20.5+02:00": 1400000000, "2014-05-13 16:53:20": 1400000000, "2014-05-13T16:53:20": 1400000000,
-		"2014-05-13": 1399939200, " 5 ": 5, "1969-12-31": -86400,
-	} {
-		var c timeColumn
-		if got, _, why := c.parse(cell{text: []byte(text), kind: single}); got != want || why != "" {
-			t.Errorf("%q = %d, %q; want %d", text, got, why, want)
-		}
-	}
-	for _, text := range []string{"", "now", "NaN", "Inf", "1e300", "13/05/2014", "2014-13-01", "2014-02-30", strings.Repeat("9", 100)} {
-		var c timeColumn
-		if _, _, why := c.parse(cell{text: []byte(text), kind: single}); why == "" {
-			t.Errorf("%q was taken for a time", text)
-		}
-	}
-}
-
 func TestBadRows(t *testing.T) {
 	const head, tail = "user,item,time,rating,label\na,x,5,1,0\n", "b,x,6,,2\n"
 	for name, c := range map[string]struct {

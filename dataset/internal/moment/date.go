@@ -22,6 +22,9 @@ var days = []string{"2006-1-2", "2006/1/2", "2 Jan 2006", "Jan 2, 2006", "Mon, 2
 
 // date reads a date.
 func date(s string) (Time, Format, string) {
+	if strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) >= 0 {
+		return Time{}, None, noTime
+	}
 	for _, l := range days {
 		if t, err := time.Parse(l, s); err == nil {
 			return bounded(Time{Seconds: t.Unix()}, Date)

@@ -57,6 +57,15 @@ func Open(path string, encoding Encoding) (*File, error) {
 	return f, nil
 }
 
+// OpenAs is Open with the encoding's name; "" = none is named.
+func OpenAs(path, encoding string) (*File, error) {
+	e, err := ParseEncoding(encoding)
+	if err != nil {
+		return nil, err
+	}
+	return Open(path, e)
+}
+
 // AnyBytes lets lines hold bytes that are no text. The caller replaces and counts them
 // in what it uses.
 func (f *File) AnyBytes() { f.anyBytes = true }

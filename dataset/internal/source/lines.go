@@ -138,6 +138,13 @@ func (p *Pass) ReportOf(r dataset.FileReport) dataset.FileReport {
 	return r
 }
 
+// NoteReplaced says aloud that texts were changed.
+func NoteReplaced(rep *dataset.Report, path string, texts int) {
+	if texts > 0 {
+		rep.Note("%s: in the texts of %d items, bytes that are no text (as U+FFFD) or control characters (as blanks) were replaced", path, texts)
+	}
+}
+
 // EachLine calls fn for every line that is not blank. A fn error made by Bad is the
 // row's; any other stops the pass.
 func EachLine(ctx context.Context, f *File, policy *dataset.RowPolicy, fn func(line []byte, number int) error) (*Pass, error) {

@@ -4,7 +4,9 @@
 // panics on damaged files into errors.
 //
 // It cannot check the inside of compressed pages: a run length or a zstd frame there may
-// still claim too much.
+// still claim too much. A file that is whole, but of a kind that is not read or beyond the
+// bounds, is named as such and not called damaged: the error is then marked by package
+// usererr, with a hint what to do.
 package parquetcheck
 
 import (
@@ -16,21 +18,31 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/mllmrec/mllmrec/internal/file/sniff"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 // codecs are the compressions whose decoders fail on damaged data. The library's decoder of
 // LZ4 is not among them: it doubles its buffer until there is no memory left.
 var codecs = []format.CompressionCodec{format.Uncompressed, format.Snappy, format.Gzip, format.Brotli, format.Zstd}
 
-// Bounds on the claims of a page. Real pages have about 1 MiB. Pages that compress extremely
-// well may be larger, in proportion to the file.
+// Bounds on the claims of a page. Real pages have about 1 MiB, some writers make one page
+// of a row group. Pages that compress extremely well may be larger, in proportion to the
+// file.
 const (
-	pageBase   = 16 << 20
+	pageBase   = 64 << 20
 	pageRatio  = 1024 // uncompressed bytes for each compressed byte
-	valuesBase = 4 << 20
+	valuesBase = 16 << 20
 )
 
-// Open checks r, of size bytes, and opens it.
+const (
+	otherCodec = "Write it again with compression snappy, gzip, brotli, zstd or none."
+	smaller    = "Write it again with smaller pages or row groups."
+)
+
+// Open checks r, of size bytes, and opens it. Chunks of row groups without rows may point
+// anywhere and must not be read; RowGroups leaves such groups out.
 func Open(r io.ReaderAt, size int64) (f *parquet.File, err error) {
 	defer Recover(&err)
 	if err := checkFooter(r, size); err != nil {
@@ -44,24 +56,46 @@ func Open(r io.ReaderAt, size int64) (f *parquet.File, err error) {
 		if group.NumRows < 0 {
 			return nil, fmt.Errorf("row group %d claims %d rows", g, group.NumRows)
 		}
-		for c, chunk := range group.Columns {
-			m := &chunk.MetaData
-			if !slices.Contains(codecs, m.Codec) {
-				return nil, fmt.Errorf("row group %d, column %d: compression %s is not read", g, c, m.Codec)
-			}
-			start := m.DataPageOffset
-			if m.DictionaryPageOffset > 0 {
-				start = min(start, m.DictionaryPageOffset)
-			}
-			if start < 4 || m.TotalCompressedSize < 0 || m.TotalCompressedSize > size-start {
-				return nil, fmt.Errorf("row group %d, column %d: lies outside the file", g, c)
-			}
-			if err := checkPages(r, start, start+m.TotalCompressedSize, size); err != nil {
+		for c := range group.Columns {
+			if err := checkChunk(r, size, &group.Columns[c], group.NumRows); err != nil {
 				return nil, fmt.Errorf("row group %d, column %d: %w", g, c, err)
 			}
 		}
 	}
 	return f, nil
+}
+
+// checkChunk checks the column chunk of a row group of so many rows.
+func checkChunk(r io.ReaderAt, size int64, chunk *format.ColumnChunk, rows int64) error {
+	m := &chunk.MetaData
+	switch {
+	case chunk.CryptoMetadata.Value != nil:
+		return encrypted()
+	case chunk.FilePath != "":
+		return usererr.New("Name one of the data files, or write the table as one file.", "the file is the index of others: the column lies in %q", chunk.FilePath)
+	case !slices.Contains(codecs, m.Codec):
+		return usererr.New(otherCodec, "compression %s is not read: its decoder cannot be trusted with files of unknown origin", m.Codec)
+	}
+	start := m.DataPageOffset
+	if m.DictionaryPageOffset > 0 && (start == 0 || m.DictionaryPageOffset < start) {
+		start = m.DictionaryPageOffset
+	}
+	if rows == 0 && (start == 0 || m.TotalCompressedSize == 0) { // nothing lies nowhere
+		return nil
+	}
+	if start < 4 || m.TotalCompressedSize < 0 || m.TotalCompressedSize > size-start {
+		return errors.New("lies outside the file")
+	}
+	return checkPages(r, start, start+m.TotalCompressedSize, size)
+}
+
+func encrypted() error {
+	return usererr.New("Write it without encryption.", "encrypted Parquet files cannot be read")
+}
+
+// RowGroups returns the row groups of a file that have rows.
+func RowGroups(f *parquet.File) []parquet.RowGroup {
+	return slices.DeleteFunc(slices.Clone(f.RowGroups()), func(g parquet.RowGroup) bool { return g.NumRows() == 0 })
 }
 
 // Recover turns a panic of the library into an error; call it deferred, also around
@@ -85,10 +119,10 @@ func checkFooter(r io.ReaderAt, size int64) error {
 		return fmt.Errorf("reading the last bytes: %w", err)
 	}
 	switch {
+	case string(tail[4:]) == "PARE", string(head[:]) == "PARE":
+		return encrypted()
 	case string(head[:]) != "PAR1":
-		return fmt.Errorf("no Parquet file: it begins with %q", head[:])
-	case string(tail[4:]) == "PARE":
-		return errors.New("encrypted Parquet files cannot be read")
+		return notParquet(r, size, head[:])
 	case string(tail[4:]) != "PAR1":
 		return errors.New("no whole Parquet file: it is cut off")
 	}
@@ -107,6 +141,17 @@ func checkFooter(r io.ReaderAt, size int64) error {
 	return nil
 }
 
+// notParquet says what a file is instead.
+func notParquet(r io.ReaderAt, size int64, head []byte) error {
+	start := make([]byte, min(size, sniff.Length))
+	if n, err := r.ReadAt(start, 0); err == nil || errors.Is(err, io.EOF) {
+		if found, ok := sniff.Kind(start[:n]); ok {
+			return usererr.New(found.Cure, "no Parquet file, but %s", found.What)
+		}
+	}
+	return fmt.Errorf("no Parquet file: it begins with %q", head)
+}
+
 // checkPages walks the page headers in [start, end).
 func checkPages(r io.ReaderAt, start, end, size int64) error {
 	for n := 0; start < end; n++ {
@@ -118,11 +163,15 @@ func checkPages(r io.ReaderAt, start, end, size int64) error {
 		if header.compressed < 0 || header.compressed > end-start {
 			return fmt.Errorf("page %d claims %d bytes where %d are left", n, header.compressed, end-start)
 		}
-		if header.uncompressed < 0 || header.uncompressed > pageBase+pageRatio*header.compressed {
-			return fmt.Errorf("page %d claims %d bytes out of %d", n, header.uncompressed, header.compressed)
-		}
-		if header.values < 0 || header.values > valuesBase+pageRatio*size {
+		switch {
+		case header.uncompressed < 0:
+			return fmt.Errorf("page %d claims %d bytes", n, header.uncompressed)
+		case header.uncompressed > pageBase+pageRatio*header.compressed:
+			return usererr.New(smaller, "page %d claims %d bytes out of %d, which is beyond what is read", n, header.uncompressed, header.compressed)
+		case header.values < 0:
 			return fmt.Errorf("page %d claims %d values", n, header.values)
+		case header.values > valuesBase+pageRatio*size:
+			return usererr.New(smaller, "page %d claims %d values, which is beyond what is read", n, header.values)
 		}
 		start += header.compressed
 	}

@@ -148,13 +148,9 @@ func (w *walker) value(kind byte) error {
 	return fmt.Errorf("type %d is not known", kind)
 }
 
-// smallest is the fewest bytes an element takes. The format's shortest struct is the
-// union of column orders, with 3.
+// smallest is the fewest bytes an element takes. A struct without fields is one byte.
 func smallest(kind byte) int {
-	switch kind {
-	case typeStruct:
-		return 3
-	case typeDouble:
+	if kind == typeDouble {
 		return 8
 	}
 	return 1

@@ -90,6 +90,9 @@ func EachOf[T any](r io.ReaderAt, size int64, fn func(row int, v *T) error) erro
 		return err
 	}
 	defer reader.Close()
+	if total == 0 {
+		return nil
+	}
 	batch := make([]T, batchRows)
 	at := 0
 	for {
@@ -122,7 +125,11 @@ func open[T any](r io.ReaderAt, size int64) (reader *parquet.GenericReader[T], r
 	if err := checkColumns[T](file.Schema()); err != nil {
 		return nil, 0, err
 	}
-	return parquet.NewGenericReader[T](file), file.NumRows(), nil
+	groups := parquetcheck.RowGroups(file)
+	if len(groups) == 0 || len(groups) == len(file.RowGroups()) {
+		return parquet.NewGenericReader[T](file), file.NumRows(), nil
+	}
+	return parquet.NewGenericRowGroupReader[T](parquet.MultiRowGroup(groups...)), file.NumRows(), nil
 }
 
 func readBatch[T any](r *parquet.GenericReader[T], batch []T) (n int, err error) {
