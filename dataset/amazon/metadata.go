@@ -48,7 +48,7 @@ func addMetadata(ctx context.Context, ds *dataset.Dataset, path, encoding string
 	}
 	source.NoteReplaced(rep, path, m.replaced)
 	if m.scripts > 0 {
-		rep.Note("%s: %d texts are page script or style sheets and were left out", path, m.scripts)
+		rep.Note("%s: texts that are page script or style sheets were left out: %d", path, m.scripts)
 	}
 	if m.repeated > 0 {
 		rep.Note("%d metadata lines repeat a product; the first line of each counts", m.repeated)

@@ -144,8 +144,8 @@ func (t *csvTable) each(ctx context.Context, pass *source.Pass, names []string, 
 
 func (t *csvTable) report(pass *source.Pass, rep *dataset.Report) dataset.FileReport {
 	if t.in.Literal > 0 {
-		rep.Note("%s: quotation marks in %s were read as part of the text, as in a file without quoting (%s double reads them as quotes)",
-			t.path, rows(t.in.Literal), usererr.Option("quote"))
+		rep.Note("%s: quotation marks in %s were read as part of the text, as in a file without quoting; to have them read as quotes, say double for the quoting",
+			t.path, rows(t.in.Literal))
 	}
 	switch t.comma {
 	case ',':

@@ -63,15 +63,21 @@ func (t *parquetTable) prepare() error {
 	}
 	t.sum = hex.EncodeToString(hash.Sum(nil))
 	if t.file, err = parquetcheck.Open(t.f, t.size); err != nil {
-		if hint, user := usererr.Hint(err); user {
-			return usererr.Wrap(fmt.Errorf("%s: %w", t.path, err), hint)
-		}
-		return usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("%s: %w", t.path, err), damaged)
+		return t.refuse(err)
 	}
 	for _, top := range t.file.Root().Columns() {
 		t.addLeaves(top)
 	}
 	return checkNames(t.path, t.header)
+}
+
+// refuse names the file in an error of the check. What is said to be the user's to mend is
+// no damage.
+func (t *parquetTable) refuse(err error) error {
+	if hint, user := usererr.Hint(err); user {
+		return usererr.Wrap(fmt.Errorf("%s: %w", t.path, err), hint)
+	}
+	return usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("%s: %w", t.path, err), damaged)
 }
 
 // addLeaves names a top-level column's leaves: a single one (a plain column, a list)
@@ -121,6 +127,7 @@ func (t *parquetTable) columns() []string { return t.header }
 
 func (t *parquetTable) each(ctx context.Context, pass *source.Pass, names []string, row func([]cell) error) error {
 	leaves := make([]*parquet.Column, len(names))
+	var read []int
 	for i, n := range names {
 		if n == "" {
 			continue
@@ -129,6 +136,10 @@ func (t *parquetTable) each(ctx context.Context, pass *source.Pass, names []stri
 		if why := unreadable(leaves[i]); why != "" {
 			return usererr.New("Write it as text, number, date, timestamp or a list of such; a member of a group is named as group.member.", "%s: column %q %s", t.path, n, why)
 		}
+		read = append(read, leaves[i].Index())
+	}
+	if err := parquetcheck.Columns(t.file, t.f, t.size, read...); err != nil {
+		return t.refuse(err)
 	}
 	done := 0
 	for g, group := range parquetcheck.RowGroups(t.file) {
@@ -137,7 +148,8 @@ func (t *parquetTable) each(ctx context.Context, pass *source.Pass, names []stri
 			if _, user := usererr.Hint(err); user || ctx.Err() != nil {
 				return err
 			}
-			return usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("%s: row group %d: %w", t.path, g, err), damaged)
+			return usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("%s: row group %d cannot be read: %w", t.path, g, err),
+				damaged+" Where other tools read it, write it again with one of them: pyarrow, DuckDB, polars.")
 		}
 		done += n
 	}

@@ -13,7 +13,7 @@ import (
 
 // importFlags are shared by every import format.
 type importFlags struct {
-	out, name, domain, split, onError, images string
+	out, name, domain, split, onError, images, encoding string
 	kcore                                     int
 	seed                                      uint64
 }
@@ -26,7 +26,8 @@ func (a *app) importCmd() *cobra.Command {
 filters to the k-core, splits into train, valid and test, and writes a workspace.
 
 A bad row stops the import and is named by file, line and column; --on-error skip
-skips such rows, counts and lists them.`,
+skips such rows, counts and lists them. Text files must be UTF-8, have a byte order mark or be
+named by --encoding; with --encoding utf-8, bytes that are no text are replaced and counted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -44,6 +45,7 @@ func (f *importFlags) register(cmd *cobra.Command, split string, kcore int) {
 	fl.StringVar(&f.split, "split", split, allSplits)
 	fl.IntVar(&f.kcore, "k-core", kcore, "drop users and items with fewer interactions, repeatedly; 0 keeps all")
 	fl.Uint64Var(&f.seed, "seed", 999, "random seed of the random split")
+	fl.StringVar(&f.encoding, "encoding", "", "encoding of text files, such as windows-1252, shift_jis, gb18030, utf-16le (default: UTF-8, or what a byte order mark says)")
 	fl.StringVar(&f.onError, "on-error", "stop", "what a bad row does: stop, or skip (counted and listed)")
 	required(cmd, "out")
 }
@@ -95,7 +97,7 @@ type features struct{ items, users string }
 // finish filters, splits and stores a data set that a format's reader produced.
 func (a *app) finish(cmd *cobra.Command, f *importFlags, ds *dataset.Dataset, rep *dataset.Report, policy *dataset.RowPolicy, feat features) error {
 	made, err := importing.Run(cmd.Context(), f.out, ds, rep, importing.Options{Split: f.split, Seed: f.seed, KCore: f.kcore,
-		ItemFeatures: feat.items, UserFeatures: feat.users, Source: map[string]string{"on_error": f.onError, "images": f.images}}, a.observer())
+		ItemFeatures: feat.items, UserFeatures: feat.users, Source: map[string]string{"on_error": f.onError, "images": f.images, "encoding": f.encoding}}, a.observer())
 	if err != nil {
 		return err
 	}

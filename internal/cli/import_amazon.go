@@ -14,8 +14,9 @@ func (a *app) importAmazonCmd() *cobra.Command {
 		Use:   "amazon",
 		Short: "Amazon reviews and metadata: 2014, 2018 or 2023",
 		Long: `Which of the three public generations a file is of is found out from its content: 2014
-(metadata are Python literals, one a line), 2018 or 2023 (JSON lines). Plain or gzip.
-Metadata are read for the items left after the k-core only.`,
+(metadata are Python literals, one a line), 2018 or 2023 (JSON lines, as downloaded or as
+the Hugging Face loader writes them). Plain or gzip. Metadata are read for the items left
+after the k-core only. Texts that are page script are left out, and counted.`,
 		Example: "  mllmrec import amazon --reviews reviews_Baby_5.json.gz --meta meta_Baby.json.gz --out baby.ws",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -23,7 +24,7 @@ Metadata are read for the items left after the k-core only.`,
 			if err != nil {
 				return err
 			}
-			opt.Name, opt.Domain, opt.KCore, opt.Policy = f.name, f.domain, f.kcore, policy
+			opt.Name, opt.Domain, opt.KCore, opt.Encoding, opt.Policy = f.name, f.domain, f.kcore, f.encoding, policy
 			ds, rep, err := amazon.Read(cmd.Context(), opt)
 			if err != nil {
 				return err

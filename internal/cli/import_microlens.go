@@ -20,7 +20,7 @@ func (a *app) importMicroLensCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			opt.Images, opt.Name, opt.Domain, opt.Policy = f.images, f.name, f.domain, policy
+			opt.Images, opt.Name, opt.Domain, opt.Encoding, opt.Policy = f.images, f.name, f.domain, f.encoding, policy
 			ds, rep, err := microlens.Read(cmd.Context(), opt)
 			if err != nil {
 				return err

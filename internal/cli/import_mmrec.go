@@ -27,7 +27,7 @@ made from: such runs are marked "provenance unknown", and 'mllmrec audit' probes
 			if err != nil {
 				return err
 			}
-			ds, rep, err := mmrec.Read(cmd.Context(), mmrec.Options{Inter: inter, Name: f.name, Domain: f.domain, Policy: policy})
+			ds, rep, err := mmrec.Read(cmd.Context(), mmrec.Options{Inter: inter, Name: f.name, Domain: f.domain, Encoding: f.encoding, Policy: policy})
 			if err != nil {
 				return err
 			}

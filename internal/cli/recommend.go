@@ -12,16 +12,21 @@ import (
 )
 
 func (a *app) recommendCmd() *cobra.Command {
-	var user, run, history, text, writer string
+	var user, run, text, writer string
+	var history []string
 	var k int
 	cmd := &cobra.Command{
 		Use:   "recommend WS",
 		Short: "Rank items for a user, a history or a sentence",
 		Long: `Recommend ranks the whole catalogue for one person: a user of the data set (--user), somebody
-never seen who chose some items (--history id,id,…, oldest first) or who says what they
-like (--text). Nothing is retrained. Each item comes with what carried it.`,
+never seen who chose some items (--history, oldest first) or who says what they like
+(--text). Nothing is retrained. Each item comes with what carried it.
+
+--history takes one id and may be repeated; what is no id as a whole is taken for several
+ids, separated by commas. An id that begins with a dash is written --history=-7.`,
 		Example: `  mllmrec recommend shop.ws --user u42 -k 10
   mllmrec recommend shop.ws --history mug-7,lamp-3
+  mllmrec recommend shop.ws --history 'Mug, red' --history lamp-3
   mllmrec recommend shop.ws --text "striped mugs in warm red"`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,7 +54,7 @@ like (--text). Nothing is retrained. Each item comes with what carried it.`,
 			case cmd.Flags().Changed("user"):
 				items, err = rec.ForUser(cmd.Context(), user, k)
 			case cmd.Flags().Changed("history"):
-				items, err = rec.ForHistory(cmd.Context(), splitIDs(history), k)
+				items, err = rec.ForHistory(cmd.Context(), splitIDs(history, func(id string) bool { _, err := rec.Item(id); return err == nil }), k)
 			default:
 				items, err = rec.ForText(cmd.Context(), text, k)
 			}
@@ -60,7 +65,7 @@ like (--text). Nothing is retrained. Each item comes with what carried it.`,
 		},
 	}
 	cmd.Flags().StringVar(&user, "user", "", "id of a user of the data set")
-	cmd.Flags().StringVar(&history, "history", "", "ids of items chosen by somebody never seen, oldest first, separated by commas")
+	cmd.Flags().StringArrayVar(&history, "history", nil, "id of an item chosen by somebody never seen, or several, separated by commas; may be repeated, oldest first")
 	cmd.Flags().StringVar(&text, "text", "", "what somebody likes, in a sentence")
 	cmd.Flags().StringVar(&run, "run", "", "id of the run to ask (default: the one made or chosen last)")
 	cmd.Flags().StringVar(&writer, "mllm", "", "with --history: who writes the preference, such as offline (default: who wrote the workspace's)")
@@ -68,11 +73,22 @@ like (--text). Nothing is retrained. Each item comes with what carried it.`,
 	return cmd
 }
 
-func splitIDs(list string) []string {
+// splitIDs returns the ids that values name: a value that is one as a whole, with its
+// commas and blanks, or those between its commas.
+func splitIDs(values []string, known func(id string) bool) []string {
 	var ids []string
-	for id := range strings.SplitSeq(list, ",") {
-		if id = strings.TrimSpace(id); id != "" {
-			ids = append(ids, id)
+	for _, v := range values {
+		if known(v) {
+			ids = append(ids, v)
+			continue
+		}
+		for id := range strings.SplitSeq(v, ",") {
+			if !known(id) {
+				id = strings.TrimSpace(id)
+			}
+			if id != "" {
+				ids = append(ids, id)
+			}
 		}
 	}
 	return ids

@@ -39,6 +39,9 @@ type Options struct {
 	Resume  bool        // continue from Dir's checkpoint where there is one
 	OnEpoch func(Epoch) // called after each epoch has been saved
 	OnStep  func(Step)  // called after each step
+	// OnLeftOut is called, before the first epoch, with the users who are left out of sampling
+	// since they have every item that occurs in train.
+	OnLeftOut func(users []string)
 }
 
 // Evaluator measures vectors on interactions that the trainer itself never sees. The
@@ -77,6 +80,7 @@ type Result struct {
 	Test        map[string]float64 `json:"test"`  // of the best epoch's weights; nil without test interactions
 	Stopped     string             `json:"stopped"`
 	ResumedFrom int                `json:"resumed_from,omitempty"` // last epoch of the checkpoint
+	LeftOut     int                `json:"left_out,omitempty"`     // users who are left out of sampling
 	Config      map[string]string  `json:"config"`                 // all that determined the result
 }
 

@@ -71,6 +71,13 @@ func newRun(m model.Model, in model.Inputs, evaluate Evaluator, opt Options) (*r
 	if err := r.claim(); err != nil {
 		return nil, err
 	}
+	if left := r.sampler.leftOut; len(left) > 0 && opt.OnLeftOut != nil {
+		var users []string
+		for _, u := range left {
+			users = append(users, in.Train.UserID(u))
+		}
+		opt.OnLeftOut(users)
+	}
 	return r, nil
 }
 
@@ -212,7 +219,7 @@ func (r *run) restore(s [][]float32) {
 }
 
 func (r *run) result(stopped string) *Result {
-	res := &Result{Epochs: r.Epochs, BestEpoch: r.Stop.Best, Stopped: stopped, ResumedFrom: r.resumedFrom, Config: r.Config}
+	res := &Result{Epochs: r.Epochs, BestEpoch: r.Stop.Best, Stopped: stopped, ResumedFrom: r.resumedFrom, LeftOut: len(r.sampler.leftOut), Config: r.Config}
 	if res.BestEpoch > 0 {
 		res.Valid = r.Epochs[res.BestEpoch-1].Valid
 	}

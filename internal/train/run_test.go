@@ -221,16 +221,45 @@ func TestSplitWithoutValidationIsRefused(t *testing.T) {
 	}
 }
 
-func TestUserWithEveryItemIsRefused(t *testing.T) {
-	ds := &dataset.Dataset{UserIDs: []string{"ann", "bob"}, Items: make([]dataset.Item, 4)}
-	for _, x := range [][3]int{{0, 0, 0}, {0, 3, 1}, {1, 0, 0}, {1, 2, 0}, {1, 2, 0}} {
+// A user who has every item of train has nothing to be ranked below it: the others are
+// trained, as if that user were not there.
+func TestUserWithEveryItemIsLeftOut(t *testing.T) {
+	ds := &dataset.Dataset{UserIDs: []string{"ann", "bob", "cy"}, Items: make([]dataset.Item, 4)}
+	for _, x := range [][3]int{{0, 0, 0}, {0, 3, 1}, {1, 0, 0}, {1, 2, 0}, {1, 2, 0}, {2, 2, 0}} {
 		ds.Append(dataset.Interaction{User: int32(x[0]), Item: int32(x[1]), Label: dataset.Label(x[2])})
 	}
-	in := model.Inputs{Train: ds.TrainHistories(), Users: 2, Items: 4}
-	_, err := train.Run(t.Context(), mustBuild(t, "bpr", in), in, eval.NewJudge(ds), train.Options{})
-	if _, ok := usererr.Hint(err); !ok || !strings.Contains(err.Error(), `"bob"`) {
-		t.Errorf("error %v", err)
+	in := model.Inputs{Train: ds.TrainHistories(), Users: 3, Items: 4}
+	var left []string
+	spy := &spying{Model: mustBuild(t, "bpr", in)}
+	res, err := train.Run(t.Context(), spy, in, eval.NewJudge(ds), train.Options{Epochs: 3, OnLeftOut: func(users []string) { left = users }})
+	if err != nil || res.LeftOut != 1 || !slices.Equal(left, []string{"bob"}) || math.IsNaN(res.Epochs[2].Loss) {
+		t.Fatalf("%v, %+v, left out: %q", err, res, left)
 	}
+	slices.Sort(spy.users)
+	if !slices.Equal(spy.users, []int32{0, 0, 0, 2, 2, 2}) {
+		t.Errorf("three epochs dealt rows of the users %v", spy.users)
+	}
+
+	all := &dataset.Dataset{UserIDs: []string{"ann", "bob"}, Items: make([]dataset.Item, 2)}
+	for _, x := range [][3]int{{0, 0, 0}, {1, 0, 0}, {1, 1, 1}} {
+		all.Append(dataset.Interaction{User: int32(x[0]), Item: int32(x[1]), Label: dataset.Label(x[2])})
+	}
+	in = model.Inputs{Train: all.TrainHistories(), Users: 2, Items: 2}
+	_, err = train.Run(t.Context(), mustBuild(t, "bpr", in), in, eval.NewJudge(all), train.Options{})
+	if _, ok := usererr.Hint(err); !ok || !strings.Contains(err.Error(), "every user has interacted with all 1 items") {
+		t.Errorf("nobody is left: %v", err)
+	}
+}
+
+// spying notes whose rows are dealt.
+type spying struct {
+	model.Model
+	users []int32
+}
+
+func (s *spying) Loss(t *autograd.Tape, batch model.Batch) *autograd.Var {
+	s.users = append(s.users, batch.Users...)
+	return s.Model.Loss(t, batch)
 }
 
 func TestCancelledBeforeItBegins(t *testing.T) {

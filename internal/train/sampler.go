@@ -14,15 +14,17 @@ type sampler struct {
 	seed    uint64
 	userOf  []int32       // of each train row
 	itemOf  []int32       // of each train row
+	rows    []int32       // train rows that are sampled: all but those of users who are left out
 	order   []int32       // this epoch's rows
 	pool    []int32       // items that occur in train, ascending
 	history dataset.Lists // each user's distinct train items as ranks in pool, ascending
 	batch   model.Batch
+	leftOut []int // users who have every item of the pool: nothing can be ranked below their items
 }
 
 func newSampler(train *dataset.Histories, batchSize int, seed uint64) (*sampler, error) {
 	lists := train.Lists()
-	s := &sampler{seed: seed, itemOf: lists.Items, userOf: make([]int32, 0, len(lists.Items)), order: make([]int32, len(lists.Items))}
+	s := &sampler{seed: seed, itemOf: lists.Items, userOf: make([]int32, 0, len(lists.Items))}
 	rank := s.collectPool(lists)
 	s.history = dataset.Lists{Offsets: make([]int, 1, lists.Len()+1), Columns: len(s.pool)}
 	for u := range lists.Len() {
@@ -35,12 +37,20 @@ func newSampler(train *dataset.Histories, batchSize int, seed uint64) (*sampler,
 		slices.Sort(own)
 		own = slices.Compact(own)
 		if len(own) > 0 && len(own) == len(s.pool) {
-			return nil, usererr.New("Leave this user out, or bring more items.",
-				"user %q has interacted with all %d items that occur in train, so there is nothing to rank below them", train.UserID(u), len(own))
+			s.leftOut = append(s.leftOut, u)
+		} else {
+			for row := lists.Offsets[u]; row < lists.Offsets[u+1]; row++ {
+				s.rows = append(s.rows, int32(row))
+			}
 		}
 		s.history.Items = s.history.Items[:start+len(own)]
 		s.history.Offsets = append(s.history.Offsets, len(s.history.Items))
 	}
+	if len(s.leftOut) > 0 && len(s.rows) == 0 {
+		return nil, usererr.New("Bring more items, or users who chose fewer of them.",
+			"every user has interacted with all %d items that occur in train, so there is nothing to rank below them", len(s.pool))
+	}
+	s.order = make([]int32, len(s.rows))
 	n := min(batchSize, len(s.order))
 	s.batch = model.Batch{Users: make([]int32, n), Pos: make([]int32, n), Neg: make([]int32, n), Rows: make([]int32, n)}
 	return s, nil
@@ -70,9 +80,7 @@ func (s *sampler) steps() int {
 // each calls fn for the batches of an epoch, in order, until it returns an error. A
 // batch is valid during the call only.
 func (s *sampler) each(epoch int, fn func(model.Batch) error) error {
-	for r := range s.order {
-		s.order[r] = int32(r)
-	}
+	copy(s.order, s.rows)
 	rng.Stream(s.seed, "shuffle", uint64(epoch)).Shuffle(len(s.order), func(i, j int) {
 		s.order[i], s.order[j] = s.order[j], s.order[i]
 	})

@@ -156,20 +156,24 @@ func readingsOf(line []byte, at int) []string {
 }
 
 // plausible reports whether text is without characters that no text has, and of the
-// letters beyond ASCII at least half are of the script; nil stands for Japanese.
+// letters beyond ASCII at least half are of the script, of others than Latin also two side
+// by side; nil stands for Japanese.
 func plausible(text string, script *unicode.RangeTable) bool {
-	letters, own := 0, 0
+	letters, own, run, longest := 0, 0, 0, 0
 	for _, r := range text {
 		switch {
 		case r == utf8.RuneError, r >= 0x80 && unicode.IsControl(r), unicode.Is(unicode.Co, r):
 			return false
 		case r < 0x80 || !unicode.IsLetter(r):
+			run = 0
 			continue
 		}
 		letters++
 		if script == nil && unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Han) || script != nil && unicode.Is(script, r) {
 			own++
+			run++
+			longest = max(longest, run)
 		}
 	}
-	return 2*own >= letters && (script == unicode.Latin || own > 0)
+	return 2*own >= letters && (script == unicode.Latin || longest > 1)
 }

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -41,28 +42,43 @@ const (
 	smaller    = "Write it again with smaller pages or row groups."
 )
 
-// Open checks r, of size bytes, and opens it. Chunks of row groups without rows may point
-// anywhere and must not be read; RowGroups leaves such groups out.
+// Open checks the footer of r, of size bytes, and opens the file. Nothing of a column may be
+// read before Columns has checked it.
 func Open(r io.ReaderAt, size int64) (f *parquet.File, err error) {
 	defer Recover(&err)
 	if err := checkFooter(r, size); err != nil {
 		return nil, err
 	}
 	f, err = parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	if err != nil {
+	switch {
+	case err != nil && strings.Contains(err.Error(), "DecryptionConfig"):
+		return nil, encrypted()
+	case err != nil:
 		return nil, fmt.Errorf("damaged footer: %w", err)
 	}
 	for g, group := range f.Metadata().RowGroups {
 		if group.NumRows < 0 {
 			return nil, fmt.Errorf("row group %d claims %d rows", g, group.NumRows)
 		}
+	}
+	return f, nil
+}
+
+// Columns checks the columns of these numbers, or all of them where none is given, in a file
+// that Open opened. Chunks of row groups without rows may point anywhere and must not be
+// read; RowGroups leaves such groups out.
+func Columns(f *parquet.File, r io.ReaderAt, size int64, columns ...int) error {
+	for g, group := range f.Metadata().RowGroups {
 		for c := range group.Columns {
+			if len(columns) > 0 && !slices.Contains(columns, c) {
+				continue
+			}
 			if err := checkChunk(r, size, &group.Columns[c], group.NumRows); err != nil {
-				return nil, fmt.Errorf("row group %d, column %d: %w", g, c, err)
+				return fmt.Errorf("row group %d, column %d: %w", g, c, err)
 			}
 		}
 	}
-	return f, nil
+	return nil
 }
 
 // checkChunk checks the column chunk of a row group of so many rows.

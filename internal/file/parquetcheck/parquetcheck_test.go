@@ -148,4 +148,11 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-func openBytes(b []byte) (*parquet.File, error) { return Open(bytes.NewReader(b), int64(len(b))) }
+func openBytes(b []byte) (*parquet.File, error) {
+	r := bytes.NewReader(b)
+	f, err := Open(r, int64(len(b)))
+	if err == nil {
+		err = Columns(f, r, int64(len(b)))
+	}
+	return f, err
+}

@@ -122,6 +122,9 @@ func open[T any](r io.ReaderAt, size int64) (reader *parquet.GenericReader[T], r
 	if err != nil {
 		return nil, 0, err
 	}
+	if err := parquetcheck.Columns(file, r, size); err != nil {
+		return nil, 0, err
+	}
 	if err := checkColumns[T](file.Schema()); err != nil {
 		return nil, 0, err
 	}

@@ -29,6 +29,7 @@ type Run struct {
 	Started     time.Time                 `json:"started,omitzero"`
 	Finished    *time.Time                `json:"finished,omitempty"`
 	ResumedFrom int                       `json:"resumed_from,omitempty"` // epochs found in the checkpoint
+	LeftOut     int                       `json:"left_out,omitempty"`     // users with every train item, who were left out of sampling
 	BestEpoch   int                       `json:"best_epoch"`
 	Stopped     string                    `json:"stopped"`
 	Config      map[string]string         `json:"config,omitempty"` // all that determined the result, defaults included

@@ -167,12 +167,15 @@ func (t *Stage) Build(ctx context.Context, b *stage.Build) error {
 		b.Emit(stage.Event{Stage: b.Stage, Message: EpochLine(t.Options.Model, e, b.Leaky), End: true,
 			Elapsed: time.Duration((e.TrainSeconds + e.EvalSeconds) * float64(time.Second))})
 	}
+	opt.OnLeftOut = func(users []string) {
+		b.Note(b.Stage, "left out of sampling: %s with interactions on every item that occurs in train, so that nothing can be ranked below", some(users))
+	}
 	res, err := train.Run(ctx, m, in, judge, opt)
 	if err != nil {
 		return fmt.Errorf("train run %s: %w", run.ID, err)
 	}
 	run.ResumedFrom, run.BestEpoch, run.Stopped, run.Config = res.ResumedFrom, res.BestEpoch, res.Stopped, res.Config
-	run.Epochs, run.Valid, run.Test = res.Epochs, res.Valid, res.Test
+	run.Epochs, run.Valid, run.Test, run.LeftOut = res.Epochs, res.Valid, res.Test, res.LeftOut
 	if err := t.store(b, run, m); err != nil {
 		return err
 	}
@@ -180,6 +183,14 @@ func (t *Stage) Build(ctx context.Context, b *stage.Build) error {
 	b.Info = map[string]any{"run": run.ID, infoTimes: run.times()}
 	b.Done("%s: best epoch %d of %d", run.ID, run.BestEpoch, len(run.Epochs))
 	return nil
+}
+
+// some counts users and names the first.
+func some(users []string) string {
+	if len(users) == 1 {
+		return fmt.Sprintf("1 user (%q)", users[0])
+	}
+	return fmt.Sprintf("%d users (%q and others)", len(users), users[0])
 }
 
 // begin reads the configuration of the run to resume, or writes that of a new one.
