@@ -147,6 +147,9 @@ func (t *csvTable) report(pass *source.Pass, rep *dataset.Report) dataset.FileRe
 		rep.Note("%s: quotation marks in %s were read as part of the text, as in a file without quoting; to have them read as quotes, say double for the quoting",
 			t.path, rows(t.in.Literal))
 	}
+	if t.in.Doubtful > 0 {
+		rep.Note("%s: in %s a quoted field spans lines that could be rows of their own; where they are, say none for the quoting", t.path, rows(t.in.Doubtful))
+	}
 	switch t.comma {
 	case ',':
 		return pass.Report(t.f, "CSV")

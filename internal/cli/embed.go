@@ -79,6 +79,12 @@ func embed(ctx context.Context, enc encoder.Encoder, r io.Reader, w io.Writer) e
 	}
 	for {
 		line, err := readLine(in)
+		if first == 1 && len(texts) == 0 && err == nil {
+			if strings.ContainsRune(line, 0) || strings.HasPrefix(line, "\xff\xfe") || strings.HasPrefix(line, "\xfe\xff") {
+				return usererr.New("Give the texts as UTF-8; in PowerShell, set $OutputEncoding = [Text.UTF8Encoding]::new().", "the texts are UTF-16")
+			}
+			line = strings.TrimPrefix(line, "\ufeff")
+		}
 		if errors.Is(err, io.EOF) {
 			return flush()
 		}

@@ -14,8 +14,8 @@ import (
 // importFlags are shared by every import format.
 type importFlags struct {
 	out, name, domain, split, onError, images, encoding string
-	kcore                                     int
-	seed                                      uint64
+	kcore                                               int
+	seed                                                uint64
 }
 
 func (a *app) importCmd() *cobra.Command {

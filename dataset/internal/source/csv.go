@@ -32,6 +32,8 @@ type CSV struct {
 	Width int
 	// Literal counts the records in which QuoteAuto took a mark for a part of the text.
 	Literal int
+	// Doubtful counts the quoted fields of several lines, of which each could be a record.
+	Doubtful int
 
 	lines  *Lines
 	comma  byte
@@ -156,7 +158,10 @@ func (c *CSV) quoted() ([][]byte, error) {
 	swallows := c.quote == QuoteAuto && c.Width > 1 && fits && alike > 0 && (plainly || alike == len(more) && !c.proved)
 	switch {
 	case right && !swallows, whole && len(more) == 0 && !(plainly && fits):
-		c.proved = c.proved || s.doubled || right && !fits && len(more) == 0
+		c.proved = c.proved || right && (s.doubled || !fits) && len(more) == 0
+		if right && c.quote == QuoteAuto && c.Width > 1 && fits && alike > 0 && alike == len(more) {
+			c.Doubtful++
+		}
 		return c.split(first), nil
 	case plainly && (fits && c.Width > 1 || len(more) == 0 && why == ""):
 		c.Literal++

@@ -8,11 +8,13 @@
 package arrayfile
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 
+	"github.com/mllmrec/mllmrec/internal/file/sniff"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -34,6 +36,11 @@ func within(f *os.File, hint string, read func(r io.ReaderAt, size int64) error)
 		return err
 	}
 	if err := read(f, info.Size()); err != nil {
+		start := make([]byte, sniff.Length)
+		n, _ := f.ReadAt(start, 0) // what can be read tells enough
+		if found, ok := sniff.Kind(start[:n]); ok && !bytes.HasPrefix(start, []byte(npyMagic)) && !bytes.HasPrefix(start, []byte("PK")) {
+			return usererr.New(found.Cure, "%s is %s", f.Name(), found.What)
+		}
 		return usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("reading %s: %w", f.Name(), err), hint)
 	}
 	return nil

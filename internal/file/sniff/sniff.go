@@ -17,7 +17,7 @@ type Found struct {
 	Cure string // a whole sentence
 }
 
-// kinds go by what a file starts with. Texts are compared without regard to case.
+// kinds go by what a file starts with; markup may begin after white space.
 var kinds = []struct {
 	magic, what, cure string
 }{
@@ -58,11 +58,11 @@ const (
 func Kind(start []byte) (Found, bool) {
 	text := bytes.TrimLeft(bytes.TrimPrefix(start, []byte(utf8Mark)), " \t\r\n")
 	for _, k := range kinds {
-		if hasPrefix(start, k.magic) || k.magic[0] == '<' && hasPrefix(text, k.magic) {
+		if bytes.HasPrefix(start, []byte(k.magic)) || k.magic[0] == '<' && hasMarkup(text, k.magic) {
 			return Found{k.what, k.cure}, true
 		}
 	}
-	if hasPrefix(start, "BZh") && len(start) >= 10 && string(start[4:10]) == "1AY&SY" {
+	if bytes.HasPrefix(start, []byte("BZh")) && len(start) >= 10 && string(start[4:10]) == "1AY&SY" {
 		return Found{"compressed with bzip2", "Unpack it first: bunzip2. Plain files and gzip are read."}, true
 	}
 	if len(start) > tarAt && bytes.HasPrefix(start[tarAt:], []byte(tarMagic)) {
@@ -71,8 +71,9 @@ func Kind(start []byte) (Found, bool) {
 	return Found{}, false
 }
 
-func hasPrefix(start []byte, magic string) bool {
-	return len(start) >= len(magic) && strings.EqualFold(string(start[:len(magic)]), magic)
+// hasMarkup is HasPrefix without regard to case, which page sources write as they like.
+func hasMarkup(start []byte, tag string) bool {
+	return len(start) >= len(tag) && strings.ToLower(string(start[:len(tag)])) == tag
 }
 
 // Encoding names an encoding that a byte order mark stands for.

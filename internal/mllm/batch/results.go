@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mllmrec/mllmrec/internal/file/plainfile"
+	"github.com/mllmrec/mllmrec/internal/file/sniff"
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/mllm/openai"
 	"github.com/mllmrec/mllmrec/internal/secret"
@@ -88,8 +89,12 @@ func (im *Importer) Read(r io.Reader, name string) error {
 		im.report.Errors = map[mllm.Class]int{}
 	}
 	br := bufio.NewReaderSize(r, 1<<20)
+	if err := checkStart(br, name); err != nil {
+		return err
+	}
 	for n := 1; ; n++ {
 		text, whole, err := readLine(br)
+		text = bytes.TrimPrefix(text, mark) // also of a file that was appended to another
 		if err != nil && !errors.Is(err, errLong) {
 			if errors.Is(err, io.EOF) {
 				return nil
@@ -150,6 +155,24 @@ func (im *Importer) take(res Result) error {
 		return nil
 	}
 	return im.Each(res)
+}
+
+var mark = []byte("\ufeff")
+
+// checkStart refuses a file that is none of results.
+func checkStart(br *bufio.Reader, name string) error {
+	start, _ := br.Peek(sniff.Length) // an error comes again when it is read
+	if found, ok := sniff.Kind(start); ok {
+		return usererr.New(found.Cure, "%s is %s", name, found.What)
+	}
+	encoding, _ := sniff.Mark(start)
+	if unmarked, ok := sniff.Unmarked16(start); ok {
+		encoding = unmarked
+	}
+	if encoding != sniff.Unmarked && encoding != sniff.UTF8 {
+		return usererr.New("Save the file as UTF-8, as the service wrote it; PowerShell writes UTF-16 where > is used: let curl write the file with -o.", "%s is text in %s", name, encoding)
+	}
+	return nil
 }
 
 var errLong = fmt.Errorf("the line has more than %d bytes", maxLine)
