@@ -62,15 +62,15 @@ func TestBadRows(t *testing.T) {
 		pairs, titles, reason string
 		line, column          int
 	}{
-		"no tab":         {goodPairs + "9 1 2\n", goodTitles, "no tab", 3, 0},
-		"second tab":     {goodPairs + "9\t1\t2\n", goodTitles, "second tab", 3, 4},
-		"no items":       {goodPairs + "9\t \n", goodTitles, "no items", 3, 3},
-		"user twice":     {goodPairs + "8\t10\n", goodTitles, "already", 3, 1},
-		"empty user":     {goodPairs + "\t10\n", goodTitles, "empty id", 3, 1},
-		"NUL in item":    {goodPairs + "9\t10 1\x000\n", goodTitles, "control", 3, 6},
-		"title twice":    {goodPairs, goodTitles + "\r\n10,again", "already", 7, 1},
-		"three fields":   {goodPairs, "item,title\n10,a,b\n", "3 fields", 2, 0},
-		"after quote":    {goodPairs, "item,title\n10,\"a\" b\n", "closing quote", 2, 4},
+		"no tab":       {goodPairs + "9 1 2\n", goodTitles, "no tab", 3, 0},
+		"second tab":   {goodPairs + "9\t1\t2\n", goodTitles, "second tab", 3, 4},
+		"no items":     {goodPairs + "9\t \n", goodTitles, "no items", 3, 3},
+		"user twice":   {goodPairs + "8\t10\n", goodTitles, "already", 3, 1},
+		"empty user":   {goodPairs + "\t10\n", goodTitles, "empty id", 3, 1},
+		"NUL in item":  {goodPairs + "9\t10 1\x000\n", goodTitles, "control", 3, 6},
+		"title twice":  {goodPairs, goodTitles + "\r\n10,again", "already", 7, 1},
+		"three fields": {goodPairs, "item,title\n10,a,b\n", "3 fields", 2, 0},
+		"after quote":  {goodPairs, "item,title\n10,\"a\" b\n", "closing quote", 2, 4},
 	} {
 		opt := Options{Pairs: write(t, "p.tsv", c.pairs), Titles: write(t, "t.csv", c.titles)}
 		_, _, err := Read(t.Context(), opt)

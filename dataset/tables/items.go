@@ -77,6 +77,7 @@ func (r *reader) readItems(ctx context.Context, rep *dataset.Report) ([]dataset.
 	file := t.report(pass, rep)
 	file.Replaced = ir.replaced
 	rep.Files = append(rep.Files, file)
+	source.NoteReplaced(rep, path, ir.replaced)
 	for i, w := range mapping {
 		if w.given != "" && w.given != None && !ir.seenFields[i] && t.columns() == nil && file.Rows > 0 {
 			return nil, usererr.New("Check the column mapping.", "%s: no row has a field %q for the %s", path, w.given, w.usual)
