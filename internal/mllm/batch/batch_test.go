@@ -236,3 +236,28 @@ func FuzzImport(f *testing.F) {
 		}
 	})
 }
+
+// A byte order mark is no part of the first answer, nor of one where files were joined.
+func TestMarksBeforeLines(t *testing.T) {
+	line := `{"custom_id": "%s", "response": {"status_code": 200, "body": {"choices": [{"message": {"content": "a red cup"}, "finish_reason": "stop"}]}}}` + "\n"
+	var ids []string
+	im := Importer{Each: func(r Result) error {
+		ids = append(ids, r.CustomID)
+		return r.Err
+	}}
+	if err := im.Read(strings.NewReader("\ufeff"+fmt.Sprintf(line, "a")+fmt.Sprintf(line, "b")+"\ufeff"+fmt.Sprintf(line, "c")), "joined.jsonl"); err != nil || !slices.Equal(ids, []string{"a", "b", "c"}) {
+		t.Errorf("%v, ids %q", err, ids)
+	}
+	for text, want := range map[string]string{
+		"\xff\xfe{\x00}\x00":                           "text in utf-16le",
+		"{\x00\"\x00a\x00\"\x00:\x001\x00}\x00":        "text in utf-16le",
+		"version https://git-lfs.github.com/spec/v1\n": "Git LFS pointer",
+		"<!DOCTYPE html><title>Sign in</title>":        "a web page",
+	} {
+		skipping := Importer{OnBadLine: func(*LineError) error { return nil }}
+		err := skipping.Read(strings.NewReader(text), "r.jsonl")
+		if _, user := usererr.Hint(err); !user || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
