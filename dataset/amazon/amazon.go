@@ -131,7 +131,7 @@ type lines struct {
 // object walks the members of the line's object.
 func (l *lines) object(line []byte, member func(key []byte) error) error {
 	if !l.known {
-		l.dia, l.known = notationOf(line)
+		l.dia, l.known = literal.NotationOf(line)
 		if !l.known && separated(line) {
 			return usererr.New("Import it with 'mllmrec import tables': for files with the header user_id,parent_asin,rating,timestamp add --user-column user_id --item-column parent_asin --time-column timestamp; the files of ratings without a header are user,item,rating,timestamp in 2014 and item,user,rating,timestamp in 2018, for --no-header.",
 				"this is a table of ratings, and not the reviews or metadata, of which a line is an object")
@@ -151,19 +151,6 @@ func (l *lines) object(line []byte, member func(key []byte) error) error {
 // separated reports whether a line is a row of a table.
 func separated(line []byte) bool {
 	return bytes.Count(line, []byte{','}) >= 2 && bytes.IndexAny(line, "{[:") < 0
-}
-
-// notationOf tells JSON from Python by the first key's quotes.
-func notationOf(line []byte) (literal.Dialect, bool) {
-	text := strings.TrimLeft(string(line[:min(len(line), 256)]), " \t")
-	inner, ok := strings.CutPrefix(text, "{")
-	if !ok {
-		return literal.JSON, false
-	}
-	if inner = strings.TrimLeft(inner, " \t"); strings.HasPrefix(inner, `"`) || strings.HasPrefix(inner, "}") {
-		return literal.JSON, true
-	}
-	return literal.Python, true
 }
 
 func (l *lines) notation() string {

@@ -38,7 +38,7 @@ func (m *metadata) item(it *dataset.Item) error {
 		}
 	}
 	it.Title = m.text(first[keyTitle], isScript)
-	it.Brand = m.text(oneOf(first[keyBrand], first[keyStore], first[keyDetails]), isScript)
+	it.Brand = m.text(brandAlone(oneOf(first[keyBrand], first[keyStore], first[keyDetails])), isScript)
 	for _, c := range oneOf(first[keyCategories], first[keyCategory], first[keyMainCategory], first[keyMainCat]) {
 		if c = m.text([]string{c}, isScript); c != "" {
 			it.Categories = append(it.Categories, c)

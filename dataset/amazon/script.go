@@ -18,6 +18,22 @@ var codeLike = []*regexp.Regexp{
 	regexp.MustCompile(`\b(window|document)\.[a-zA-Z]+\s*[=(.]`),
 }
 
+// brandAlone takes the words of the page that stand around a brand in 2018 away: "Visit
+// Amazon's … Page", and "by" on a line of its own.
+func brandAlone(parts []string) []string {
+	var alone []string
+	for _, p := range parts {
+		if by, rest, ok := strings.Cut(strings.TrimSpace(p), "\n"); ok && strings.TrimSpace(by) == "by" {
+			p = rest
+		}
+		if name, ok := strings.CutPrefix(strings.TrimSpace(p), "Visit Amazon's "); ok && strings.HasSuffix(name, " Page") {
+			p = strings.TrimSuffix(name, " Page")
+		}
+		alone = append(alone, p)
+	}
+	return alone
+}
+
 // isScript reports whether a short text is page script or a style sheet.
 func isScript(s string) bool { return scriptSigns(s) > 0 }
 

@@ -80,6 +80,17 @@ func TestPageScriptIsLeftOut(t *testing.T) {
 	}
 }
 
+// The page's words around a brand of 2018 are no part of it.
+func TestBrandAlone(t *testing.T) {
+	for brand, want := range map[string]string{
+		`Visit Amazon's Jane Doe Page`: "Jane Doe", `by\n    \n    Acme`: "Acme", `by Terry`: "by Terry", `Visit Page`: "Visit Page", ` Acme`: "Acme",
+	} {
+		if got, _ := items(t, `{"asin": "T1", "brand": "`+brand+`"}`+"\n"); got[0].Brand != want {
+			t.Errorf("%q: %q", brand, got[0].Brand)
+		}
+	}
+}
+
 func quoted(s string) string { return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"` }
 
 func TestOtherFilesAreNamed(t *testing.T) {

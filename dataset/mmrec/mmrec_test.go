@@ -108,6 +108,23 @@ func TestBadRows(t *testing.T) {
 	}
 }
 
+// Ids and times as data frames write them. The units of times are told by their size.
+func TestNumbersOfDataFrames(t *testing.T) {
+	ds, _, err := read(t, header+"0.0\t0.0\t1.0\t1600000000000.0\t0.0\n1.0\t1.0\t1.0\t1600000060000.0\t0\n0.0\t1.0\t1.0\t1600000060000\t2.0\n", Options{})
+	if err != nil || ds.Users() != 2 || ds.NumItems() != 2 || ds.Items[1].ID != "1" {
+		t.Fatalf("%+v, %v", ds, err)
+	}
+	if rows := labelledtest.Rows(ds); rows[0].Time != 1600000000 || rows[1].Label != dataset.Test {
+		t.Errorf("%+v", rows)
+	}
+	if _, _, err := read(t, header+"0\t0\t1\t1600000000\t0\n0\t1\t1\t1600000060000\t2\n", Options{}); err == nil || !strings.Contains(err.Error(), "unix milliseconds, the file's first time was unix seconds") {
+		t.Errorf("units mixed: %v", err)
+	}
+	if _, _, err := read(t, header+"9007199254740993.0\t0\t1\t0\t0\n0\t0\t1\t0\t2\n", Options{IDs: Dense}); err == nil {
+		t.Error("an id that lost digits was taken for a row")
+	}
+}
+
 func TestBadFiles(t *testing.T) {
 	for name, c := range map[string]struct{ content, want string }{
 		"empty":             {"", "empty"},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/dataset/internal/moment"
 	"github.com/mllmrec/mllmrec/dataset/internal/source"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -30,6 +31,7 @@ type reader struct {
 	cells        [][]byte
 	users, items idColumn
 	interactions []dataset.Interaction
+	times        moment.Column
 }
 
 func (r *reader) line(line []byte, number int) error {
@@ -43,6 +45,7 @@ func (r *reader) line(line []byte, number int) error {
 	var x dataset.Interaction
 	var reason string
 	known := -1
+	var written moment.Format
 	check := func(col int, why string) {
 		if why != "" && reason == "" {
 			reason, known = why, col
@@ -57,8 +60,8 @@ func (r *reader) line(line []byte, number int) error {
 		check(colRating, why)
 	}
 	if c := r.at[colTime]; c >= 0 {
-		v, why := parseTime(r.cells[c])
-		x.Time = v
+		at, format, why := r.times.Parse(string(r.cells[c]))
+		x.Time, written = at.Seconds, format
 		check(colTime, why)
 	}
 	if c := r.at[colLabel]; c >= 0 {
@@ -72,6 +75,7 @@ func (r *reader) line(line []byte, number int) error {
 	if len(r.interactions) == math.MaxInt32 {
 		return usererr.New("Split the file.", "more than %d interactions", math.MaxInt32)
 	}
+	r.times.Settle(written)
 	r.users.add(user, number)
 	r.items.add(item, number)
 	r.interactions = append(r.interactions, x)
@@ -130,17 +134,6 @@ func parseRating(b []byte) (float32, string) {
 		return 0, strconv.Quote(clip(b)) + " is no finite number"
 	}
 	return float32(v), ""
-}
-
-func parseTime(b []byte) (int64, string) {
-	if v, err := strconv.ParseInt(string(b), 10, 64); err == nil {
-		return v, ""
-	}
-	v, err := strconv.ParseFloat(string(b), 64) // pandas writes 1400000000.0
-	if err != nil || !(math.Abs(v) < 1<<62) {
-		return 0, strconv.Quote(clip(b)) + " is no time"
-	}
-	return int64(v), ""
 }
 
 func parseLabel(b []byte) (dataset.Label, string) {

@@ -65,7 +65,7 @@ func (o object) names() []string {
 var missingWords = map[string]bool{}
 
 func init() {
-	for _, w := range strings.Fields("NaN nan NAN -nan -NaN NA N/A n/a #N/A #NA <NA> NaT None NULL Null null (null) <null> nil undefined \\N #NULL! #VALUE! #REF! 1.#QNAN -1.#IND") {
+	for _, w := range strings.Fields("NaN nan NAN -nan -NaN NA N/A n/a #N/A #NA <NA> NaT None NONE none NULL Null null (null) <null> nil undefined \\N #NULL! #VALUE! #REF! 1.#QNAN -1.#IND") {
 		missingWords[w] = true
 	}
 }

@@ -79,7 +79,7 @@ func separator(opt *Options, format Format, f *source.File, need []string) (byte
 			return c, nil
 		}
 		if len(s) != 1 || s[0] >= 0x80 || strings.ContainsAny(s, "\"\r\n") {
-			return 0, usererr.New("Give one character, or tab, comma, semicolon, pipe, space.", "%s: %q cannot separate fields", usererr.Option("separator"), s)
+			return 0, usererr.New("Give one character, or tab, comma, semicolon, pipe, space; where several characters separate fields, replace them first: sed 's/::/\\t/g'.", "%s: %q cannot separate fields", usererr.Option("separator"), s)
 		}
 		return s[0], nil
 	}

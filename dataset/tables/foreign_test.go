@@ -91,3 +91,17 @@ func TestForeignItems(t *testing.T) {
 		t.Errorf("its member by name: %+v, %v", got, err)
 	}
 }
+
+// Lists as older writers make them: the repeated column itself, with nothing around it.
+func TestListsWithoutPlumbing(t *testing.T) {
+	type product struct {
+		Item       string   `parquet:"item"`
+		Categories []string `parquet:"categories"`
+	}
+	inter := write(t, "t.csv", "user,item\na,1\na,2\n")
+	items := write(t, "i.parquet", parquetOf(t, []product{{"1", []string{"Home", "Mugs"}}, {"2", nil}}))
+	ds, _, err := Read(t.Context(), Options{Interactions: inter, Items: items})
+	if err != nil || strings.Join(ds.Items[0].Categories, " ") != "Home Mugs" || len(ds.Items[1].Categories) != 0 {
+		t.Errorf("%+v, %v", ds, err)
+	}
+}

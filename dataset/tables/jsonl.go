@@ -19,6 +19,8 @@ type jsonTable struct {
 	within map[string]bool  // objects that hold wanted fields: "a" where "a.b" is wanted
 	out    []cell
 	format string
+	dia    literal.Dialect
+	known  bool // dia is
 }
 
 func openJSONL(path string, e source.Encoding) (table, error) {
@@ -51,7 +53,13 @@ func (t *jsonTable) each(ctx context.Context, pass *source.Pass, names []string,
 	t.out = make([]cell, len(names))
 	return source.EachObject(ctx, t.f, pass, func(object []byte, _ int) error {
 		clear(t.out)
-		t.scan.Reset(object, literal.JSON)
+		if !t.known {
+			t.dia, t.known = literal.NotationOf(object)
+			if t.dia == literal.Python {
+				t.format = "one Python literal a line"
+			}
+		}
+		t.scan.Reset(object, t.dia)
 		err := t.object("", false)
 		if err == nil {
 			err = t.scan.End()
@@ -148,7 +156,7 @@ func (t *jsonTable) cell() (cell, error) {
 		}
 	case literal.Word:
 		var word string
-		if word, err = t.scan.Word(); word == "null" || strings.EqualFold(word, "nan") {
+		if word, err = t.scan.Word(); word == "null" || word == "None" || strings.EqualFold(word, "nan") {
 			c.kind = absent
 		}
 		c.text = []byte(word)

@@ -214,10 +214,11 @@ func quote(b []byte) string {
 	return strconv.Quote(string(b))
 }
 
-// checkNames refuses headers that name a column twice.
+// checkNames refuses headers that name a column twice. Columns without a name, which
+// spreadsheets leave at the end, cannot be asked for.
 func checkNames(path string, names []string) error {
 	for i, n := range names {
-		if slices.Contains(names[:i], n) {
+		if n != "" && slices.Contains(names[:i], n) {
 			return usererr.New("Name every column once.", "%s: the header names column %q twice", path, n)
 		}
 	}

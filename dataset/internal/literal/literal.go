@@ -19,6 +19,19 @@ const (
 	Python         // quotes of either kind, u'' and b'' prefixes, tuples, trailing commas, True, False, None
 )
 
+// NotationOf tells JSON from Python by the first key's quotes in the line of an object; ok
+// is false where the line is no object.
+func NotationOf(line []byte) (d Dialect, ok bool) {
+	inner, ok := bytes.CutPrefix(bytes.TrimLeft(line, " \t"), []byte("{"))
+	if !ok {
+		return JSON, false
+	}
+	if inner = bytes.TrimLeft(inner, " \t\r\n"); len(inner) == 0 || inner[0] == '"' || inner[0] == '}' {
+		return JSON, true
+	}
+	return Python, true
+}
+
 // maxDepth bounds the nesting of containers.
 const maxDepth = 64
 
