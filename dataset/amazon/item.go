@@ -46,8 +46,8 @@ func (m *metadata) item(it *dataset.Item) error {
 	}
 	it.Description = m.text(first[keyDescription], isScriptAlone)
 	for _, url := range oneOf(first[keyImURL], first[keyImageHigh], first[keyImageURL], first[keyImages], first[keyImage]) {
-		if url = strings.TrimSpace(url); url != "" {
-			it.Image, _ = dataset.CleanText(url)
+		if !void(url) {
+			it.Image, _ = dataset.CleanText(strings.TrimSpace(url))
 			break
 		}
 	}
@@ -58,7 +58,10 @@ func (m *metadata) item(it *dataset.Item) error {
 func (m *metadata) text(parts []string, script func(string) bool) string {
 	var kept []string
 	for _, p := range parts {
-		if script(p) {
+		switch {
+		case void(p):
+			continue
+		case script(p):
 			m.scripts++
 			continue
 		}
@@ -72,13 +75,20 @@ func (m *metadata) text(parts []string, script func(string) bool) string {
 // oneOf returns the first list that holds any text.
 func oneOf(lists ...[]string) []string {
 	for _, l := range lists {
-		for _, s := range l {
-			if strings.TrimSpace(s) != "" {
-				return l
-			}
+		if slices.ContainsFunc(l, func(s string) bool { return !void(s) }) {
+			return l
 		}
 	}
 	return nil
+}
+
+// void reports whether a text is empty, or what loaders write in the place of none.
+func void(s string) bool {
+	switch strings.TrimSpace(s) {
+	case "", "None", "null", "nan", "NaN":
+		return true
+	}
+	return false
 }
 
 // inside hands over a scanner of the value: of what a text says, where the value is a text
@@ -192,7 +202,7 @@ var pictureMembers = []string{"large", "hi_res", "thumb", "variant"}
 // hi_res, else thumb; "" = none.
 func (p picture) address() string {
 	for _, size := range pictureMembers[:3] {
-		if strings.TrimSpace(p[size]) != "" {
+		if !void(p[size]) {
 			return p[size]
 		}
 	}

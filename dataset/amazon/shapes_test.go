@@ -34,6 +34,7 @@ func TestShapesOf2023(t *testing.T) {
 		"through a table":   `{` + rest + `"details": "{'Age': '3', 'Brand': 'Acme & Sons'}", "images": "[{'large': 'https://i/main-large.jpg', 'variant': 'MAIN', 'hi_res': None}]"}`,
 		"text of the lists": `{` + rest + `"details": "{\"Brand\": \"Acme & Sons\"}", "images": "{\"large\": [null, \"https://i/main-large.jpg\"], \"variant\": [\"MAIN\", \"PT01\"]}"}`,
 		"main without any":  `{` + rest + `"details": {"Brand": "Acme & Sons"}, "images": {"hi_res": ["https://i/main-large.jpg", "x"], "large": [null, "y"], "variant": ["MAIN", "PT01"]}}`,
+		"None as text":      `{` + strings.Replace(rest, `"store": null`, `"store": "None"`, 1) + `"details": "{\"Brand\": \"Acme & Sons\"}", "images": {"hi_res": ["None"], "large": ["https://i/main-large.jpg"], "variant": ["MAIN"]}}`,
 		"an address":        `{` + rest + `"details": {"Brand": "Acme & Sons"}, "images": "https://i/main-large.jpg"}`,
 	} {
 		if got, rep := items(t, line+"\n"); !reflect.DeepEqual(got[0], want) || !strings.Contains(rep.Files[1].Format, "2023") {
