@@ -113,6 +113,9 @@ func (c *cell) id() (id []byte, why string) {
 // spreadsheet or a data frame wrote it as a number with an exponent, or as a number with a
 // fraction beyond 2^53.
 func inexact(s string) string {
+	if !strings.ContainsAny(s, ".eE") {
+		return ""
+	}
 	digits := strings.TrimPrefix(s, "-")
 	whole, fraction, point := strings.Cut(digits, ".")
 	mantissa, exponent, power := strings.Cut(digits, "e")

@@ -367,4 +367,27 @@ func FuzzTablesParquet(f *testing.F) {
 	fuzz(f, Parquet, false)
 }
 
+func FuzzTablesTSV(f *testing.F) {
+	f.Add([]byte("user\titem\ttime\na\t\"x\" y\t5\nb\t\"z\t6\nc\tw\"\t7\n"), true)
+	f.Add([]byte("\xff\xfeu\x00s\x00e\x00r\x00\t\x00i\x00t\x00e\x00m\x00\n\x00a\x00\t\x00b\x00"), false)
+	fuzz(f, TSV, false)
+}
+
+func FuzzTablesItemsJSONL(f *testing.F) {
+	f.Add([]byte(`[{"item": "x", "image": {"bytes": "iVBORw0KGgo=", "path": null}, "categories": [{"name": "A"}, null]}, {"item": 7.0, "title": {"name": "t"}}]`), true)
+	f.Add([]byte(`{u'item': 'x', 'brand': None}`), false)
+	fuzz(f, JSONL, true)
+}
+
+func FuzzTablesItemsParquet(f *testing.F) {
+	for _, name := range []string{"items-picture-groups", "items-pictures", "items-unnamed-group", "pyarrow-decimal-10-2"} {
+		raw, err := os.ReadFile(filepath.Join("testdata", name+".parquet"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw, true)
+	}
+	fuzz(f, Parquet, true)
+}
+
 func labelOf(ds *dataset.Dataset, id int) dataset.Label { return labelledtest.Rows(ds)[id].Label }

@@ -16,9 +16,10 @@ var layouts = []string{
 	"Mon 2 Jan 15:04:05 2006", "Mon 2 Jan 2006 15:04:05", "Mon 2 Jan 2006 03:04:05 PM", // date in other places
 	"Mon, 2 Jan 2006 15:04:05", "2 Jan 2006 15:04:05", "Mon, 2 Jan 2006 15:04", // mail
 	"2/Jan/2006:15:04:05", // web servers
+	"2.1.2006 15:4:5", "2.1.2006 15:4", "2-Jan-2006 15:04:05", // with points the day comes first everywhere; databases
 }
 
-var days = []string{"2006-1-2", "2006/1/2", "2 Jan 2006", "Jan 2, 2006", "Mon, 2 Jan 2006"}
+var days = []string{"2006-1-2", "2006/1/2", "2 Jan 2006", "2-Jan-2006", "Jan 2, 2006", "Mon, 2 Jan 2006", "2.1.2006"}
 
 // date reads a date.
 func date(s string) (Time, Format, string) {
@@ -56,6 +57,9 @@ var notZones = map[string]bool{"AM": true, "PM": true, "T": true}
 func cutZone(s string) (text string, offset int, format Format, why string) {
 	if open := strings.Index(s, " ("); open > 0 && strings.HasSuffix(s, ")") {
 		s = s[:open] // browsers explain the offset
+	}
+	if open := strings.IndexByte(s, '['); open > 0 && strings.HasSuffix(s, "]") && (s[open-1] == 'Z' || strings.ContainsAny(s[max(0, open-6):open], "+-")) {
+		s = s[:open] // Java names the place behind the offset
 	}
 	format = Local
 	var kept []string

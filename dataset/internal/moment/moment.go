@@ -93,7 +93,7 @@ func parse(s string) (Time, Format, string) {
 	if len(s) > 64 {
 		return Time{}, None, noTime
 	}
-	if strings.IndexFunc(s, func(r rune) bool { return !strings.ContainsRune("0123456789+-.eE", r) }) < 0 {
+	if numeric(s) {
 		if v, err := strconv.ParseInt(s, 10, 64); err == nil {
 			if t, ok := compact(s); ok {
 				return t, Local, ""
@@ -106,6 +106,16 @@ func parse(s string) (Time, Format, string) {
 		}
 	}
 	return date(s)
+}
+
+// numeric reports whether s has only what numbers are written with.
+func numeric(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && c != '-' && c != '+' && c != '.' && c != 'e' && c != 'E' {
+			return false
+		}
+	}
+	return true
 }
 
 // count reads a number of units since 1970.

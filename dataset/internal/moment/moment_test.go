@@ -33,6 +33,8 @@ func TestParse(t *testing.T) {
 		// C, mail, browsers, web servers, numbers of warehouses
 		"Tue May 13 16:53:20 2014": {at, 0, Local}, "Tue, 13 May 2014 16:53:20 GMT": {at, 0, Zoned}, "Tue May 13 2014 18:53:20 GMT+0200 (Central European Summer Time)": {at, 0, Zoned},
 		"13/May/2014:16:53:20 +0000": {at, 0, Zoned}, "Tue May 13 16:53:20 +0000 2014": {at, 0, Zoned}, "20140513T165320Z": {at, 0, Zoned}, "20140513165320": {at, 0, Local},
+		"2014-05-13T18:53:20+02:00[Europe/Berlin]": {at, 0, Zoned}, "2014-05-13T16:53:20Z[UTC]": {at, 0, Zoned}, "2014-05-13T16:53:20.000+0000": {at, 0, Zoned}, "2014-05-13 18:53:20.0000000 +02:00": {at, 0, Zoned},
+		"13.05.2014 16:53:20": {at, 0, Local}, "13.5.2014 16:53": {at - 20, 0, Local}, "13.05.2014": {1399939200, 0, Date}, "13-MAY-2014 16:53:20": {at, 0, Local}, "13-May-2014": {1399939200, 0, Date},
 		"2014/05/13 16:53:20": {at, 0, Local}, "2014-05-13 4:53:20 PM": {at, 0, Local}, "2014-05-13 04:53:20 pm UTC": {at, 0, Zoned},
 		"2014-05-13": {1399939200, 0, Date}, "2014/5/13": {1399939200, 0, Date}, "1969-12-31": {-86400, 0, Date}, "20140513": {1399939200, 0, NumberDate},
 	} {
