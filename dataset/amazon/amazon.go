@@ -150,7 +150,7 @@ func (l *lines) object(line []byte, member func(key []byte) error) error {
 
 // separated reports whether a line is a row of a table.
 func separated(line []byte) bool {
-	return bytes.Count(line, []byte{','}) >= 2 && bytes.IndexAny(line, "{[:") < 0
+	return bytes.Count(line, []byte{','}) >= 2 && !bytes.ContainsAny(line, "{[:")
 }
 
 func (l *lines) notation() string {

@@ -15,7 +15,7 @@ var layouts = []string{
 	"Mon Jan _2 15:04:05 2006", "Mon Jan _2 03:04:05 PM 2006", "Mon Jan 2 2006 15:04:05", // C and date; browsers
 	"Mon 2 Jan 15:04:05 2006", "Mon 2 Jan 2006 15:04:05", "Mon 2 Jan 2006 03:04:05 PM", // date in other places
 	"Mon, 2 Jan 2006 15:04:05", "2 Jan 2006 15:04:05", "Mon, 2 Jan 2006 15:04", // mail
-	"2/Jan/2006:15:04:05", // web servers
+	"2/Jan/2006:15:04:05",                                     // web servers
 	"2.1.2006 15:4:5", "2.1.2006 15:4", "2-Jan-2006 15:04:05", // with points the day comes first everywhere; databases
 }
 

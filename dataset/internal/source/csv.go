@@ -175,11 +175,11 @@ func (c *CSV) quoted() ([][]byte, error) {
 	c.plain()
 	switch {
 	case why != "":
-		return nil, Bad(0, "a quote opened in this record %s; close it, double quotes that belong to the text, or read the file without quoting", why)
+		return nil, Bad(0, "a quote opened in this record %s; close it, double quotes that belong to the text, or read the file with quote none", why)
 	case whole:
 		return nil, Bad(0, "a quote opened in this record closes on a later line and makes %d fields where the first line has %d", s.fields, c.Width)
 	}
-	return nil, Bad(c.at[min(s.fields, len(c.at))-1], "field %d: text after the closing quote; double quotes that belong to the text, or read the file without quoting", s.fields)
+	return nil, Bad(c.at[min(s.fields, len(c.at))-1], "field %d: text after the closing quote; double quotes that belong to the text, or read the file with quote none", s.fields)
 }
 
 // back makes the record its first line again and puts the lines behind it back.
@@ -255,14 +255,14 @@ func (c *CSV) split(first int) [][]byte {
 			at = 0
 		}
 		c.at = append(c.at, at)
-		from, to := pos, pos
+		from, to := pos, len(c.buf)
 		if pos < len(c.buf) && c.buf[pos] == '"' {
 			from, to, pos = c.unquote(pos)
 		} else if i := bytes.IndexByte(c.buf[pos:], c.comma); i >= 0 {
 			pos += i
 			to = pos
 		} else {
-			pos, to = len(c.buf), len(c.buf)
+			pos = to
 		}
 		c.cells = append(c.cells, c.buf[from:to])
 		if pos == len(c.buf) {

@@ -10,10 +10,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 	"io/fs"
 	"os"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/file/sniff"
@@ -112,10 +115,32 @@ func (f *File) decode(start []byte) error {
 		return usererr.New("Save the file as UTF-8, or name the encoding: "+usererr.Option("encoding").String()+" "+string(e)+".",
 			"%s looks like UTF-16 text without a byte order mark", f.path)
 	}
+	if f.encoding.decoder != nil && !strings.HasPrefix(f.encoding.name, "utf-") && isUTF8(f.Peek()) {
+		return usererr.New(fmt.Sprintf("Leave %s out, or where one of two files is in another encoding, name that of the items alone: %s.", usererr.Option("encoding"), usererr.Option("items-encoding")),
+			"%s is UTF-8, and not %s", f.path, f.encoding.name)
+	}
 	if f.encoding.decoder != nil {
 		f.data = bufio.NewReaderSize(f.encoding.reader(rawReader{f, f.data}), buffer)
 	}
 	return nil
+}
+
+// isUTF8 reports whether text has letters beyond ASCII and all are UTF-8, which text of
+// another encoding is only by chance.
+func isUTF8(text []byte) bool {
+	const enough = 3
+	n := 0
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && size == 1 {
+			return n >= enough && !utf8.FullRune(text[i:]) // cut off by the end of what is seen
+		}
+		if size > 1 {
+			n++
+		}
+		i += size
+	}
+	return n >= enough
 }
 
 // rawReader explains the errors of the reader below a decoder.

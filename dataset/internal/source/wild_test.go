@@ -109,21 +109,22 @@ func TestEncodings(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct{ content, encoding, want, hint string }{
-		"Windows-1252":        {encoded(t, charmap.Windows1252, text), "", "f:2:4: not UTF-8: byte 0xfc", `windows-1252 ("Müsli „Café“")`},
-		"Shift JIS":           {encoded(t, japanese.ShiftJIS, kana), "", "not UTF-8", `shift_jis ("青いマグカップ")`},
-		"Cyrillic":            {encoded(t, charmap.Windows1251, "красная чашка\n"), "", "not UTF-8", `windows-1251 ("красная чашка")`},
-		"unmarked UTF-16":     {encoded(t, u16(unicode.LittleEndian, unicode.IgnoreBOM), text), "", "looks like UTF-16", "utf-16le"},
-		"wrongly named":       {"a\x81\xff\n", "shift_jis", "no text in shift_jis", "Name the encoding"},
-		"unknown name":        {"a\n", "klingon", `"klingon" is no known encoding`, "windows-1252"},
-		"replacement":         {"a\n", "iso-2022-kr", "is no known encoding", "utf-8"},
-		"Git LFS":             {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "", "is a Git LFS pointer", "git lfs pull"},
-		"Git LFS, by Windows": {"version https://git-lfs.github.com/spec/v1\r\noid sha256:0\r\nsize 9\r\n", "", "is a Git LFS pointer", "git lfs pull"},
-		"web page":            {"\n<!doctype html><title>Sign in</title>", "", "is a web page", "Download"},
-		"workbook":            {"PK\x03\x04\x14\x00", "", "ZIP archive", "CSV"},
-		"gzip twice":          {packed(packed("a\n")), "", "gzip twice", "gunzip"},
-		"tar in gzip":         {packed(strings.Repeat("x", 257) + "ustar\x00" + strings.Repeat("\x00", 300)), "", "tar archive", "tar"},
-		"junk behind gzip":    {packed("a\n") + "junk", "", "no gzip data follow", "again"},
-		"zeros, then junk":    {packed("a\n") + "\x00\x00junk", "", "no gzip data follow", "again"},
+		"Windows-1252":         {encoded(t, charmap.Windows1252, text), "", "f:2:4: not UTF-8: byte 0xfc", `windows-1252 ("Müsli „Café“")`},
+		"Shift JIS":            {encoded(t, japanese.ShiftJIS, kana), "", "not UTF-8", `shift_jis ("青いマグカップ")`},
+		"Cyrillic":             {encoded(t, charmap.Windows1251, "красная чашка\n"), "", "not UTF-8", `windows-1251 ("красная чашка")`},
+		"unmarked UTF-16":      {encoded(t, u16(unicode.LittleEndian, unicode.IgnoreBOM), text), "", "looks like UTF-16", "utf-16le"},
+		"wrongly named":        {"a\x81\xff\n", "shift_jis", "no text in shift_jis", "Name the encoding"},
+		"UTF-8, wrongly named": {text, "windows-1252", "is UTF-8, and not windows-1252", "items-encoding"},
+		"unknown name":         {"a\n", "klingon", `"klingon" is no known encoding`, "windows-1252"},
+		"replacement":          {"a\n", "iso-2022-kr", "is no known encoding", "utf-8"},
+		"Git LFS":              {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "", "is a Git LFS pointer", "git lfs pull"},
+		"Git LFS, by Windows":  {"version https://git-lfs.github.com/spec/v1\r\noid sha256:0\r\nsize 9\r\n", "", "is a Git LFS pointer", "git lfs pull"},
+		"web page":             {"\n<!doctype html><title>Sign in</title>", "", "is a web page", "Download"},
+		"workbook":             {"PK\x03\x04\x14\x00", "", "ZIP archive", "CSV"},
+		"gzip twice":           {packed(packed("a\n")), "", "gzip twice", "gunzip"},
+		"tar in gzip":          {packed(strings.Repeat("x", 257) + "ustar\x00" + strings.Repeat("\x00", 300)), "", "tar archive", "tar"},
+		"junk behind gzip":     {packed("a\n") + "junk", "", "no gzip data follow", "again"},
+		"zeros, then junk":     {packed("a\n") + "\x00\x00junk", "", "no gzip data follow", "again"},
 	} {
 		_, err := linesOf(writeFile(t, c.content), c.encoding)
 		if hint, user := usererr.Hint(err); !user || !strings.Contains(err.Error(), c.want) || !strings.Contains(hint, c.hint) {
