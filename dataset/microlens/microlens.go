@@ -146,7 +146,7 @@ func (r *reader) readTitles(ctx context.Context, opt Options, rep *dataset.Repor
 	}
 	defer f.Close()
 	pass := &source.Pass{Path: opt.Titles, Policy: opt.Policy}
-	c := source.NewCSV(f, ',', source.QuoteAuto)
+	c := source.NewCSV(f, ',', source.QuoteDouble)
 	titles, given := map[int32]string{}, map[string]bool{}
 	replaced := 0
 	cells, err := c.Header(opt.Titles)
@@ -192,6 +192,9 @@ func (r *reader) readTitles(ctx context.Context, opt Options, rep *dataset.Repor
 	file.Replaced = replaced
 	rep.Files = append(rep.Files, file)
 	source.NoteReplaced(rep, opt.Titles, replaced)
+	if c.Doubtful > 0 {
+		rep.Note("%s: quoted titles that span lines which could be rows of their own: %d", opt.Titles, c.Doubtful)
+	}
 	if unseen := len(given) - len(titles); unseen > 0 {
 		rep.Note("%d titled items that nobody watched were left out", unseen)
 	}

@@ -23,11 +23,11 @@ func readMap(ctx context.Context, path, encoding, column string, n int, policy *
 	}
 	defer f.Close()
 	pass := &source.Pass{Path: path, Policy: policy}
-	comma := byte(',')
+	comma, quote := byte(','), source.QuoteDouble
 	if bytes.IndexByte(f.PeekLine(), '\t') >= 0 {
-		comma = '\t'
+		comma, quote = '\t', source.QuoteAuto
 	}
-	c := source.NewCSV(f, comma, source.QuoteAuto)
+	c := source.NewCSV(f, comma, quote)
 	cells, err := c.Header(path)
 	if err != nil {
 		return nil, none, err

@@ -21,6 +21,7 @@ type csvTable struct {
 	header []string
 	first  [][]byte // the first record, when it is no header
 	comma  byte
+	sure   bool // the user says that quotes are such
 }
 
 // separators are those that are looked for.
@@ -42,6 +43,8 @@ func openCSV(path string, opt *Options, format Format, e source.Encoding, need [
 	t := &csvTable{path: path, f: f}
 	if t.comma, err = separator(opt, format, f, need); err == nil {
 		t.in = source.NewCSV(f, t.comma, quote)
+		t.in.Advice = ", or read the file with quote none"
+		t.sure = quote == source.QuoteDouble
 		err = t.readHeader(opt.NoHeader)
 	}
 	if err != nil {
@@ -147,7 +150,7 @@ func (t *csvTable) report(pass *source.Pass, rep *dataset.Report) dataset.FileRe
 		rep.Note("%s: quotation marks in %s were read as part of the text, as in a file without quoting; to have them read as quotes, say double for the quoting",
 			t.path, rows(t.in.Literal))
 	}
-	if t.in.Doubtful > 0 {
+	if t.in.Doubtful > 0 && !t.sure {
 		rep.Note("%s: in %s a quoted field spans lines that could be rows of their own; where they are, say none for the quoting", t.path, rows(t.in.Doubtful))
 	}
 	switch t.comma {

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/labelled/labelledtest"
@@ -103,5 +104,15 @@ func TestListsWithoutPlumbing(t *testing.T) {
 	ds, _, err := Read(t.Context(), Options{Interactions: inter, Items: items})
 	if err != nil || strings.Join(ds.Items[0].Categories, " ") != "Home Mugs" || len(ds.Items[1].Categories) != 0 {
 		t.Errorf("%+v, %v", ds, err)
+	}
+}
+
+// A database's "for ever" is no time, also where the column holds times.
+func TestTimesOutOfBounds(t *testing.T) {
+	at := func(y int) row { return row{User: 1, Item: "a", Time: time.Date(y, 12, 31, 0, 0, 0, 0, time.UTC)} }
+	policy := &dataset.RowPolicy{Skip: true}
+	ds, _, err := Read(t.Context(), Options{Interactions: write(t, "t.parquet", parquetOf(t, []row{at(2014), at(9999), at(1)})), Policy: policy})
+	if err != nil || ds.NumInteractions() != 1 || policy.Count != 2 || !strings.Contains(policy.Skipped[0].Reason, "in the year 9999") {
+		t.Errorf("%v, %+v", err, policy)
 	}
 }

@@ -133,7 +133,11 @@ func (r *reader) time(c *cell) (moment.Time, moment.Format, error) {
 		if err != nil {
 			return bad(quote(c.text) + " is no time")
 		}
-		return moment.Time{Seconds: v, Nanos: c.nanos}, moment.None, nil
+		t := moment.Time{Seconds: v, Nanos: c.nanos}
+		if why := moment.Check(t); why != "" {
+			return bad("it " + why)
+		}
+		return t, moment.None, nil
 	case len(c.text) > 0 && missing(string(c.text)):
 		return bad(quote(c.text) + " stands for a missing value")
 	}

@@ -291,7 +291,7 @@ func TestBadParquet(t *testing.T) {
 		t.Errorf("a time of day as user: %v", err)
 	}
 	policy := &dataset.RowPolicy{Skip: true}
-	path := write(t, "t.parquet", parquetOf(t, []row{{Item: "a"}, {Item: ""}, {Item: "b", User: 3}}))
+	path := write(t, "t.parquet", parquetOf(t, []row{{Item: "a", Time: time.Unix(1, 0)}, {Item: "", Time: time.Unix(2, 0)}, {Item: "b", User: 3, Time: time.Unix(3, 0)}}))
 	if ds, _, err := Read(t.Context(), Options{Interactions: path, Policy: policy}); err != nil || ds.NumInteractions() != 2 || policy.Skipped[0].Line != 2 || policy.Skipped[0].Column != 2 {
 		t.Errorf("skipping row 2: %v, %+v", err, policy)
 	}

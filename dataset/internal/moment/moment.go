@@ -138,6 +138,12 @@ func count(v int64, fraction float64) (Time, Format, string) {
 	return bounded(t, unit)
 }
 
+// Check says why a time that a file has as a time is none, or returns "".
+func Check(t Time) string {
+	_, _, why := bounded(t, Zoned)
+	return why
+}
+
 func bounded(t Time, format Format) (Time, Format, string) {
 	if t.Seconds < earliest || t.Seconds > latest {
 		return Time{}, None, fmt.Sprintf("is no plausible time: as %s it is in the year %d", format, time.Unix(t.Seconds, 0).UTC().Year())

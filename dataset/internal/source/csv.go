@@ -32,6 +32,8 @@ type CSV struct {
 	Width int
 	// Literal counts the records in which QuoteAuto took a mark for a part of the text.
 	Literal int
+	// Advice ends the reason of a record whose quotes are not in order; may be empty.
+	Advice string
 	// Doubtful counts the quoted fields of several lines, of which each could be a record.
 	Doubtful int
 
@@ -159,7 +161,7 @@ func (c *CSV) quoted() ([][]byte, error) {
 	switch {
 	case right && !swallows, whole && len(more) == 0 && !(plainly && fits):
 		c.proved = c.proved || right && (s.doubled || !fits) && len(more) == 0
-		if right && c.quote == QuoteAuto && c.Width > 1 && fits && alike > 0 && alike == len(more) {
+		if right && c.Width > 1 && fits && alike > 0 && alike == len(more) {
 			c.Doubtful++
 		}
 		return c.split(first), nil
@@ -175,11 +177,11 @@ func (c *CSV) quoted() ([][]byte, error) {
 	c.plain()
 	switch {
 	case why != "":
-		return nil, Bad(0, "a quote opened in this record %s; close it, double quotes that belong to the text, or read the file with quote none", why)
+		return nil, Bad(0, "a quote opened in this record %s; close it, or double quotes that belong to the text%s", why, c.Advice)
 	case whole:
-		return nil, Bad(0, "a quote opened in this record closes on a later line and makes %d fields where the first line has %d", s.fields, c.Width)
+		return nil, Bad(0, "a quote opened in this record closes on a later line and makes %d fields where the first line has %d%s", s.fields, c.Width, c.Advice)
 	}
-	return nil, Bad(c.at[min(s.fields, len(c.at))-1], "field %d: text after the closing quote; double quotes that belong to the text, or read the file with quote none", s.fields)
+	return nil, Bad(c.at[min(s.fields, len(c.at))-1], "field %d: text after the closing quote; double quotes that belong to the text%s", s.fields, c.Advice)
 }
 
 // back makes the record its first line again and puts the lines behind it back.

@@ -116,7 +116,7 @@ func (f *File) decode(start []byte) error {
 			"%s looks like UTF-16 text without a byte order mark", f.path)
 	}
 	if f.encoding.decoder != nil && !strings.HasPrefix(f.encoding.name, "utf-") && isUTF8(f.Peek()) {
-		return usererr.New(fmt.Sprintf("Leave %s out, or where one of two files is in another encoding, name that of the items alone: %s.", usererr.Option("encoding"), usererr.Option("items-encoding")),
+		return usererr.New(fmt.Sprintf("Leave %s out; a table of items that is in another encoding than the interactions has an option of its own.", usererr.Option("encoding")),
 			"%s is UTF-8, and not %s", f.path, f.encoding.name)
 	}
 	if f.encoding.decoder != nil {

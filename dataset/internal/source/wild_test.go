@@ -114,7 +114,7 @@ func TestEncodings(t *testing.T) {
 		"Cyrillic":             {encoded(t, charmap.Windows1251, "красная чашка\n"), "", "not UTF-8", `windows-1251 ("красная чашка")`},
 		"unmarked UTF-16":      {encoded(t, u16(unicode.LittleEndian, unicode.IgnoreBOM), text), "", "looks like UTF-16", "utf-16le"},
 		"wrongly named":        {"a\x81\xff\n", "shift_jis", "no text in shift_jis", "Name the encoding"},
-		"UTF-8, wrongly named": {text, "windows-1252", "is UTF-8, and not windows-1252", "items-encoding"},
+		"UTF-8, wrongly named": {text, "windows-1252", "is UTF-8, and not windows-1252", "table of items"},
 		"unknown name":         {"a\n", "klingon", `"klingon" is no known encoding`, "windows-1252"},
 		"replacement":          {"a\n", "iso-2022-kr", "is no known encoding", "utf-8"},
 		"Git LFS":              {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "", "is a Git LFS pointer", "git lfs pull"},
