@@ -77,8 +77,27 @@ func (r *reader) readInteractions(ctx context.Context, rep *dataset.Report) erro
 		return usererr.New("Check file and column mapping.", "%s holds no usable interactions", r.opt.Interactions)
 	}
 	r.orderWithinSeconds()
+	noteSpellings(rep, r.opt.Interactions, "user", r.users)
+	noteSpellings(rep, r.opt.Interactions, "item", r.items)
 	rep.Files = append(rep.Files, t.report(pass, rep))
 	return nil
+}
+
+// noteSpellings says aloud that a file has ids as whole numbers and, as others, with the
+// fraction that floating point gives them.
+func noteSpellings(rep *dataset.Report, path, what string, ids *dataset.Index) {
+	n, example := 0, ""
+	for _, id := range ids.IDs() {
+		whole, ok := strings.CutSuffix(id, ".0")
+		if _, both := ids.Find(whole); ok && both {
+			if n++; n == 1 {
+				example = id
+			}
+		}
+	}
+	if n > 0 {
+		rep.Note("%s: %d %s ids stand in two spellings, such as %q and %q, and count as two", path, n, what, example, strings.TrimSuffix(example, ".0"))
+	}
 }
 
 // interaction reads one row. A bad row adds nothing.

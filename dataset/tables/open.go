@@ -41,8 +41,12 @@ func formatOf(path string, format Format) (Format, error) {
 		return TSV, nil
 	case ".jsonl", ".ndjson", ".json":
 		return JSONL, nil
-	case ".parquet", ".pq":
+	case ".parquet", ".pq", ".parq":
 		return Parquet, nil
+	case ".zst", ".bz2", ".xz", ".zip", ".7z", ".lz4", ".br":
+		return Auto, usererr.New("Unpack it first. Plain files and gzip are read.", "%s is compressed in a way that is not read", path)
+	case ".xlsx", ".xls", ".ods":
+		return Auto, usererr.New("Save the sheet as CSV in UTF-8.", "%s is a workbook", path)
 	default:
 		return Auto, usererr.New("Name the format: csv, tsv, jsonl or parquet.", "%s: the extension %q tells no table format", path, ext)
 	}

@@ -67,6 +67,8 @@ func TestRefusedTables(t *testing.T) {
 		"Windows-1252":           {"t.csv", "user,item\na,M\xfcsli\n", Options{}, "t.csv:2:4: not UTF-8: byte 0xfc", `windows-1252 ("Müsli")`},
 		"in the header":          {"t.csv", "user,item,gr\xf6\xdfe\na,x,1\n", Options{}, "t.csv:1:13: not UTF-8", "windows-1252"},
 		"Git LFS":                {"t.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", Options{}, "no Parquet file, but a Git LFS pointer", "git lfs pull"},
+		"compressed otherwise":   {"t.csv.zst", "x", Options{}, "compressed in a way that is not read", "Unpack"},
+		"a workbook":             {"t.xlsx", "x", Options{}, "is a workbook", "CSV in UTF-8"},
 		"Git LFS, CSV":           {"t.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", Options{}, "is a Git LFS pointer", "git lfs pull"},
 		"units mixed":            {"t.csv", "user,item,time\na,x,1600000000000000\na,y,1600000010000\n", Options{}, "is unix milliseconds, the file's first time was unix microseconds", "on-error"},
 		"nano after micro":       {"t.csv", "user,item,time\na,x,1600000000000000\na,y,1600000010000000000\n", Options{}, "is unix nanoseconds, the file's first time was unix microseconds", ""},
@@ -177,6 +179,13 @@ func TestIDsSpelledDifferently(t *testing.T) {
 		if err != nil || !strings.Contains(strings.Join(rep.Notes, "\n"), "is there as") {
 			t.Errorf("%s, in part: %v, %q", name, err, rep.Notes)
 		}
+	}
+}
+
+func TestTwoSpellingsInOneFile(t *testing.T) {
+	_, rep, err := Read(t.Context(), Options{Interactions: write(t, "t.csv", "user,item\n1,x\n1.0,y\n2.0,x\nv1.0,x\n")})
+	if err != nil || len(rep.Notes) != 1 || !strings.Contains(rep.Notes[0], `1 user ids stand in two spellings, such as "1.0" and "1"`) {
+		t.Errorf("%v, %q", err, rep.Notes)
 	}
 }
 

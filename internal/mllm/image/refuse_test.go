@@ -98,3 +98,11 @@ func FuzzOrientation(f *testing.F) {
 		firstFrame(append([]byte("RIFF\x00\x00\x00\x00WEBP"), block...))
 	})
 }
+
+// What lies in a picture's place is called by its name.
+func TestPointersAreNamed(t *testing.T) {
+	_, err := sniff([]byte("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"))
+	if KindOf(err) != NotAnImage || !strings.Contains(err.Error(), "Git LFS pointer") {
+		t.Errorf("%v", err)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/http"
 	"strings"
+
+	kinds "github.com/mllmrec/mllmrec/internal/file/sniff"
 )
 
 type format string
@@ -42,6 +44,9 @@ func sniff(data []byte) (format, error) {
 		return "", fail(Unsupported, "JPEG XL is not read; convert it to JPEG, PNG, GIF or WebP")
 	case bytes.Contains(data[:min(len(data), 512)], []byte("<svg")):
 		return "", fail(Unsupported, "SVG is not read; convert it to JPEG, PNG, GIF or WebP")
+	}
+	if found, ok := kinds.Kind(data[:min(len(data), kinds.Length)]); ok {
+		return "", fail(NotAnImage, "it is %s", found.What)
 	}
 	return "", fail(NotAnImage, "its content is %s", http.DetectContentType(data))
 }
