@@ -116,7 +116,7 @@ func inexact(s string) string {
 	if !strings.ContainsAny(s, ".eE") {
 		return ""
 	}
-	digits := strings.TrimPrefix(s, "-")
+	digits := strings.Replace(strings.TrimPrefix(s, "-"), ",", ".", 1) // spreadsheets of half the world
 	whole, fraction, point := strings.Cut(digits, ".")
 	mantissa, exponent, power := strings.Cut(digits, "e")
 	if !power {

@@ -77,6 +77,10 @@ func (t *parquetTable) refuse(err error) error {
 	if hint, user := usererr.Hint(err); user {
 		return usererr.Wrap(fmt.Errorf("%s: %w", t.path, err), hint)
 	}
+	head := make([]byte, 4)
+	if n, _ := t.f.ReadAt(head, 0); n == len(head) && string(head) != "PAR1" && !slices.ContainsFunc(head, func(c byte) bool { return c < 0x20 || c >= 0x7f }) {
+		return usererr.New(fmt.Sprintf("Name the format that the text has: %s or %s.", usererr.Option("interactions-format"), usererr.Option("items-format")), "%s: %w", t.path, err)
+	}
 	return usererr.WrapAs(usererr.KindDamaged, fmt.Errorf("%s: %w", t.path, err), damaged)
 }
 

@@ -165,6 +165,9 @@ func notParquet(r io.ReaderAt, size int64, head []byte) error {
 			return usererr.New(found.Cure, "no Parquet file, but %s", found.What)
 		}
 	}
+	if head[0] == 0x1f && head[1] == 0x8b {
+		return usererr.New("Unpack it first: gunzip. Parquet is compressed inside.", "no Parquet file, but compressed with gzip")
+	}
 	return fmt.Errorf("no Parquet file: it begins with %q", head)
 }
 
