@@ -57,6 +57,7 @@ func openCSV(path string, opt *Options, format Format, e source.Encoding, need [
 func (t *csvTable) readHeader(noHeader bool) error {
 	cells, err := t.in.Header(t.path)
 	if err == nil && saysSeparator(cells, t.comma) {
+		t.in.Width = 0
 		cells, err = t.in.Header(t.path)
 	}
 	for i, c := range cells {

@@ -135,8 +135,15 @@ func count(v int64, fraction float64) (Time, Format, string) {
 	if unit == Seconds {
 		t.Nanos = int32(fraction * 1e9)
 	}
+	if unit == Nanos && v > 0 && t.Seconds < oldestNanos {
+		return Time{}, None, fmt.Sprintf("is no plausible time: as %s it is in the year %d, and it may be ticks that are counted from the year 1 or 1601", unit, time.Unix(t.Seconds, 0).UTC().Year())
+	}
 	return bounded(t, unit)
 }
+
+// oldestNanos is the beginning of 1992. Counts of 100 ns since the year 1 or 1601, as
+// Windows and .NET have them, are of the size of nanoseconds before.
+const oldestNanos = 694_224_000
 
 // Check says why a time that a file has as a time is none, or returns "".
 func Check(t Time) string {
