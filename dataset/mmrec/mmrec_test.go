@@ -130,6 +130,7 @@ func TestBadFiles(t *testing.T) {
 		"empty":             {"", "empty"},
 		"header only":       {header, "no usable"},
 		"no user column":    {"user\titemID\n1\t1\n", "no column userID"},
+		"RecBole's":         {"user_id:token\titem_id:token\n1\t1\n", "an .inter file of RecBole"},
 		"comma-separated":   {"userID,itemID\n1,1\n", "no column userID"},
 		"duplicate columns": {"userID\titemID\tuserID\n1\t1\t1\n", "twice"},
 		"no train rows":     {header + "0\t0\t1\t0\t2\n", "no train"},

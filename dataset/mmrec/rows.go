@@ -104,6 +104,10 @@ func (r *reader) header() error {
 		r.at[c] = slices.Index(r.columns, name)
 	}
 	for _, c := range []int{colUser, colItem} {
+		if r.at[c] < 0 && slices.Contains(r.columns, "user_id:token") {
+			return usererr.New("Import it with 'mllmrec import tables --interactions-format tsv --user-column user_id:token --item-column item_id:token --time-column timestamp:float'.",
+				"this is an .inter file of RecBole, of which a column says its type (found: %s)", quoteAll(r.columns))
+		}
 		if r.at[c] < 0 {
 			return usererr.New("An .inter file has tab-separated columns userID, itemID and, with a split, x_label; other tables are imported with a column mapping.",
 				"no column %s in the header (found: %s)", columnNames[c], quoteAll(r.columns))
