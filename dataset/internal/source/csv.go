@@ -129,29 +129,15 @@ func (c *CSV) quoted() ([][]byte, error) {
 	first := len(c.buf)
 	s := scan{comma: c.comma, fields: 1}
 	s.feed(c.buf)
-	var more []aheadLine
-	why := ""
+	more, why, err := c.readOn(&s)
+	if err != nil {
+		return nil, err
+	}
 	alike := 0 // of the lines more, those that are records without regard to quotes
-	for s.state == inQuotes {
-		line, err := c.take()
-		if err != nil || len(c.buf)+1+len(line) > MaxLine {
-			if err != nil && !errors.Is(err, io.EOF) && !isRow(err) {
-				return nil, err
-			}
-			why = fmt.Sprintf("is still open after %d MiB", MaxLine>>20)
-			if errors.Is(err, io.EOF) {
-				why = "never closes"
-			} else {
-				more = append(more, aheadLine{slices.Clone(line), c.number, err})
-			}
-			break
-		}
-		more = append(more, aheadLine{slices.Clone(line), c.number, nil})
-		if c.fits(line) {
+	for _, l := range more {
+		if c.fits(l.text) {
 			alike++
 		}
-		c.buf = append(append(c.buf, '\n'), line...)
-		s.feed(line)
 	}
 	fits := c.fits(c.buf[:first])
 	whole := s.state == fieldStart || s.state == plainField || s.state == quoteClosed
@@ -182,6 +168,27 @@ func (c *CSV) quoted() ([][]byte, error) {
 		return nil, Bad(0, "a quote opened in this record closes on a later line and makes %d fields where the first line has %d%s", s.fields, c.Width, c.Advice)
 	}
 	return nil, Bad(c.at[min(s.fields, len(c.at))-1], "field %d: text after the closing quote; double quotes that belong to the text%s", s.fields, c.Advice)
+}
+
+// readOn appends lines to the record for as long as a quote is open in it, and returns
+// them. why says what is wrong with a quote that stays open.
+func (c *CSV) readOn(s *scan) (more []aheadLine, why string, err error) {
+	for s.state == inQuotes {
+		line, err := c.take()
+		switch {
+		case errors.Is(err, io.EOF):
+			return more, "never closes", nil
+		case err != nil && !isRow(err):
+			return nil, "", err
+		}
+		more = append(more, aheadLine{slices.Clone(line), c.number, err})
+		if err != nil || len(c.buf)+1+len(line) > MaxLine {
+			return more, fmt.Sprintf("is still open after %d MiB", MaxLine>>20), nil
+		}
+		c.buf = append(append(c.buf, '\n'), line...)
+		s.feed(line)
+	}
+	return more, "", nil
 }
 
 // back makes the record its first line again and puts the lines behind it back.
