@@ -175,14 +175,15 @@ func (c *CSV) quoted() ([][]byte, error) {
 func (c *CSV) readOn(s *scan) (more []aheadLine, why string, err error) {
 	for s.state == inQuotes {
 		line, err := c.take()
+		tooLong := isRow(err)
 		switch {
 		case errors.Is(err, io.EOF):
 			return more, "never closes", nil
-		case err != nil && !isRow(err):
+		case err != nil && !tooLong:
 			return nil, "", err
 		}
-		more = append(more, aheadLine{slices.Clone(line), c.number, err})
-		if err != nil || len(c.buf)+1+len(line) > MaxLine {
+		more = append(more, aheadLine{slices.Clone(line), c.number, err}) // its error comes again in its turn
+		if tooLong || len(c.buf)+1+len(line) > MaxLine {
 			return more, fmt.Sprintf("is still open after %d MiB", MaxLine>>20), nil
 		}
 		c.buf = append(append(c.buf, '\n'), line...)
