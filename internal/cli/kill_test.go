@@ -55,6 +55,20 @@ func importShop(t testing.TB, dir string, users int) string {
 	return ws
 }
 
+// preferencesIn reads the preferences of a ledger, whoever wrote them.
+func preferencesIn(t testing.TB, ws string) (all []texts.Generation) {
+	t.Helper()
+	s, err := ledger.OpenSQLite(t.Context(), filepath.Join(ws, "generations.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Each(t.Context(), texts.StageReason, func(g texts.Generation) error { all = append(all, g); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 // stored reads the preferences of a ledger by user, without what differs between runs.
 func stored(t testing.TB, ws string) map[string]texts.Generation {
 	t.Helper()

@@ -14,7 +14,8 @@ type queuedRequest struct {
 	cost       float64 // that it may cost, by estimate
 	prompt     int     // prompt tokens, by estimate
 	model      string
-	last       error // of the attempt before
+	digest     string // of the weights that must answer; "" = any
+	last       error  // of the attempt before
 	tried      *endpoint
 	noEndpoint bool          // no endpoint can serve it any more
 	grant      chan decision // capacity 1
@@ -34,7 +35,7 @@ func (p *Pool) newQueuedRequest(r Request) (*queuedRequest, error) {
 		answer = answerTokens
 	}
 	prompt := p.estimator(r.Model).Prompt(r)
-	t := &queuedRequest{model: r.Model, prompt: prompt, tokens: float64(prompt + answer), grant: make(chan decision, 1)}
+	t := &queuedRequest{model: r.Model, digest: r.ModelDigest, prompt: prompt, tokens: float64(prompt + answer), grant: make(chan decision, 1)}
 	cost, known := p.opt.Budget.Prices.Cost(r.Model, prompt+prompt/4, answer)
 	if !known && p.opt.Budget.MaxCost > 0 {
 		return nil, &Error{Class: OverBudget, Model: r.Model, Err: usererr.New("Add the model to the price table.", "the price table does not know model %q, and a cost limit is set", r.Model)}
@@ -125,7 +126,7 @@ func (p *Pool) decide(t *queuedRequest, now time.Time) (v decision, ready bool, 
 	var best *endpoint
 	left, down := 0, 0
 	for _, e := range p.endpoints {
-		if e.cannotServe(t.model) != nil {
+		if e.cannotServe(t) != nil {
 			continue
 		}
 		left++
@@ -164,7 +165,7 @@ func (p *Pool) noEndpointLeft(t *queuedRequest) error {
 		return t.last
 	}
 	for _, e := range p.endpoints {
-		if err := e.cannotServe(t.model); err != nil {
+		if err := e.cannotServe(t); err != nil {
 			return err
 		}
 	}

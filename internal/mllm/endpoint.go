@@ -18,9 +18,9 @@ type endpoint struct {
 	pausedUntil  time.Time // the server asked to wait until then
 	limited      int       // rate limits in a row, see pause
 	breaker      breaker
-	unauthorized error            // why its key was refused; it is not asked again
-	lacks        map[string]error // models that it does not have, with the error that said so
-	last         error            // of the last attempt, if that got no answer; else nil
+	unauthorized error             // why its key was refused; it is not asked again
+	lacks        map[weights]error // models that it does not have, with the error that said so
+	last         error             // of the last attempt, if that got no answer; else nil
 
 	stats EndpointStats
 }
@@ -40,12 +40,18 @@ func newEndpoint(cfg EndpointConfig, now time.Time) *endpoint {
 	return e
 }
 
-// cannotServe returns why the endpoint cannot serve the model, or nil.
-func (e *endpoint) cannotServe(model string) error {
+// weights are those that a request asks for; without a digest, whatever has the name.
+type weights struct{ model, digest string }
+
+// cannotServe returns why the endpoint cannot serve the request, or nil.
+func (e *endpoint) cannotServe(t *queuedRequest) error {
 	if e.unauthorized != nil {
 		return e.unauthorized
 	}
-	return e.lacks[model]
+	if err := e.lacks[weights{model: t.model}]; err != nil {
+		return err
+	}
+	return e.lacks[weights{t.model, t.digest}]
 }
 
 // free reports whether t may be sent now, and if not, from what time on it may be; the zero
@@ -103,12 +109,15 @@ func (e *endpoint) record(t *queuedRequest, a Attempt, prompt int, now time.Time
 		e.unauthorized = a.Err
 		return
 	case NotFound: // the endpoint would refuse every request for this model
-		if e.lacks == nil {
-			e.lacks = map[string]error{}
-		}
-		e.lacks[a.Model] = a.Err
-		e.breaker.ignored()
+		e.doesWithout(weights{model: a.Model}, a.Err)
 		return
+	case WrongModel:
+		if t.digest != "" && holdsOtherWeights(a.Err) { // and would refuse every request for those wanted
+			e.doesWithout(weights{a.Model, t.digest}, a.Err)
+			return
+		}
+	}
+	switch a.Class {
 	case Server, Timeout, Network, BadResponse, WrongModel:
 		e.breaker.failed(now, p.opt)
 		// If the server says how long to wait, wait, whatever the failure.
@@ -120,6 +129,22 @@ func (e *endpoint) record(t *queuedRequest, a Attempt, prompt int, now time.Time
 	}
 	e.limited = 0
 	e.breaker.succeeded()
+}
+
+// doesWithout notes that the endpoint has no such weights. It works well otherwise.
+func (e *endpoint) doesWithout(w weights, err error) {
+	if e.lacks == nil {
+		e.lacks = map[weights]error{}
+	}
+	e.lacks[w] = err
+	e.breaker.ignored()
+}
+
+// holdsOtherWeights reports whether a failure is that the server holds other weights than
+// those that are wanted under the name.
+func holdsOtherWeights(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.OtherWeights
 }
 
 // pause sends no new requests for a while after a rate limit: as long as the server says,

@@ -77,6 +77,7 @@ type Error struct {
 	// RetryAfter is how long the server asks to wait; only meaningful if HasRetryAfter.
 	RetryAfter    time.Duration
 	HasRetryAfter bool
+	OtherWeights  bool  // of class WrongModel: the server holds other weights under the name than those wanted
 	Err           error // what happened; never carries a key
 }
 

@@ -167,7 +167,7 @@ func (p *Pool) Generate(ctx context.Context, r Request) (Response, error) {
 		}
 		resp.Attempts = max(resp.Attempts, 1) + sent
 		q.last = err
-		return nextAttempt(class), err
+		return nextAttempt(class, q.digest != "" && holdsOtherWeights(err)), err
 	})
 	if classified := new(Error); err != nil && !errors.As(err, &classified) { // ctx ended during a pause
 		err = &Error{Class: Cancelled, Model: r.Model, Err: err}
@@ -175,12 +175,13 @@ func (p *Pool) Generate(ctx context.Context, r Request) (Response, error) {
 	return resp, err
 }
 
-// nextAttempt says what follows a failed attempt of the given class.
-func nextAttempt(class Class) Next {
+// nextAttempt says what follows an attempt that failed, of the given class; otherWeights says that
+// the endpoint holds others than those wanted.
+func nextAttempt(class Class, otherWeights bool) Next {
 	switch {
 	case class == RateLimit:
 		return AfterRateLimit // the pool pauses the endpoint, not the request
-	case class == NotFound || class == Auth:
+	case class == NotFound, class == Auth, otherWeights:
 		return Elsewhere // another endpoint may have the model, or know the key
 	case class.Transient():
 		return AfterBackoff

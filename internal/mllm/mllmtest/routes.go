@@ -17,7 +17,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /api/version", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, map[string]any{"version": "0.0.0-test"}) })
 	mux.HandleFunc("GET /api/tags", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, 200, map[string]any{"models": []any{map[string]any{
-			"name": s.opt.Model, "model": s.opt.Model, "digest": s.opt.Digest,
+			"name": s.opt.Model, "model": s.opt.Model, "digest": s.Digest(),
 			"details": map[string]any{"family": "gemma3", "parameter_size": "27B", "quantization_level": "Q4_K_M"},
 		}}})
 	})

@@ -157,6 +157,20 @@ func New(t Cleaner, opt Options) *Server {
 	return s
 }
 
+// Digest is that of the weights behind the model's name now.
+func (s *Server) Digest() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opt.Digest
+}
+
+// Exchange puts other weights behind the model's name.
+func (s *Server) Exchange(digest string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opt.Digest = digest
+}
+
 // Stop ends hanging requests and closes the server.
 func (s *Server) Stop() {
 	s.mu.Lock()

@@ -152,14 +152,22 @@ func (c *Client) look(ctx context.Context, m *model, name string, l *lookup) {
 
 // find asks the server about one model.
 func (c *Client) find(ctx context.Context, name string) (mllm.ModelInfo, error) {
+	info, err := c.list(ctx, name)
+	if err == nil {
+		err = c.show(ctx, &info)
+	}
+	return info, err
+}
+
+// list returns what the server's list says of one model.
+func (c *Client) list(ctx context.Context, name string) (mllm.ModelInfo, error) {
 	var tags tagsResponse
 	if err := c.wire.Call(ctx, listTimeout, "/api/tags", name, nil, &tags); err != nil {
 		return mllm.ModelInfo{}, err
 	}
 	for _, t := range tags.Models {
 		if info := t.info(); mllm.SameModel(name, info.Name) {
-			err := c.show(ctx, &info)
-			return info, err
+			return info, nil
 		}
 	}
 	e := c.wire.Fail(mllm.NotFound, name, "the server does not have this model")

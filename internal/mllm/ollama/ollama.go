@@ -61,7 +61,10 @@ type model struct {
 	known   mllm.ModelInfo
 	fetched time.Time
 	asking  *lookup // nil unless the server is being asked now
+	next    *lookup // the question that confirms answers which have come; nil: none waits
 	numCtx  int     // largest window requested so far: a smaller one would make the server reload the model
+
+	confirming bool // answers are being confirmed
 }
 
 var _ mllm.Client = (*Client)(nil)
@@ -127,8 +130,8 @@ func (c *Client) Generate(ctx context.Context, r mllm.Request) (mllm.Response, e
 		return mllm.Response{Endpoint: c.Endpoint()}, err
 	}
 	if r.ModelDigest != "" && info.Digest != r.ModelDigest {
-		return mllm.Response{Endpoint: c.Endpoint(), ModelDigest: info.Digest}, c.wire.Fail(mllm.WrongModel, r.Model,
-			"the server's weights have digest %s, %s is wanted", short(info.Digest), short(r.ModelDigest))
+		return mllm.Response{Endpoint: c.Endpoint(), ModelDigest: info.Digest},
+			c.otherWeights(r.Model, "the server's weights have digest %s, %s is wanted", short(info.Digest), short(r.ModelDigest))
 	}
 	limit := c.limit(info)
 	window, fixed := r.NumCtx, r.NumCtx > 0
@@ -146,6 +149,9 @@ func (c *Client) Generate(ctx context.Context, r mllm.Request) (mllm.Response, e
 		// Count the tokens of discarded attempts too.
 		promptTokens, answerTokens = promptTokens+resp.PromptTokens, answerTokens+resp.AnswerTokens
 		resp.Attempts, resp.ModelDigest, resp.Seconds = sent, info.Digest, time.Since(start).Seconds()
+		if err == nil && info.Digest != "" {
+			err = c.confirm(ctx, m, r.Model, info.Digest)
+		}
 		if mllm.ClassOf(err) != mllm.PromptCut {
 			return resp, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -99,6 +100,41 @@ func TestNewWeightsUnderTheSameNameAreNoticed(t *testing.T) {
 	}
 }
 
+// Weights that are exchanged while questions are in flight: every answer that is taken
+// bears the digest of the weights that gave it, and the first that may be of either is
+// refused.
+func TestExchangedWeightsNeverSignForOthers(t *testing.T) {
+	var srv *mllmtest.Server
+	srv = mllmtest.New(t, mllmtest.Options{Delay: 2 * time.Millisecond, Answer: func(mllmtest.Record) string { return "written by " + srv.Digest() }})
+	c := client(t, srv, ollama.Config{})
+	digests := []string{srv.Digest(), strings.Repeat("b", 64), strings.Repeat("c", 64)}
+	var work sync.WaitGroup
+	var taken, refused atomic.Int32
+	for range 8 {
+		work.Go(func() {
+			for range 30 {
+				resp, err := c.Generate(t.Context(), mllm.Request{Model: "gemma3:27b", Prompt: "Hi there"})
+				switch {
+				case err == nil && resp.Text == "written by "+resp.ModelDigest:
+					taken.Add(1)
+				case mllm.ClassOf(err) == mllm.WrongModel:
+					refused.Add(1)
+				default:
+					t.Errorf("%q booked under %s, %v", resp.Text, resp.ModelDigest, err)
+				}
+			}
+		})
+	}
+	for _, d := range digests[1:] {
+		time.Sleep(20 * time.Millisecond)
+		srv.Exchange(d)
+	}
+	work.Wait()
+	if taken.Load() < 150 || refused.Load() == 0 {
+		t.Errorf("%d answers taken, %d refused", taken.Load(), refused.Load())
+	}
+}
+
 func TestPoolRefusesOneNameForTwoWeights(t *testing.T) {
 	a := mllmtest.New(t, mllmtest.Options{})
 	b := mllmtest.New(t, mllmtest.Options{Digest: strings.Repeat("b", 64)})
@@ -184,13 +220,13 @@ func TestAServerThatHangsIsWaitedForOnceAndTogether(t *testing.T) {
 	if err := <-first; mllm.ClassOf(err) != mllm.Cancelled {
 		t.Errorf("the one who left: %v", err)
 	}
+	if listings.Load() != 1 {
+		t.Errorf("%d listings were asked for", listings.Load())
+	}
 	close(release)
 	for range 20 {
 		if err := <-others; err != nil {
 			t.Errorf("one who waited on: %v", err)
 		}
-	}
-	if listings.Load() != 1 {
-		t.Errorf("%d listings were asked for", listings.Load())
 	}
 }
