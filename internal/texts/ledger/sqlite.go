@@ -40,11 +40,14 @@ type SQLite struct {
 var _ texts.Store = (*SQLite)(nil)
 
 // OpenSQLite opens or creates a ledger. It refuses a file that is not a ledger, is damaged,
-// or was written by a newer version of the program.
+// or was written by a newer version of the program. One on a read-only medium can be read.
 func OpenSQLite(ctx context.Context, path string) (*SQLite, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", path, err)
+	}
+	if onReadOnlyMedium(abs) {
+		return openReadOnly(ctx, path, abs)
 	}
 	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
