@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
 	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
 )
 
@@ -92,6 +93,11 @@ func TestKilledBatchExportsGoOn(t *testing.T) {
 	}
 	inProcess(t, args(out), 0)
 	wantKnown(t, ws, out)
+	for _, rel := range filesIn(t, ws) {
+		if atomicfile.IsTemp(rel) {
+			t.Errorf("%s is left in the workspace", rel)
+		}
+	}
 	t.Logf("%d kills, %d after the file had its name", kills, named)
 }
 

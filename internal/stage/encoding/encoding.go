@@ -33,8 +33,7 @@ const (
 var itemFields = []string{"title", "brand", "categories", "description", "image description"}
 
 // Info is encoder.json: what made the vectors, and how to open it again. Equal vectors
-// have equal files and equal records but for times: what the cache knew of an interrupted
-// run is said on the terminal and kept nowhere.
+// have equal files: times and cache counts are in the manifest.
 type Info struct {
 	Encoder     string          `json:"encoder"`
 	ID          string          `json:"id"`                // of the encoder of item texts
@@ -53,6 +52,7 @@ type shared struct {
 	settled bool
 	enc     encoder.Encoder // of item texts, when it is open
 	id      string          // of enc, where the options alone do not tell
+	stats   cache.Stats     // of all that was encoded
 	cut     []string        // which texts were longer than the model reads
 }
 
@@ -132,11 +132,13 @@ func (w *work) release(enc encoder.Encoder) error {
 	if !ok {
 		return nil
 	}
-	s := c.Stats()
-	w.stats.Texts += s.Texts
-	w.stats.Cached += s.Cached
-	w.stats.Encoded += s.Encoded
-	w.stats.Damaged += s.Damaged
+	for _, into := range []*cache.Stats{&w.stats, &w.shared.stats} {
+		s := c.Stats()
+		into.Texts += s.Texts
+		into.Cached += s.Cached
+		into.Encoded += s.Encoded
+		into.Damaged += s.Damaged
+	}
 	return c.Close()
 }
 
@@ -167,6 +169,9 @@ func (w *work) finish(info Info, what string, m *cache.Manifest) error {
 	})
 	if err != nil {
 		return err
+	}
+	if w.opt.Encoder != encoder.LSA {
+		w.b.Info[stage.InfoTimes] = map[string]any{"cache": w.shared.stats}
 	}
 	if m.Long > 0 && m.LongMode == string(bert.Truncate) {
 		w.cut = append(w.cut, fmt.Sprintf("%d of %d %s texts (%.1f %%)", m.Long, m.Texts, what, 100*float64(m.Long)/float64(m.Texts)))
