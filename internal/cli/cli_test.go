@@ -44,7 +44,19 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the command line as a user would, each script in a folder of its own.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, Setup: setupScripts})
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, Setup: setupScripts,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"timeless": timelessPages}})
+}
+
+// timelessPages takes out of pages what they mark as times, which they must.
+func timelessPages(ts *testscript.TestScript, _ bool, pages []string) {
+	for _, page := range pages {
+		said := ts.ReadFile(page)
+		if !markedTime.MatchString(said) {
+			ts.Fatalf("%s marks no time", page)
+		}
+		ts.Check(os.WriteFile(ts.MkAbs(page), markedTime.ReplaceAll([]byte(said), nil), 0o644))
+	}
 }
 
 // currentOf is the address of the artefact that commands use.

@@ -11,31 +11,35 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
-// byItself are the commands that make an offline run stage by stage. DIR stands for the
-// folder of the tables and WS for the workspace.
-func byItself() [][]string {
-	return [][]string{
-		{"import", "tables", "--interactions", "DIR/inter.csv", "--items", "DIR/items.csv", "--split", "leave-latest", "--k-core", "0", "--out", "WS"},
-		{"describe", "WS", "--mllm", "offline"},
-		{"reason", "WS", "--mllm", "offline", "--folds", "2"},
-		{"encode", "WS", "--dim", "24"},
-		{"graph", "build", "WS", "--threshold", "0.4"},
-		{"run", "WS", "--mllm", "offline", "--folds", "2", "--dim", "24", "--threshold", "0.4", "--set", "epochs=6"}, // trains; 'train' begins a second run where the first is done
-		{"evaluate", "WS"},
-	}
+// attack is a command that is killed. In its arguments DIR stands for the folder of the
+// tables and HERE for the one that it works in.
+type attack struct {
+	args  []string
+	begin string // what HERE is at the beginning: as the command of this name left it; "": empty
+	kills int    // that have to meet it, at full length
+	few   int    // and in the plain test
 }
 
-// inFolder fills in where a command works.
-func inFolder(args []string, tables, ws string) []string {
-	args = slices.Clone(args)
-	for i, arg := range args {
-		args[i] = strings.Replace(strings.Replace(arg, "DIR", tables, 1), "WS", ws, 1)
+// attacks are the commands that make something and ask no model server: 200 kills.
+func attacks() []attack {
+	data := func(args ...string) []string {
+		return append(args, "--interactions", "DIR/inter.csv", "--items", "DIR/items.csv", "--split", "leave-latest", "--k-core", "0", "--out", "HERE/ws")
 	}
-	return args
+	return []attack{
+		{args: data("import", "tables"), kills: 25, few: 1},
+		{args: []string{"describe", "HERE/ws", "--mllm", "offline"}, begin: "import", kills: 10},
+		{args: []string{"reason", "HERE/ws", "--mllm", "offline", "--folds", "2"}, begin: "describe", kills: 15},
+		{args: []string{"encode", "HERE/ws", "--dim", "24"}, begin: "reason", kills: 25, few: 1},
+		{args: []string{"graph", "build", "HERE/ws", "--threshold", "0.4"}, begin: "encode", kills: 20, few: 1},
+		{args: []string{"train", "HERE/ws", "--set", "epochs=12"}, begin: "graph", kills: 25, few: 2},
+		{args: []string{"evaluate", "HERE/ws"}, begin: "train", kills: 5},
+		{args: []string{"export", "mmrec", "HERE/ws", "--out", "HERE/out"}, begin: "train", kills: 20, few: 2},
+		{args: []string{"run", "HERE/ws", "--mllm", "offline", "--folds", "2", "--dim", "24", "--threshold", "0.4", "--set", "epochs=12"}, begin: "import", kills: 30, few: 2},
+		{args: []string{"model", "pull", "org/model", "--dir", "HERE/models"}, kills: 17, few: 2},
+		{args: []string{"demo", "--out", "HERE/demo", "--epochs", "2"}, kills: 8},
+	}
 }
 
 // inProcess runs the program in a process of its own, which is killed after a time unless
@@ -63,79 +67,100 @@ func inProcess(t *testing.T, args []string, after time.Duration) (took time.Dura
 	return time.Since(start), err != nil
 }
 
-// made reads the hashes of what stands in a workspace, by address and name. Times differ
-// from run to run: of a training they are in metrics.json.
-func made(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	hashes := map[string]string{}
-	ws := opened(t, dir)
-	for address, a := range ws.Manifest().Artefacts {
-		if c := ws.Check(address); c.State != workspace.Fresh {
-			t.Errorf("%s: %s", address, c.Reason)
-		}
-		for name, f := range a.Files {
-			if name != workspace.RunMetricsFile {
-				hashes[address+" "+name] = f.SHA256
-			}
-		}
-	}
-	return hashes
+// killer kills commands and compares what comes of them.
+type killer struct {
+	rng    *rand.Rand
+	tables string
+	calm   map[string]string // folders that undisturbed commands left, by the command's name
+	met    int               // kills that met a running process
+	rounds int
 }
 
-// unfinished lists the folders of a workspace in which something is being made.
-func unfinished(t *testing.T, ws string) (found []string) {
-	t.Helper()
-	for _, rel := range filesIn(t, ws) {
-		if strings.HasPrefix(filepath.Base(rel), ".making-") {
-			found = append(found, rel)
-		}
+func (k *killer) args(a attack, here string) []string {
+	args := slices.Clone(a.args)
+	for i, arg := range args {
+		args[i] = strings.Replace(strings.Replace(arg, "DIR", k.tables, 1), "HERE", here, 1)
 	}
-	return found
+	return args
 }
 
-// TestKilledStagesEndAsUndisturbed kills each stage of an offline run, from the import to
-// the evaluation, at random moments, and gives the same command again: in the end all
-// artefacts are those of an undisturbed run, and nothing else is left.
-func TestKilledStagesEndAsUndisturbed(t *testing.T) {
-	users, items, kills := 240, 120, 1 // kills of each of the seven stages
-	if slow {
-		users, items, kills = 1500, 480, 3
+// folder returns one in which a command may begin.
+func (k *killer) folder(t *testing.T, a attack) string {
+	t.Helper()
+	here := t.TempDir()
+	if a.begin != "" {
+		if err := os.CopyFS(here, os.DirFS(k.calm[a.begin])); err != nil {
+			t.Fatal(err)
+		}
 	}
-	tables := filepath.Dir(importWordyShop(t, users, items))
-	calm, stormy := filepath.Join(t.TempDir(), "ws"), filepath.Join(t.TempDir(), "ws")
-	rng := rand.New(rand.NewPCG(3, 14))
-	met, most := 0, 0
-	for _, args := range byItself() {
-		took, _ := inProcess(t, inFolder(args, tables, calm), 0)
-		args := inFolder(args, tables, stormy)
-		for range kills {
-			_, killed := inProcess(t, args, time.Duration(1+rng.Int64N(int64(took))))
-			if killed {
-				met++
+	return here
+}
+
+// mostInARow bounds the kills between the beginning of a command and its end. One that has
+// nothing to go on with would never end otherwise.
+const mostInARow = 4
+
+// attack runs a command undisturbed, then in rounds: kills at random moments, the same
+// command each time, and in the end once to its end. Each round must come to what the
+// undisturbed command came to.
+func (k *killer) attack(t *testing.T, a attack, kills int) {
+	here := k.folder(t, a)
+	took, _ := inProcess(t, k.args(a, here), 0)
+	k.calm[a.args[0]] = here
+	want := everything(t, here)
+	for met := 0; met < kills; {
+		stormy := k.folder(t, a)
+		args, ended := k.args(a, stormy), false
+		for row := 0; row < mostInARow && met < kills && !ended; row++ {
+			_, killed := inProcess(t, args, time.Duration(1+k.rng.Int64N(int64(took))))
+			if !killed {
+				ended = true
+				break
 			}
-			most++
+			met++
 		}
-		inProcess(t, args, 0)
-		if left := unfinished(t, stormy); len(left) > 0 {
-			t.Errorf("%v leaves %v", args, left)
+		if !ended {
+			inProcess(t, args, 0)
 		}
-	}
-	t.Logf("%d of %d kills met a running process", met, most)
-	if met < most/2 {
-		t.Errorf("only %d of %d kills met a running process", met, most)
-	}
-	want, got := made(t, calm), made(t, stormy)
-	if diff := cmp.Diff(want, got); diff != "" || len(want) < 15 {
-		t.Errorf("of %d files, these differ from those of an undisturbed run:\n%s", len(want), diff)
-	}
-	for _, id := range []string{"u1", "u17"} {
-		before, _ := ok(t, "recommend", calm, "--user", id, "--json")
-		if after, _ := ok(t, "recommend", stormy, "--user", id, "--json"); after != before {
-			t.Errorf("for %s: %s\nundisturbed: %s", id, after, before)
+		k.rounds++
+		if diff := cmp.Diff(want, everything(t, stormy)); diff != "" {
+			t.Errorf("after %d kills of %v, not as undisturbed:\n%s", met, a.args, diff)
+		}
+		if err := os.RemoveAll(stormy); err != nil {
+			t.Fatal(err)
 		}
 	}
-	beside, err := os.ReadDir(filepath.Dir(stormy))
-	if err != nil || len(beside) != 1 {
-		t.Errorf("beside the workspace there are %v, %v", beside, err)
+	k.met += kills
+}
+
+// TestKilledCommandsEndAsUndisturbed kills the commands that make something at random
+// moments, 200 times at full length, and gives the same command again: files are those of an
+// undisturbed run by their hashes, manifests too but for the times in them, the ledger has
+// the same answers, and nothing else is left.
+func TestKilledCommandsEndAsUndisturbed(t *testing.T) {
+	users, items := 240, 120
+	switch {
+	case slow:
+		users, items = 1000, 360
+	case testing.Short(): // under the race detector all takes ten times as long
+		users, items = 40, 40
+	}
+	pullFrom(t)
+	k := &killer{rng: rand.New(rand.NewPCG(3, 14)), tables: filepath.Dir(importWordyShop(t, users, items)), calm: map[string]string{}}
+	for _, a := range attacks() {
+		kills := a.few
+		if slow {
+			kills = a.kills
+		}
+		if kills == 0 && a.args[0] == "demo" { // which takes seconds
+			continue
+		}
+		begin, rounds := time.Now(), k.rounds
+		k.attack(t, a, kills)
+		t.Logf("%s: %d kills in %d rounds, %.1f s", a.args[0], kills, k.rounds-rounds, time.Since(begin).Seconds())
+	}
+	t.Logf("%d kills met a running process, in %d rounds that ended as undisturbed", k.met, k.rounds)
+	if slow && k.met != 200 {
+		t.Errorf("%d kills", k.met)
 	}
 }

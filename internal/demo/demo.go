@@ -77,7 +77,7 @@ type Result struct {
 // Run draws the shop, runs every stage and collects the result.
 func Run(ctx context.Context, opt Options) (*Result, error) {
 	start := time.Now()
-	ws, err := openShop(opt)
+	ws, pictures, err := openShop(opt)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +86,9 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 		return nil, err
 	}
 	defer release()
+	if err := drawMissing(ws, opt.Seed, pictures); err != nil {
+		return nil, err
+	}
 	ropt := build.New()
 	ropt.Writer.MLLM, ropt.Train.Seed = backend.Offline, opt.Seed
 	ropt.Train.Settings = []string{"epochs=" + strconv.Itoa(cmp.Or(opt.Epochs, Epochs))}
@@ -102,38 +105,38 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	return res, atomicfile.Write(filepath.Join(opt.Dir, PageFile), func(w io.Writer) error { return web.WriteShop(w, res) })
 }
 
-// openShop draws the shop into the folder, or finds the one an earlier demo drew.
-func openShop(opt Options) (*workspace.Workspace, error) {
+// openShop makes a workspace of the shop in the folder, or finds that of an earlier demo.
+// Where it made one it returns the pictures that belong into it.
+func openShop(opt Options) (*workspace.Workspace, map[string][]byte, error) {
 	dir := filepath.Join(opt.Dir, "shop.ws")
 	if _, err := os.Stat(filepath.Join(dir, "workspace.json")); err == nil {
 		ws, err := workspace.Open(dir)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if have, want := ws.Manifest().Source.Options["seed"], fmt.Sprint(opt.Seed); have != want {
-			return nil, usererr.New("Give another folder, or remove this one.", "%s holds a demo of seed %s, not %s", opt.Dir, have, want)
+			return nil, nil, usererr.New("Give another folder, or remove this one.", "%s holds a demo of seed %s, not %s", opt.Dir, have, want)
 		}
-		return ws, drawMissing(ws, opt.Seed)
+		return ws, nil, nil
 	}
 	ds, pictures := shop.Shop(opt.Seed)
 	if _, err := dataset.Prepare(ds, 0, dataset.SplitOptions{Name: dataset.SplitByLatest}); err != nil {
-		return nil, fmt.Errorf("split the shop: %w", err)
+		return nil, nil, fmt.Errorf("split the shop: %w", err)
 	}
 	ws, err := workspace.Create(dir, ds, workspace.Source{Kind: "demo", Options: map[string]string{"seed": fmt.Sprint(opt.Seed)}})
-	if err != nil {
-		return nil, err
-	}
-	return ws, shop.WriteImages(ws.Path(workspace.ImagesFolder), pictures)
+	return ws, pictures, err
 }
 
-// drawMissing draws the pictures again where an earlier demo was stopped at them.
-func drawMissing(ws *workspace.Workspace, seed uint64) error {
-	drawn, err := os.ReadDir(ws.Path(workspace.ImagesFolder))
-	if err == nil && len(drawn) >= ws.Manifest().Items {
+// drawMissing writes the pictures, again where an earlier demo was stopped at them.
+func drawMissing(ws *workspace.Workspace, seed uint64, pictures map[string][]byte) error {
+	dir := ws.Path(workspace.ImagesFolder)
+	if shop.Drawn(dir, ws.Manifest().Items) {
 		return nil
 	}
-	_, pictures := shop.Shop(seed)
-	return shop.WriteImages(ws.Path(workspace.ImagesFolder), pictures)
+	if pictures == nil {
+		_, pictures = shop.Shop(seed)
+	}
+	return shop.WriteImages(dir, pictures)
 }
 
 func (r *Result) collect(ctx context.Context, session *stage.Session) error {

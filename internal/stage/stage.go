@@ -61,6 +61,10 @@ type Inputs map[workspace.Kind]workspace.Input
 // Address returns where the input of a kind stands; "" where the stage does not need it.
 func (in Inputs) Address(kind workspace.Kind) string { return in[kind].Address }
 
+// InfoTimes is where the Info of a record keeps what differs between two results that were
+// made in the same way: times, and how much an interrupted stage had left.
+const InfoTimes = "times"
+
 // Build is an artefact under way. The stage writes its files to where Path says and sets
 // what is known of it.
 type Build struct {

@@ -157,16 +157,11 @@ func build(target string, m Manifest, ds *dataset.Dataset) error {
 		return err
 	}
 	sweepStaging(parent, base)
-	// Mkdir, unlike MkdirTemp, leaves the mode to the umask.
-	staging := filepath.Join(parent, "."+base+stagingMark+strconv.FormatUint(rand.Uint64(), 36))
-	if err := os.Mkdir(staging, 0o777); err != nil {
+	staging, lock, err := newStaging(parent, base)
+	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(staging)                         // in its place by then, or not wanted
-	lock := flock.New(filepath.Join(staging, lockFile)) // tells sweepStaging that we live
-	if _, err := lock.TryLock(); err != nil {
-		return err
-	}
+	defer os.RemoveAll(staging) // in its place by then, or not wanted
 	defer lock.Unlock()
 	if err := fillStaging(staging, m, ds); err != nil {
 		return err
@@ -175,6 +170,29 @@ func build(target string, m Manifest, ds *dataset.Dataset) error {
 		lock.Unlock()
 	}
 	return settle(staging, target)
+}
+
+// newStaging makes the hidden folder with a lock in it, which tells sweepStaging that we live.
+func newStaging(parent, base string) (string, *flock.Flock, error) {
+	for range 1000 {
+		// Mkdir, unlike MkdirTemp, leaves the mode to the umask.
+		staging := filepath.Join(parent, "."+base+stagingMark+strconv.FormatUint(rand.Uint64(), 36))
+		if err := os.Mkdir(staging, 0o777); errors.Is(err, fs.ErrExist) {
+			continue
+		} else if err != nil {
+			return "", nil, err
+		}
+		lock := flock.New(filepath.Join(staging, lockFile))
+		locked, err := lock.TryLock()
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", nil, errors.Join(err, os.RemoveAll(staging))
+		}
+		if there, err := exists(lock.Path()); locked && there && err == nil {
+			return staging, lock, nil
+		}
+		lock.Unlock() //nolint:errcheck // somebody swept the folder before it had its lock
+	}
+	return "", nil, fmt.Errorf("no free name for a folder beside %s", filepath.Join(parent, base))
 }
 
 func fillStaging(staging string, m Manifest, ds *dataset.Dataset) error {
@@ -229,7 +247,8 @@ func settle(staging, target string) error {
 }
 
 // sweepStaging removes folders that killed Creates of the same name left: those whose
-// lock nobody holds. One without a lock file may have been made this very moment.
+// lock nobody holds, and empty ones. Whoever has made an empty one this very moment makes
+// another.
 func sweepStaging(parent, base string) {
 	names, err := os.ReadDir(parent)
 	if err != nil {
@@ -240,10 +259,8 @@ func sweepStaging(parent, base string) {
 			continue
 		}
 		dir := filepath.Join(parent, n.Name())
-		if ok, err := exists(filepath.Join(dir, lockFile)); err != nil || !ok {
-			if info, err := n.Info(); err != nil || time.Since(info.ModTime()) < time.Minute {
-				continue
-			}
+		if os.Remove(dir) == nil { // it was empty
+			continue
 		}
 		lock := flock.New(filepath.Join(dir, lockFile))
 		if ok, err := lock.TryLock(); err == nil && ok {

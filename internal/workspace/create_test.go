@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -214,5 +215,31 @@ func TestKilledCreate(t *testing.T) {
 				t.Errorf("left behind (-want +got):\n%s", diff)
 			}
 		}
+	}
+}
+
+// Many make the same workspace at once, each sweeping what the others begin: all succeed,
+// and nothing is left beside it but the workspace.
+func TestCreatesDoNotSweepEachOther(t *testing.T) {
+	parent := t.TempDir()
+	for _, left := range []string{".ws.create-empty", ".ws.create-torn"} { // killed before the lock; while it was swept
+		if err := os.Mkdir(filepath.Join(parent, left), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(parent, ".ws.create-torn", ItemsFile), []byte("half"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var makers sync.WaitGroup
+	for range 8 {
+		makers.Go(func() {
+			if _, err := Create(filepath.Join(parent, "ws"), shop(), source()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	makers.Wait()
+	if left := entries(t, parent); len(left) != 1 {
+		t.Errorf("there are %v", left)
 	}
 }

@@ -127,33 +127,18 @@ func (w *Workspace) locked() error {
 	return usererr.WrapAs(usererr.KindLocked, e, "Wait until it has finished, or stop it; the workspace can be read meanwhile.")
 }
 
-// deadAfter is how old a temporary file must be to count as a killed writer's. Writing
-// one takes seconds; the time also spares those of a training that runs without the lock.
-const deadAfter = 10 * time.Minute
-
 // sweepTemps removes what killed writers left. It follows no link out of the workspace.
 func (w *Workspace) sweepTemps() {
-	folders := []string{".", "texts", "features", "graphs", RunsFolder}
+	folders := []string{".", "texts", "features", "graphs", "batches", "samples", RunsFolder}
 	if runs, err := w.List(RunsFolder); err == nil {
 		for _, run := range runs {
 			folders = append(folders, path.Join(RunsFolder, run.Name()))
 		}
 	}
-	for _, folder := range folders {
-		entries, err := w.List(folder)
-		if err != nil {
-			continue
+	_ = w.root.do(func(root *os.Root) error { // without a folder to look at nothing is left to do
+		for _, folder := range folders {
+			atomicfile.Sweep(root, folder)
 		}
-		for _, e := range entries {
-			if !e.Type().IsRegular() || !atomicfile.IsTemp(e.Name()) {
-				continue
-			}
-			if info, err := e.Info(); err != nil || time.Since(info.ModTime()) <= deadAfter {
-				continue
-			}
-			if w.removeFile(path.Join(folder, e.Name())) != nil {
-				return // a folder that we may not tidy; the writes themselves will say so
-			}
-		}
-	}
+		return nil
+	})
 }

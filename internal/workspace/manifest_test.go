@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -87,13 +88,23 @@ func TestLockSweepsDeadFiles(t *testing.T) {
 	there := map[string]bool{
 		"graphs/.item.npz.tmp-abc": false, "runs/x/.model.safetensors.tmp-abc": false, "features/.making-1a2b/items.npy": false,
 		"texts/.making-z/items.parquet": false, "graphs/.making-z/item.npz": false, "evaluations/.making-z/evaluation.json": false,
-		"graphs/.keep": true, "graphs/.young.npz.tmp-abc": true, graphAddress + "/item.npz": true, "features/cache/vectors": true, "runs/x/config.json": true,
+		"graphs/.keep": true, graphAddress + "/item.npz": true, "features/cache/vectors": true, "runs/x/config.json": true,
 	}
 	for rel := range there {
 		put(t, w, rel, "half")
 	}
-	for _, rel := range []string{"graphs/.item.npz.tmp-abc", "runs/x/.model.safetensors.tmp-abc", "graphs/.keep"} {
-		old := time.Now().Add(-2 * deadAfter)
+	alive, err := atomicfile.Create(w.Path("graphs", "other.npz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alive.Discard()
+	living, err := filepath.Glob(w.Path("graphs", ".other.npz.tmp-*"))
+	if err != nil || len(living) != 1 {
+		t.Fatal(living, err)
+	}
+	there["graphs/"+filepath.Base(living[0])] = true
+	old := time.Now().Add(-time.Hour)
+	for _, rel := range []string{"graphs/.item.npz.tmp-abc", "runs/x/.model.safetensors.tmp-abc", "graphs/.keep", "graphs/" + filepath.Base(living[0])} {
 		if err := os.Chtimes(w.Path(rel), old, old); err != nil {
 			t.Fatal(err)
 		}

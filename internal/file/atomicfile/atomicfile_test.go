@@ -184,7 +184,7 @@ func TestIsTemp(t *testing.T) {
 	if !IsTemp(f.Name()) {
 		t.Errorf("%s is not known as a temporary file", f.Name())
 	}
-	for _, name := range []string{"items.npy", ".hidden", "a.tmp-1"} {
+	for _, name := range []string{"items.npy", ".hidden", "a.tmp-1", ".tmp-1", "..tmp-1/x", ".a.tmp-", ".a.tmp-1.txt", ".a.tmp-B", ".a.tmp-12345678901234"} {
 		if IsTemp(name) {
 			t.Errorf("%s is taken for a temporary file", name)
 		}

@@ -8,13 +8,13 @@
 package batch
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"unicode/utf8"
 
+	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/mllm/openai"
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -50,18 +50,15 @@ type line struct {
 	Body     json.RawMessage `json:"body"`
 }
 
-// Writer writes requests into as many files as the limits require. A file gets its name when
-// it is complete.
+// Writer writes requests into as many files as the limits require. The files get their
+// names when all are complete.
 type Writer struct {
 	dir   string
 	opt   Options
 	model string
 	seen  map[string]bool
 	files []File
-
-	f   *os.File // nil between files
-	buf *bufio.Writer
-	cur File
+	made  []*atomicfile.Pending // parallel to files
 }
 
 // NewWriter returns a Writer into dir, which it creates if needed. Files of an earlier export
@@ -118,74 +115,57 @@ func (w *Writer) Add(customID string, r mllm.Request) error {
 	if int64(len(data)) > w.opt.MaxBytes {
 		return usererr.New("Make the pictures smaller.", "batch request %q has %d bytes, a whole file may have %d", customID, len(data), w.opt.MaxBytes)
 	}
-	if w.f != nil && (w.cur.Requests >= w.opt.MaxRequests || w.cur.Bytes+int64(len(data)) > w.opt.MaxBytes) {
-		if err := w.finish(); err != nil {
-			return err
-		}
-	}
-	if w.f == nil {
+	last := len(w.files) - 1
+	if last < 0 || w.files[last].Requests >= w.opt.MaxRequests || w.files[last].Bytes+int64(len(data)) > w.opt.MaxBytes {
 		if err := w.begin(); err != nil {
 			return err
 		}
+		last++
 	}
-	if _, err := w.buf.Write(data); err != nil {
-		return fmt.Errorf("write %s: %w", w.cur.Path, err)
+	if _, err := w.made[last].Write(data); err != nil {
+		return fmt.Errorf("write %s: %w", w.files[last].Path, err)
 	}
 	w.seen[customID] = true
-	w.cur.Requests++
-	w.cur.Bytes += int64(len(data))
+	w.files[last].Requests++
+	w.files[last].Bytes += int64(len(data))
 	return nil
 }
 
+// begin flushes the last file and begins another.
 func (w *Writer) begin() error {
-	f, err := os.CreateTemp(w.dir, "."+w.opt.Prefix+"-*")
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	path := w.path(len(w.files) + 1)
+	f, err := atomicfile.Create(path)
 	if err != nil {
 		return fmt.Errorf("make a batch file: %w", err)
 	}
-	w.f, w.buf, w.cur = f, bufio.NewWriterSize(f, 1<<20), File{Path: w.path(len(w.files) + 1)}
+	w.files, w.made = append(w.files, File{Path: path}), append(w.made, f)
 	return nil
 }
 
-// finish completes the current file and gives it its name.
-func (w *Writer) finish() error {
-	f := w.f
-	w.f = nil
-	err := w.buf.Flush()
-	if err == nil {
-		err = f.Sync()
+// Flush brings all that was added to the disk. The files have no names before Close.
+func (w *Writer) Flush() error {
+	if len(w.made) == 0 {
+		return nil
 	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), w.cur.Path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return fmt.Errorf("write %s: %w", w.cur.Path, err)
-	}
-	w.files = append(w.files, w.cur)
-	return nil
+	return w.made[len(w.made)-1].Flush()
 }
 
-// Close finishes the last file and returns all of them, in order.
+// Close gives all files their names and returns them, in order.
 func (w *Writer) Close() ([]File, error) {
-	if w.f != nil {
-		if err := w.finish(); err != nil {
+	for _, f := range w.made {
+		if err := f.Commit(); err != nil {
 			return w.files, err
 		}
 	}
 	return w.files, nil
 }
 
-// Abort removes the file being written; finished ones stay.
+// Abort removes the files that have no names yet.
 func (w *Writer) Abort() {
-	if w.f != nil {
-		w.f.Close()
-		os.Remove(w.f.Name())
-		w.f = nil
+	for _, f := range w.made {
+		f.Discard()
 	}
 }

@@ -77,11 +77,14 @@ const (
 )
 
 // Record notes in the artefact under way what came of the asking. asked are the options to
-// ask again with, settings is the writer's ID as far as it is known without a server.
+// ask again with, settings is the writer's ID as far as it is known without a server. How
+// many answers were there before is noted apart: all else is the same however often the
+// stage was interrupted.
 func Record(b *stage.Build, w *backend.Backend, asked any, settings string, r texts.Report) {
-	b.Info = map[string]any{"total": r.Total, "stored": r.Stored, "answered": r.Answered, "neutral": r.Neutral, "plain": r.Plain,
+	b.Info = map[string]any{"total": r.Total, "answered": r.Stored + r.Answered, "neutral": r.Neutral, "plain": r.Plain,
 		"quarantined": r.Quarantined, "image_failed": r.ImageFailed, "pending": r.Pending, "classes": r.Classes,
 		"images_may_come": imagesMayCome(r), "failures": r.Failures[:min(len(r.Failures), maxRecorded)]}
+	b.Info[stage.InfoTimes] = map[string]any{"stored": r.Stored, "answered": r.Answered}
 	if !w.Free() {
 		b.Info[infoAsked], b.Info[infoSettings] = asked, settings
 	}

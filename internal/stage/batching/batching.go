@@ -106,7 +106,8 @@ func Export(ctx context.Context, s *stage.Session, opt Options) (_ *Exported, er
 		return nil, err
 	}
 	out := &Exported{}
-	// The record comes first: a request without one could not be paid attention to.
+	// The record comes first: a request without one could not be paid attention to. Until it
+	// is there, the files have no names, so that whoever is killed may give the command again.
 	err = atomicfile.Write(name, func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		if err := enc.Encode(h); err != nil {
@@ -125,11 +126,12 @@ func Export(ctx context.Context, s *stage.Session, opt Options) (_ *Exported, er
 		if errors.Is(err, asking.ErrEnough) {
 			err = nil
 		}
-		if err == nil {
-			out.Files, err = files.Close()
-		}
-		return err
+		return errors.Join(err, files.Flush())
 	})
+	if err != nil {
+		return out, err
+	}
+	out.Files, err = files.Close()
 	return out, err
 }
 

@@ -171,7 +171,7 @@ func (w *work) finish(info Info, what string, m *cache.Manifest) error {
 		return err
 	}
 	if w.opt.Encoder != encoder.LSA {
-		w.b.Info["cache"] = w.shared.stats
+		w.b.Info[stage.InfoTimes] = map[string]any{"cache": w.shared.stats}
 	}
 	if m.Long > 0 && m.LongMode == string(bert.Truncate) {
 		w.cut = append(w.cut, fmt.Sprintf("%d of %d %s texts (%.1f %%)", m.Long, m.Texts, what, 100*float64(m.Long)/float64(m.Texts)))

@@ -88,9 +88,6 @@ func Find(ws *workspace.Workspace, id string) (*Run, string, error) {
 	return run, address, err
 }
 
-// infoTimes is where a run's record keeps its times.
-const infoTimes = "times"
-
 // times is what a run's files do not say, so that these are the same however often training
 // was interrupted and however long it took.
 type times struct {
@@ -101,7 +98,7 @@ type times struct {
 
 // timesOf reads the times of a record; one that another version wrote may have none.
 func timesOf(a workspace.Artefact) (t times) {
-	if raw, err := json.Marshal(a.Info[infoTimes]); err == nil {
+	if raw, err := json.Marshal(a.Info[stage.InfoTimes]); err == nil {
 		json.Unmarshal(raw, &t) //nolint:errcheck // see above: times are for people to read
 	}
 	return t

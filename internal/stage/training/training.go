@@ -180,7 +180,7 @@ func (t *Stage) Build(ctx context.Context, b *stage.Build) error {
 		return err
 	}
 	b.Files = []string{workspace.RunUsersFile, workspace.RunItemsFile, workspace.RunMetricsFile, workspace.RunModelFile}
-	b.Info = map[string]any{"run": run.ID, infoTimes: run.times()}
+	b.Info = map[string]any{"run": run.ID, stage.InfoTimes: run.times()}
 	b.Done("%s: best epoch %d of %d", run.ID, run.BestEpoch, len(run.Epochs))
 	return nil
 }
