@@ -119,7 +119,7 @@ func TestDamagedFileIsAClearError(t *testing.T) {
 		s.Close()
 	}
 	hint, ok := usererr.Hint(err)
-	if !ok || !strings.Contains(err.Error(), path) || !strings.Contains(hint, "damaged") {
+	if !ok || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error()+hint, "damaged") {
 		t.Errorf("%v (hint %q)", err, hint)
 	}
 }
