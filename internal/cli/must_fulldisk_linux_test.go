@@ -48,11 +48,11 @@ func smallDisk(t *testing.T, kilobytes string) (dir string, fill func(leave int)
 // settled waits until the server has got no request for a while.
 func settled(s *mllmtest.Server) int {
 	for last := -1; ; time.Sleep(150 * time.Millisecond) {
-		if n := s.Total(); n == last {
+		n := s.Total()
+		if n == last {
 			return n
-		} else {
-			last = n
 		}
+		last = n
 	}
 }
 
