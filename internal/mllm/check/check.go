@@ -37,9 +37,8 @@ func Answer(r mllm.Request, resp mllm.Response, rules Rules) (mllm.Class, string
 	if reason := loops(text, words); reason != "" {
 		return mllm.Repetition, reason
 	}
-	switch resp.FinishReason {
-	case "length", "max_tokens":
-		return mllm.CutOff, fmt.Sprintf("the token limit ended it after %d words", Words(text))
+	if class, why := mllm.Ending(resp.FinishReason); class != "" {
+		return class, fmt.Sprintf("%s after %d words", why, Words(text))
 	}
 	if reason := refuses(text); reason != "" {
 		return mllm.Refusal, reason

@@ -8,6 +8,7 @@ package ollama
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"strings"
@@ -110,13 +111,13 @@ type message struct {
 }
 
 type chatResponse struct {
-	Model           string  `json:"model"`
-	Message         message `json:"message"`
-	Done            bool    `json:"done"`
-	DoneReason      string  `json:"done_reason"`
-	PromptEvalCount int     `json:"prompt_eval_count"`
-	EvalCount       int     `json:"eval_count"`
-	Error           string  `json:"error"`
+	Model           wire.Word       `json:"model"`
+	Message         message         `json:"message"`
+	Done            bool            `json:"done"`
+	DoneReason      wire.Word       `json:"done_reason"`
+	PromptEvalCount wire.Count      `json:"prompt_eval_count"`
+	EvalCount       wire.Count      `json:"eval_count"`
+	Error           json.RawMessage `json:"error"`
 }
 
 // Generate implements mllm.Client. If the window was too small, it sends the request again
@@ -194,32 +195,38 @@ func (c *Client) ask(ctx context.Context, m *model, r mllm.Request, window int) 
 	if err := c.wire.Call(ctx, timeout, "/api/chat", r.Model, in, &out); err != nil {
 		return resp, err
 	}
-	resp.Text, resp.FinishReason, resp.Model = out.Message.Content, out.DoneReason, out.Model
-	resp.PromptTokens, resp.AnswerTokens = out.PromptEvalCount, out.EvalCount
+	resp.Text, resp.FinishReason, resp.Model = out.Message.Content, string(out.DoneReason), string(out.Model)
+	resp.PromptTokens, resp.AnswerTokens = int(out.PromptEvalCount), int(out.EvalCount)
 	return resp, c.judge(m, r, out, window)
 }
 
 // judge finds why a well-formed answer is unusable.
 func (c *Client) judge(m *model, r mllm.Request, out chatResponse, window int) error {
+	prompt, answer := int(out.PromptEvalCount), int(out.EvalCount)
+	said := wire.ErrorText(out.Error)
 	switch {
-	case out.Error != "":
-		return c.wire.Fail(mllm.Server, r.Model, "%s", out.Error)
-	case out.Model == "" || !out.Done:
+	case said != "":
+		return c.wire.Fail(mllm.Server, r.Model, "%s", said)
+	case !out.Done:
 		return c.wire.Fail(mllm.BadResponse, r.Model, "the answer is not marked as done")
-	case !mllm.SameModel(r.Model, out.Model):
-		return c.wire.Fail(mllm.WrongModel, r.Model, "model %q answered", out.Model)
-	case mllm.PromptWasCut(r, out.PromptEvalCount, window):
+	case out.Model != "" && !mllm.SameModel(r.Model, string(out.Model)): // some gateways name none
+		return c.wire.Fail(mllm.WrongModel, r.Model, "model %q answered", string(out.Model))
+	case mllm.PromptWasCut(r, prompt, window):
 		return c.wire.Fail(mllm.PromptCut, r.Model, "the server read %d tokens of a prompt estimated at %d, in a window of %d",
-			out.PromptEvalCount, m.estimator.Prompt(r), window)
-	case out.PromptEvalCount+out.EvalCount > window:
+			prompt, m.estimator.Prompt(r), window)
+	case prompt+answer > window:
 		return c.wire.Fail(mllm.PromptCut, r.Model, "prompt (%d tokens) and answer (%d) overran the window of %d: the server dropped part of the prompt",
-			out.PromptEvalCount, out.EvalCount, window)
+			prompt, answer, window)
 	}
-	m.estimator.Observe(r, out.PromptEvalCount)
-	if strings.TrimSpace(out.Message.Content) == "" {
-		if out.DoneReason == "length" {
-			return c.wire.Fail(mllm.CutOff, r.Model, "the token limit was reached before any text")
-		}
+	m.estimator.Observe(r, prompt)
+	class, why := mllm.Ending(string(out.DoneReason))
+	blank := strings.TrimSpace(out.Message.Content) == ""
+	switch {
+	case class == mllm.CutOff && blank:
+		return c.wire.Fail(mllm.CutOff, r.Model, "no text: %s", why)
+	case class != "" && class != mllm.CutOff: // that of a limit is for the checks of the text, which may find more
+		return c.wire.Fail(class, r.Model, "%s", why)
+	case blank:
 		return c.wire.Fail(mllm.Empty, r.Model, "the answer is empty")
 	}
 	return nil

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -88,7 +89,8 @@ func errorMessage(body []byte) string {
 // ErrorText returns the whole text of an "error" member, a string or an object; "" if
 // there is none.
 func ErrorText(raw json.RawMessage) string {
-	if len(raw) == 0 || string(raw) == "null" {
+	switch string(bytes.TrimSpace(raw)) {
+	case "", "null", "false", "{}", "[]", "0": // servers write these where there was no error
 		return ""
 	}
 	var text string

@@ -1,0 +1,81 @@
+package openai
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/mllmrec/mllmrec/internal/mllm"
+)
+
+// A good answer is taken whatever its side fields look like; counts are read where they are
+// counts at all.
+func TestSideFieldsCostNoAnswer(t *testing.T) {
+	const good = "A blue wooden toy with smooth edges."
+	for name, c := range map[string]struct {
+		body           string
+		prompt, answer int
+	}{
+		"plain":             {`"model":"m","usage":{"prompt_tokens":400,"completion_tokens":20},"choices":[{"finish_reason":"stop","message":{"content":%q}}]`, 400, 20},
+		"floats":            {`"model":"m","usage":{"prompt_tokens":400.0,"completion_tokens":2e1},"choices":[{"finish_reason":"stop","message":{"content":%q}}]`, 400, 20},
+		"counts as text":    {`"model":"m","usage":{"prompt_tokens":"400","completion_tokens":"20"},"choices":[{"finish_reason":"stop","message":{"content":%q}}]`, 400, 20},
+		"no counts":         {`"model":"m","usage":{"prompt_tokens":null,"completion_tokens":-1},"choices":[{"finish_reason":"stop","message":{"content":%q}}]`, 0, 0},
+		"usage is a list":   {`"model":"m","usage":[1],"choices":[{"finish_reason":"stop","message":{"content":%q}}]`, 0, 0},
+		"usage null":        {`"model":"m","usage":null,"choices":[{"finish_reason":"stop","message":{"content":%q}}]`, 0, 0},
+		"no model":          {`"model":null,"choices":[{"finish_reason":"stop","message":{"content":%q}}]`, 0, 0},
+		"model is a number": {`"model":7,"created":1746709563.492,"choices":[{"finish_reason":"stop","message":{"content":%q}}]`, 0, 0},
+		"reason an integer": {`"choices":[{"finish_reason":0,"message":{"content":%q}}]`, 0, 0},
+		"no reason":         {`"choices":[{"message":{"content":%q,"refusal":[]}}]`, 0, 0},
+		"no error":          {`"error":{},"choices":[{"error":null,"finish_reason":"stop","message":{"content":%q}}]`, 0, 0},
+		"thinking in parts": {`"choices":[{"finish_reason":"stop","message":{"content":[{"type":"thinking","thinking":[{"text":"hm"}]},{"type":"text","text":%q},{"text":{"odd":1}}]}}]`, 0, 0},
+	} {
+		body := "{" + fmt.Sprintf(c.body, good) + "}"
+		if !json.Valid([]byte(body)) {
+			t.Fatalf("%s: %s", name, body)
+		}
+		resp, err := ParseCompletion([]byte(body))
+		if err != nil || resp.Text != good || resp.PromptTokens != c.prompt || resp.AnswerTokens != c.answer {
+			t.Errorf("%s: %+v, %v", name, resp, err)
+		}
+	}
+}
+
+// What the server says it broke off, withheld or cut is no answer, wherever it says so.
+func TestBrokenAnswersAreNone(t *testing.T) {
+	for body, want := range map[string]mllm.Class{
+		`{"choices":[{"finish_reason":"error","error":{"code":502,"message":"upstream lost"},"message":{"content":"A blue toy and a"}}]}`: mllm.CutOff,
+		`{"choices":[{"finish_reason":"stop","error":{"message":"upstream lost"},"message":{"content":"A blue toy and a"}}]}`:             mllm.CutOff,
+		`{"choices":[{"finish_reason":"network_error","message":{"content":""}}]}`:                                                        mllm.CutOff,
+		`{"choices":[{"finish_reason":"sensitive","message":{"content":"A blue toy and a"}}]}`:                                            mllm.Refused,
+		`{"choices":[{"finish_reason":"refusal","message":{"content":"A blue toy and a"}}]}`:                                              mllm.Refusal,
+		`{"choices":[{"finish_reason":"tool_calls","message":{"content":"Let me look."}}]}`:                                               mllm.Empty,
+		`{"choices":[{"finish_reason":"length","message":{"content":null,"reasoning_content":"I think"}}]}`:                               mllm.CutOff,
+		`{"choices":[{"finish_reason":"stop","message":{"content":"","refusal":"I cannot."}}]}`:                                           mllm.Refusal,
+		`{"error":{"message":"Provider returned error","code":429},"choices":[]}`:                                                         mllm.Server,
+	} {
+		if _, err := ParseCompletion([]byte(body)); mllm.ClassOf(err) != want {
+			t.Errorf("%s: %v, want %s", body, err, want)
+		}
+	}
+	// A limit is left to the checks of the text, which the word must reach.
+	for body, want := range map[string]string{
+		`{"choices":[{"finish_reason":null,"finish_details":{"type":"max_tokens"},"message":{"content":"A blue toy and a"}}]}`: "max_tokens",
+		`{"choices":[{"native_finish_reason":"MAX_TOKENS","message":{"content":"A blue toy and a"}}]}`:                         "MAX_TOKENS",
+	} {
+		if resp, err := ParseCompletion([]byte(body)); err != nil || resp.FinishReason != want {
+			t.Errorf("%s: %+v, %v", body, resp, err)
+		}
+	}
+}
+
+func FuzzParseCompletion(f *testing.F) {
+	f.Add(`{"choices":[{"finish_reason":"stop","message":{"content":"x"}}],"usage":{"prompt_tokens":4.5e99}}`)
+	f.Add(`{"choices":[{"finish_details":[],"message":{"content":[{"text":1}]}}]}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		resp, err := ParseCompletion([]byte(body))
+		if err == nil && strings.TrimSpace(resp.Text) == "" || resp.PromptTokens < 0 || resp.AnswerTokens < 0 {
+			t.Errorf("%+v from %q", resp, body)
+		}
+	})
+}
