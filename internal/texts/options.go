@@ -24,7 +24,7 @@ type Options struct {
 	Grace    time.Duration
 	Limit    int            // ask about at most so many subjects; the others stay pending. 0 = all, below 0 = none
 	Progress func(Progress) // called now and then, never concurrently
-	// Ready, if given, is called before each question and waits while answers cannot be stored. An
+	// Ready, if given, is called before each try and waits while answers cannot be stored. An
 	// error ends the asking.
 	Ready func(ctx context.Context) error
 }

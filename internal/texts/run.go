@@ -241,7 +241,7 @@ func (r *run) reportProgress(last bool) {
 // work asks questions until there are no more.
 func (r *run) work(ctx context.Context, asks <-chan *question, outcomes chan<- outcome) {
 	for q := range asks {
-		if ctx.Err() != nil || r.opt.Ready != nil && r.opt.Ready(ctx) != nil {
+		if ctx.Err() != nil {
 			return
 		}
 		outcomes <- r.try(ctx, q)
@@ -255,6 +255,9 @@ func (r *run) try(ctx context.Context, q *question) outcome {
 	defer release()
 	g := q.about
 	for try := 1; ; try++ {
+		if r.opt.Ready != nil && r.opt.Ready(ctx) != nil {
+			return outcome{q: q, stopped: true}
+		}
 		g.Attempt++
 		a, err := r.ask(callCtx, q, 1+q.unusable)
 		addAttempt(&g, a)

@@ -67,6 +67,11 @@ func (o WorkerOptions) withDefaults() WorkerOptions {
 	return o
 }
 
+// rescueMargin is more than clocks are apart: River rescues by the clock of one of the workers,
+// and must not take a chunk that another still works on. Leases free those of dead workers
+// long before.
+const rescueMargin = 30 * 24 * time.Hour
+
 // hardLimit bounds the time of one question at the end of a chunk's slice: River cancels a
 // job that takes longer than slice, grace and hardLimit together.
 const hardLimit = 30 * time.Minute
@@ -196,7 +201,7 @@ func (w *worker) client() (*river.Client[pgx.Tx], error) {
 		FetchCooldown:        20 * time.Millisecond,
 		FetchPollInterval:    time.Second,
 		JobTimeout:           limit,
-		RescueStuckJobsAfter: limit + time.Minute,
+		RescueStuckJobsAfter: limit + rescueMargin,
 		// River calls its clock a test's. It is the only way to have it write times of the database's.
 		Test: river.TestConfig{Time: w.clock},
 	})

@@ -73,8 +73,12 @@ func saveTo(dir string, raw []byte) (string, error) {
 	return path, nil
 }
 
-// reserve is a file full of zeros. Its blocks are there when the disk is full.
-type reserve struct{ path string }
+// reserve is a file whose blocks are there when the disk is full.
+type reserve struct {
+	path    string // under the name of answers while it holds some
+	used    int    // bytes from its beginning that hold answers
+	pending int    // how often save wrote to it, less the calls of discard
+}
 
 // setAside makes the reserve, or none where the folder cannot be written.
 func setAside(dir string) *reserve {
@@ -92,42 +96,60 @@ func setAside(dir string) *reserve {
 		os.Remove(path) //nolint:errcheck // it is of no use
 		return nil
 	}
-	return &reserve{path}
+	return &reserve{path: path}
 }
 
-// save writes into the reserve, over its zeros, and renames it. It can be used once.
+// save writes answers behind those that the reserve holds. The rest is empty lines and is not
+// given back: on a disk that is full somebody else would take it.
 func (r *reserve) save(raw []byte) (string, error) {
-	if r == nil || r.path == "" || len(raw) > reserveSize {
+	if r == nil || len(raw) > reserveSize-r.used {
 		return "", errors.New("no room was set aside")
 	}
 	f, err := plainfile.OpenForWriting(r.path, os.O_WRONLY, 0o600)
 	if err != nil {
 		return "", err
 	}
-	_, err = f.Write(raw)
-	if err == nil {
-		err = f.Truncate(int64(len(raw)))
-	}
+	block := append(raw, bytes.Repeat([]byte("\n"), reserveSize-r.used-len(raw))...)
+	_, err = f.WriteAt(block, int64(r.used))
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return "", err
 	}
-	path := newName(filepath.Dir(r.path))
-	if err := os.Rename(r.path, path); err != nil {
-		return "", err
+	if r.used == 0 {
+		path := newName(filepath.Dir(r.path))
+		if err := os.Rename(r.path, path); err != nil {
+			return "", err
+		}
+		r.path = path
 	}
-	r.path = ""
-	return path, nil
+	r.used += len(raw)
+	r.pending++
+	return r.path, nil
+}
+
+// discard says that answers which save wrote to path are stored, and reports whether they were
+// in the reserve. Once all are, it is empty again; until then those that are stored already do no harm.
+func (r *reserve) discard(path string) bool {
+	if r == nil || r.pending == 0 || r.path != path {
+		return false
+	}
+	if r.pending--; r.pending > 0 {
+		return true
+	}
+	empty := filepath.Join(filepath.Dir(path), reserveName)
+	if os.Rename(path, empty) == nil {
+		r.path, r.used = empty, 0
+	}
+	return true
 }
 
 func (r *reserve) release() error {
-	if r == nil || r.path == "" {
+	if r == nil || r.used > 0 {
 		return nil
 	}
 	if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("give room for answers back: %w", err)
 	}
 	os.Remove(filepath.Dir(r.path)) //nolint:errcheck // an empty folder goes, one with answers stays
-	r.path = ""
 	return nil
 }
 
@@ -173,6 +195,9 @@ func read(path string) ([]texts.Generation, error) {
 	line := 0
 	for text := range bytes.Lines(raw) {
 		line++
+		if len(bytes.TrimSpace(text)) == 0 { // the rest of the room set aside
+			continue
+		}
 		var g texts.Generation
 		dec := json.NewDecoder(bytes.NewReader(text))
 		dec.DisallowUnknownFields()

@@ -44,10 +44,26 @@ func TestRoomSetAsideOnAFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all, err := read(path); err != nil || len(all) != 500 {
+	more, err := encode(answers(500, 8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := r.save(more); err != nil || again != path {
+		t.Fatalf("a second time: %s, %v; the first was %s", again, err, path)
+	}
+	if all, err := read(path); err != nil || len(all) != 508 {
 		t.Errorf("%d answers, %v", len(all), err)
 	}
 	if err := r.release(); err != nil {
 		t.Error(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("giving the room back took the answers: %v", err)
+	}
+	if !r.discard(path) || !r.discard(path) || r.discard(path) || r.used != 0 {
+		t.Errorf("stored, the room holds %d bytes of answers", r.used)
+	}
+	if _, err := r.save(more); err != nil {
+		t.Errorf("the room cannot be used again: %v", err)
 	}
 }

@@ -1,7 +1,7 @@
 // Package spool keeps answers that were paid for while the ledger cannot be written: a full
-// disk, a database that is locked, a medium that went read-only. It holds them in memory,
-// tries again, has nothing new asked meanwhile, and, when the run ends before the ledger
-// takes them, saves them to a folder elsewhere, from which the next run takes them in.
+// disk, a database that is locked, a medium that went read-only. It saves them to a folder
+// elsewhere, tries the ledger again, and has nothing new asked meanwhile. When the run ends,
+// or is killed, before the ledger takes them, the next run takes them in from there.
 package spool
 
 import (
@@ -19,7 +19,7 @@ import (
 
 // Options of a spooling store.
 type Options struct {
-	Dir   string                           // folder to save to; "": none, and what cannot be stored when the run ends is lost
+	Dir   string                           // folder to save to; "": the system's folder for temporary files, of which the user is told
 	Note  func(format string, args ...any) // tells the user; may be nil
 	First time.Duration                    // before the ledger is tried again, doubled up to 30 s; 0 = 1 s
 	Limit time.Duration                    // how long it is tried before the run is ended; 0 = 15 min
@@ -35,10 +35,9 @@ type Store struct {
 	opt     Options
 	reserve *reserve
 
-	mu        sync.Mutex
-	waiting   int           // calls of Put that wait for the ledger
-	unwritten int           // answers they hold
-	writable  chan struct{} // closed when none waits; nil: none waits
+	mu       sync.Mutex
+	waiting  int           // calls of Put that wait for the ledger
+	writable chan struct{} // closed when none waits; nil: none waits
 }
 
 // Open wraps a ledger for the run of ctx, and first stores in it what earlier runs saved. It
@@ -85,25 +84,30 @@ func (s *Store) Ready(ctx context.Context) error {
 }
 
 // Put implements texts.Store. It returns when the generations are stored, or with an error
-// that says where they were saved.
+// that says where they are saved.
 func (s *Store) Put(ctx context.Context, generations []texts.Generation) error {
 	err := s.Store.Put(ctx, generations)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
+	// At once, not only at the end: the process may be killed while it waits.
+	path, saveErr := s.save(generations)
 	var unwritable *texts.UnwritableError
 	if errors.As(err, &unwritable) {
 		if err = s.retry(ctx, generations, err); err == nil {
-			return nil
+			return s.discard(path)
 		}
 	}
-	return s.save(generations, err)
+	if saveErr != nil { // there may be room by now
+		path, saveErr = s.save(generations)
+	}
+	return s.explain(len(generations), path, err, saveErr)
 }
 
 // retry tries until the ledger takes the generations, the run ends, or the limit is reached.
 func (s *Store) retry(ctx context.Context, generations []texts.Generation, err error) error {
-	s.hold(len(generations), err)
-	defer s.letGo(len(generations))
+	s.hold(err)
+	defer s.letGo()
 	giveUp := time.NewTimer(s.opt.Limit)
 	defer giveUp.Stop()
 	for pause := s.opt.First; err != nil; pause = min(2*pause, maxPause) {
@@ -128,61 +132,81 @@ func (s *Store) retry(ctx context.Context, generations []texts.Generation, err e
 }
 
 // hold has Ready wait, and tells the user once.
-func (s *Store) hold(answers int, err error) {
+func (s *Store) hold(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unwritten += answers
 	if s.waiting++; s.waiting > 1 {
 		return
 	}
 	s.writable = make(chan struct{})
 	hint, _ := usererr.Hint(err)
-	s.opt.Note("answers cannot be stored: %v. They are kept in memory and tried again; nothing new is asked meanwhile. %s "+
-		"When the program is stopped they are saved to %s", err, hint, s.place())
+	s.opt.Note("answers cannot be stored: %v. They are kept, and tried again; nothing new is asked meanwhile. %s", err, hint)
 }
 
-func (s *Store) letGo(answers int) {
+func (s *Store) letGo() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unwritten -= answers
 	if s.waiting--; s.waiting == 0 {
 		close(s.writable)
 		s.writable = nil
 	}
 }
 
-func (s *Store) place() string {
-	if s.opt.Dir == "" {
-		return os.TempDir()
-	}
-	return s.opt.Dir
-}
-
 // save saves what the ledger did not take: into the room set aside, else beside it, else
 // into the system's folder for temporary files.
-func (s *Store) save(generations []texts.Generation, err error) error {
-	raw, encodeErr := encode(generations)
-	if encodeErr != nil {
-		return errors.Join(err, encodeErr)
+func (s *Store) save(generations []texts.Generation) (path string, err error) {
+	raw, err := encode(generations)
+	if err != nil {
+		return "", err
 	}
-	path, saveErr := s.reserve.save(raw)
-	if saveErr != nil {
-		path, saveErr = saveTo(s.opt.Dir, raw)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if path, err = s.reserve.save(raw); err == nil {
+		return path, nil
 	}
-	if saveErr != nil {
-		var dir string
-		if dir, saveErr = os.MkdirTemp("", "mllmrec-answers-"); saveErr == nil {
-			path, saveErr = saveTo(dir, raw)
-		}
+	if path, err = saveTo(s.opt.Dir, raw); err == nil {
+		return path, nil
 	}
+	dir, err := os.MkdirTemp("", "mllmrec-answers-")
+	if err != nil {
+		return "", err
+	}
+	if path, err = saveTo(dir, raw); err != nil {
+		os.Remove(dir) //nolint:errcheck // an empty folder for temporary files
+	}
+	return path, err
+}
+
+// discard removes what was saved of answers that the ledger has now; room that was set aside is
+// set aside again.
+func (s *Store) discard(path string) error {
+	if path == "" {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reserve.discard(path) {
+		return nil
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("answers of %s are in the ledger now: %w", path, err)
+	}
+	if dir := filepath.Dir(path); dir != filepath.Clean(s.opt.Dir) {
+		os.Remove(dir) //nolint:errcheck // a folder for temporary files that is empty now
+	}
+	return nil
+}
+
+// explain says with the ledger's error where the answers are.
+func (s *Store) explain(answers int, path string, err, saveErr error) error {
 	if saveErr != nil {
-		return usererr.Wrap(fmt.Errorf("%w; %d answers are lost, since they could not be saved elsewhere either: %w", err, len(generations), saveErr),
+		return usererr.Wrap(fmt.Errorf("%w; %d answers are lost, since they could not be saved elsewhere either: %w", err, answers, saveErr),
 			"Free some space, or name a folder on another disk for answers that cannot be stored.")
 	}
 	hint := "Run it again when the ledger can be written: it stores them then."
 	if filepath.Dir(path) != filepath.Clean(s.opt.Dir) {
 		hint = fmt.Sprintf("Run it again with %s %s when the ledger can be written: it stores them then.", usererr.Option("spool"), filepath.Dir(path))
 	}
-	s.opt.Note("%d answers that the ledger did not take are saved in %s", len(generations), path)
-	return usererr.Wrap(fmt.Errorf("%w; %d answers are saved in %s", err, len(generations), path), hint)
+	s.opt.Note("%d answers that the ledger did not take are saved in %s", answers, path)
+	return usererr.Wrap(fmt.Errorf("%w; %d answers are saved in %s", err, answers, path), hint)
 }

@@ -111,9 +111,15 @@ func TestAnswersWaitForTheDisk(t *testing.T) {
 		t.Fatalf("Put returned while the disk was full: %v", err)
 	case <-time.After(30 * time.Millisecond):
 	}
+	if saved := savedIn(t, dir); saved != 18 {
+		t.Errorf("%d answers would be left by a kill while they wait", saved)
+	}
 	f.set(nil)
 	if err := errors.Join(<-done, <-done, <-asked); err != nil {
 		t.Fatal(err)
+	}
+	if saved := savedIn(t, dir); saved != 0 {
+		t.Errorf("%d answers that are in the ledger are left in the folder", saved)
 	}
 	if f.stored() != 18 || f.puts < 4 {
 		t.Errorf("%d answers stored in %d tries", f.stored(), f.puts)
@@ -127,6 +133,22 @@ func TestAnswersWaitForTheDisk(t *testing.T) {
 	if got := n.text(); strings.Count(got, "cannot be stored") != 1 || !strings.Contains(got, "the disk is full") || !strings.Contains(got, "Free some space.") || !strings.Contains(got, "takes answers again") {
 		t.Errorf("the user was told:\n%s", got)
 	}
+}
+
+func savedIn(t *testing.T, dir string) (n int) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, answersPrefix+"*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		all, err := read(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += len(all)
+	}
+	return n
 }
 
 func (s *Store) waitingNow() int {
@@ -164,7 +186,7 @@ func TestStoppedRunSavesAndTheNextTakesIn(t *testing.T) {
 	}
 	f.set(nil)
 	n = &notes{}
-	if s = open(t, t.Context(), f, dir, n); f.stored() != 12 || !strings.Contains(n.text(), "9 answers that an earlier run saved") {
+	if s = open(t, t.Context(), f, dir, n); f.stored() != 12 || !strings.Contains(n.text(), "12 answers that an earlier run saved") {
 		t.Errorf("%d answers taken in: %s", f.stored(), n.text())
 	}
 	for i, want := range answers(0, 12) {
