@@ -110,6 +110,9 @@ func newClient(kind string, cfg Config) (*Client, error) {
 	if cfg.Dimensions < 0 || cfg.Batch < 0 || cfg.Concurrency < 0 || cfg.RequestsPerMinute < 0 || cfg.Timeout < 0 || cfg.Backoff < 0 {
 		return nil, usererr.New("", "a negative number in the settings of the embedding server")
 	}
+	if kind == "openai" {
+		cfg.BaseURL = wire.OpenAIRoot(cfg.BaseURL)
+	}
 	w, err := wire.New(cfg.BaseURL, cfg.Key, cfg.Transport)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,8 @@ package openai
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -78,4 +80,36 @@ func FuzzParseCompletion(f *testing.F) {
 			t.Errorf("%+v from %q", resp, body)
 		}
 	})
+}
+
+// The address is the user's: routes are below it, and below /v1 only for a bare host.
+func TestRoutesAreBelowTheGivenAddress(t *testing.T) {
+	for given, want := range map[string]string{
+		"":                  "/v1/chat/completions",
+		"/":                 "/v1/chat/completions",
+		"/v1":               "/v1/chat/completions",
+		"/v1/":              "/v1/chat/completions",
+		"/v1beta/openai":    "/v1beta/openai/chat/completions",
+		"/api/paas/v4/":     "/api/paas/v4/chat/completions",
+		"/api/v3":           "/api/v3/chat/completions",
+		"/openai/v1":        "/openai/v1/chat/completions",
+		"/deployments/gpt4": "/deployments/gpt4/chat/completions",
+	} {
+		var asked []string
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = append(asked, r.URL.Path)
+			w.Write([]byte(`{"model":"m","data":[{"id":"m"}],"choices":[{"finish_reason":"stop","message":{"content":"A blue toy."}}]}`)) //nolint:errcheck // the client says what it got
+		}))
+		c, err := New(Config{BaseURL: srv.URL + given})
+		if err == nil {
+			_, err = c.Generate(t.Context(), mllm.Request{Model: "m", Prompt: "Hi"})
+		}
+		if err == nil {
+			_, err = c.Describe(t.Context())
+		}
+		srv.Close()
+		if models := strings.TrimSuffix(want, "chat/completions") + "models"; err != nil || len(asked) != 2 || asked[0] != want || asked[1] != models {
+			t.Errorf("below %q: asked %v, %v", given, asked, err)
+		}
+	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
-// ChatPath is the route of a chat completion below the server's root.
+// ChatPath is the route of a chat completion in batch files.
 const ChatPath = "/v1/chat/completions"
 
 // BodyOptions adapt the body of a chat completion to a server. The zero value is right for

@@ -1,5 +1,5 @@
-// Package openai is a client of OpenAI-compatible servers (/v1/chat/completions with
-// image parts, /v1/models): vLLM, SGLang, llama.cpp's server, LM Studio, and hosted
+// Package openai is a client of OpenAI-compatible servers (chat/completions with
+// image parts, models): vLLM, SGLang, llama.cpp's server, LM Studio, and hosted
 // services. Do not use it for Ollama, whose OpenAI-compatible route cuts long prompts and
 // does not report it; use package ollama.
 package openai
@@ -22,7 +22,7 @@ const defaultTimeout = 5 * time.Minute
 
 // Config configures a Client.
 type Config struct {
-	BaseURL  string        // such as http://localhost:8000, with or without /v1
+	BaseURL  string        // such as http://localhost:8000; a bare host is asked below /v1
 	Key      mllm.Key      // sent as a bearer token
 	Timeout  time.Duration // of one attempt; 0 = DefaultTimeout
 	PerImage int           // tokens a picture, for the estimate; 0 = mllm.ImageTokens
@@ -38,6 +38,7 @@ type Config struct {
 type Client struct {
 	wire *wire.Caller
 	cfg  Config
+	root string // of its routes below the endpoint: /v1, or nothing
 
 	mu         sync.Mutex
 	estimators map[string]*mllm.Estimator
@@ -50,21 +51,25 @@ func New(cfg Config) (*Client, error) {
 	if strings.TrimSpace(cfg.BaseURL) == "" {
 		return nil, usererr.New("Give the server's address, such as http://localhost:8000.", "no base URL for the OpenAI-compatible server")
 	}
-	cfg.BaseURL = strings.TrimSuffix(strings.TrimRight(strings.TrimSpace(cfg.BaseURL), "/"), "/v1")
 	if cfg.Timeout == 0 {
 		cfg.Timeout = defaultTimeout
 	}
 	if _, err := Body(mllm.Request{MaxTokens: 1}, cfg.Body); err != nil {
 		return nil, err
 	}
-	w, err := wire.New(cfg.BaseURL, cfg.Key, cfg.Transport)
+	base, below := strings.CutSuffix(wire.OpenAIRoot(cfg.BaseURL), "/v1")
+	w, err := wire.New(base, cfg.Key, cfg.Transport)
 	if err != nil {
 		return nil, err
 	}
 	if strings.HasSuffix(strings.ToLower(w.Endpoint()), "//api.openai.com") {
 		cfg.Body.CompletionTokens = true
 	}
-	return &Client{wire: w, cfg: cfg, estimators: map[string]*mllm.Estimator{}}, nil
+	c := &Client{wire: w, cfg: cfg, estimators: map[string]*mllm.Estimator{}}
+	if below {
+		c.root = "/v1"
+	}
+	return c, nil
 }
 
 // Endpoint returns the server's base URL, without /v1.
@@ -94,7 +99,7 @@ func (c *Client) Generate(ctx context.Context, r mllm.Request) (mllm.Response, e
 		timeout = c.cfg.Timeout
 	}
 	var out completion
-	if err := c.wire.Call(ctx, timeout, ChatPath, r.Model, body, &out); err != nil {
+	if err := c.wire.Call(ctx, timeout, c.root+"/chat/completions", r.Model, body, &out); err != nil {
 		resp.Attempts, resp.Seconds = 1, time.Since(start).Seconds()
 		return resp, err
 	}
@@ -172,7 +177,7 @@ func (c *Client) Describe(ctx context.Context) (mllm.ServerInfo, error) {
 			} `json:"meta"`
 		} `json:"data"`
 	}
-	if err := c.wire.Call(ctx, 30*time.Second, "/v1/models", "", nil, &out); err != nil {
+	if err := c.wire.Call(ctx, 30*time.Second, c.root+"/models", "", nil, &out); err != nil {
 		return info, err
 	}
 	for _, m := range out.Data {

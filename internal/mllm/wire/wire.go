@@ -75,6 +75,17 @@ func New(baseURL string, key mllm.Key, transport http.RoundTripper) (*Caller, er
 	}, nil
 }
 
+// OpenAIRoot is the address below which an OpenAI-compatible server has /chat/completions,
+// /models and /embeddings: what the user gave, since many have it at a path of their own;
+// below /v1 where the address is a bare host.
+func OpenAIRoot(baseURL string) string {
+	baseURL = strings.TrimRight(strings.TrimSpace(baseURL), "/")
+	if u, err := url.Parse(baseURL); err == nil && u.Host != "" && u.Path == "" && u.RawQuery == "" && u.Fragment == "" {
+		return baseURL + "/v1"
+	}
+	return baseURL
+}
+
 // Endpoint returns the base URL.
 func (c *Caller) Endpoint() string { return c.endpoint }
 

@@ -109,7 +109,7 @@ func (r *reserve) save(raw []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	block := append(raw, bytes.Repeat([]byte("\n"), reserveSize-r.used-len(raw))...)
+	block := slices.Concat(raw, bytes.Repeat([]byte("\n"), reserveSize-r.used-len(raw)))
 	_, err = f.WriteAt(block, int64(r.used))
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return "", err
