@@ -18,6 +18,8 @@ type EndpointStats struct {
 	Seconds      float64       `json:"seconds"` // sum over attempts
 	// LastError is the error of the last attempt, if that got no answer; else "".
 	LastError string `json:"last_error,omitempty"`
+	// Notes say what the client learnt of the server, and does differently since.
+	Notes []string `json:"notes,omitempty"`
 }
 
 func (s *EndpointStats) add(a Attempt) {
@@ -65,6 +67,9 @@ func (p *Pool) Stats() PoolStats {
 		one.Failures = maps.Clone(one.Failures)
 		if e.last != nil {
 			one.LastError = e.last.Error()
+		}
+		if c, ok := e.client.(interface{ Notes() []string }); ok {
+			one.Notes = c.Notes()
 		}
 		s.Endpoints = append(s.Endpoints, one)
 		s.Attempts += one.Attempts

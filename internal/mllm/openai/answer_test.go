@@ -2,10 +2,12 @@ package openai
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
@@ -110,6 +112,75 @@ func TestRoutesAreBelowTheGivenAddress(t *testing.T) {
 		srv.Close()
 		if models := strings.TrimSuffix(want, "chat/completions") + "models"; err != nil || len(asked) != 2 || asked[0] != want || asked[1] != models {
 			t.Errorf("below %q: asked %v, %v", given, asked, err)
+		}
+	}
+}
+
+// What a refusal names is left out or renamed, once and for all requests, also of those that
+// were sent at the same time; what names nothing is a refusal.
+func TestRefusalsTeachTheClient(t *testing.T) {
+	for name, c := range map[string]struct {
+		refuse func(body map[string]any) string
+		tries  int // most requests for eight questions
+		notes  int
+		note   string
+	}{
+		"max_tokens": {func(b map[string]any) string {
+			if _, has := b["max_tokens"]; has {
+				return "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+			}
+			return ""
+		}, 16, 1, "max_completion_tokens"},
+		"temperature and seed": {func(b map[string]any) string {
+			if v, has := b["temperature"]; has && v != 1.0 {
+				return "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported."
+			}
+			if _, has := b["seed"]; has {
+				return "seed: Extra inputs are not permitted"
+			}
+			return ""
+		}, 24, 2, "temperature is left out"},
+	} {
+		var mu sync.Mutex
+		tries := 0
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var body map[string]any
+			err := json.NewDecoder(r.Body).Decode(&body)
+			mu.Lock()
+			tries++
+			mu.Unlock()
+			if why := c.refuse(body); err != nil || why != "" {
+				w.WriteHeader(http.StatusBadRequest)
+				json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"message": why}}) //nolint:errcheck // the client says what it got
+				return
+			}
+			if body["max_tokens"] == nil && body["max_completion_tokens"] == nil {
+				t.Errorf("%s: no limit was sent", name)
+			}
+			w.Write([]byte(`{"choices":[{"finish_reason":"stop","message":{"content":"A blue toy."}}]}`)) //nolint:errcheck // the client says what it got
+		}))
+		client, err := New(Config{BaseURL: srv.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var work sync.WaitGroup
+		for range 8 {
+			work.Go(func() {
+				if _, err := client.Generate(t.Context(), mllm.Request{Model: "m", Prompt: "Hi", MaxTokens: 9, Seed: 3}); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+		work.Wait()
+		srv.Close()
+		notes := strings.Join(client.Notes(), "\n")
+		if tries > c.tries || !strings.Contains(notes, "from now on") || !strings.Contains(notes, c.note) || len(client.Notes()) != c.notes {
+			t.Errorf("%s: %d requests, notes: %s", name, tries, notes)
+		}
+	}
+	for _, said := range []string{"max_tokens is too large: 9999", "this model's maximum context length is 128 tokens", "temperature must be between 0 and 2", "content policy"} {
+		if _, change, ok := learn(BodyOptions{}, &mllm.Error{Class: mllm.Refused, Status: 400, Err: errors.New(said)}); ok {
+			t.Errorf("%q teaches that %s", said, change)
 		}
 	}
 }

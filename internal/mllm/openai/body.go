@@ -28,6 +28,8 @@ type BodyOptions struct {
 	// {"chat_template_kwargs": {"enable_thinking": false}}. They may not replace one
 	// that the request sets.
 	Extra map[string]any
+
+	omitTemperature, omitSeed, wasCompletion bool // learnt from refusals
 }
 
 // Message is one message of a chat; Content is a string or a []Part.
@@ -82,8 +84,11 @@ func Body(r mllm.Request, opt BodyOptions) (json.RawMessage, error) {
 		}
 		body[name] = r.MaxTokens
 	}
-	if !opt.OmitSampling {
-		body["temperature"], body["seed"] = r.Temperature, r.Seed
+	if !opt.OmitSampling && !opt.omitTemperature {
+		body["temperature"] = r.Temperature
+	}
+	if !opt.OmitSampling && !opt.omitSeed {
+		body["seed"] = r.Seed
 	}
 	for _, key := range slices.Sorted(maps.Keys(opt.Extra)) {
 		if _, taken := body[key]; taken || key == "stream" || key == "n" {

@@ -42,6 +42,7 @@ type Client struct {
 
 	mu         sync.Mutex
 	estimators map[string]*mllm.Estimator
+	notes      []string
 }
 
 var _ mllm.Client = (*Client)(nil)
@@ -90,21 +91,30 @@ func (c *Client) Generate(ctx context.Context, r mllm.Request) (mllm.Response, e
 	if r.ModelDigest != "" {
 		return resp, c.wire.Fail(mllm.NotFound, r.Model, "an OpenAI-compatible server reports no digest, and these weights are wanted: %s", r.ModelDigest)
 	}
-	body, err := Body(r, c.cfg.Body)
-	if err != nil {
-		return resp, c.label(fail(mllm.Refused, "%w", err), r.Model)
-	}
 	timeout := r.Timeout
 	if timeout == 0 {
 		timeout = c.cfg.Timeout
 	}
 	var out completion
-	if err := c.wire.Call(ctx, timeout, c.root+"/chat/completions", r.Model, body, &out); err != nil {
-		resp.Attempts, resp.Seconds = 1, time.Since(start).Seconds()
-		return resp, err
+	for {
+		opt := c.bodyOptions()
+		body, err := Body(r, opt)
+		if err != nil {
+			return resp, c.label(fail(mllm.Refused, "%w", err), r.Model)
+		}
+		resp.Attempts++
+		err = c.wire.Call(ctx, timeout, c.root+"/chat/completions", r.Model, body, &out)
+		if err == nil {
+			break
+		}
+		if !c.adapt(opt, err) { // each refusal that teaches changes what is sent: this ends
+			resp.Seconds = time.Since(start).Seconds()
+			return resp, err
+		}
 	}
-	resp, err = out.response()
-	resp.Endpoint, resp.Attempts, resp.Seconds = c.Endpoint(), 1, time.Since(start).Seconds()
+	sent := resp.Attempts
+	resp, err := out.response()
+	resp.Endpoint, resp.Attempts, resp.Seconds = c.Endpoint(), sent, time.Since(start).Seconds()
 	if cut := c.judge(r, resp, mllm.ClassOf(err)); cut != nil {
 		err = cut
 	}

@@ -10,16 +10,19 @@ import (
 // serverWatch tells of servers that drop out of a run and come back.
 type serverWatch struct {
 	down []bool // by endpoint; nil before the first look
+	told []int  // notes of each endpoint that were told
 }
 
 // news returns a line for each server whose lot has changed since the last look.
 func (w *serverWatch) news(now []mllm.EndpointStats) []string {
 	first := w.down == nil
 	if first {
-		w.down = make([]bool, len(now))
+		w.down, w.told = make([]bool, len(now)), make([]int, len(now))
 	}
 	var lines []string
 	for i, e := range now {
+		lines = append(lines, e.Notes[w.told[i]:]...)
+		w.told[i] = len(e.Notes)
 		down := isDown(e) || first && e.LastError != "" // it did not even say which models it has
 		if !first && w.down[i] && !down && e.LastError != "" {
 			continue // asked again, and not answered yet
