@@ -42,7 +42,7 @@ type Options struct {
 	// Model is, for minilm, a model's folder or its name on the hub, hub.DefaultModel
 	// when empty; for a server the name of the model, which tei may leave out.
 	Model   string `option:"encoder-model" old:"model" json:"model,omitempty" if:"encoder!=lsa" doc:"minilm: folder of a model or its name on the hub (default sentence-transformers/all-MiniLM-L6-v2); servers: name of the model"`
-	BaseURL string `option:"encoder-base-url" old:"base-url" json:"base_url,omitempty" if:"encoder=openai|ollama|tei" doc:"address of the server, for openai with /v1 (default for ollama: http://localhost:11434)"`
+	BaseURL string `option:"encoder-base-url" old:"base-url" json:"base_url,omitempty" if:"encoder=openai|ollama|tei" doc:"address of the server; for openai that which /embeddings is below, where a bare host means its /v1 (default for ollama: http://localhost:11434)"`
 	// Long says what becomes of a text with more tokens than the model reads. For
 	// minilm: "truncate" (also when empty) or "mean" (the vectors of its windows are
 	// averaged). For ollama and tei: "truncate"; when empty such a text is an error,

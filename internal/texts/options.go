@@ -21,9 +21,12 @@ type Options struct {
 	// Grace is how long questions in flight may go on after the run is cancelled; 0 =
 	// 30 s. Negative: they are cancelled at once, for clients that have a grace period of
 	// their own, as mllm.Pool does.
-	Grace    time.Duration
-	Limit    int            // ask about at most so many subjects; the others stay pending. 0 = all, below 0 = none
-	Progress func(Progress) // called now and then, never concurrently
+	Grace time.Duration
+	Limit int // ask about at most so many subjects; the others stay pending. 0 = all, below 0 = none
+	// EndRefused ends the run where the server refuses the first questions, all of them, with an HTTP
+	// error: it would refuse the others too, and every text would be a fallback.
+	EndRefused bool
+	Progress   func(Progress) // called now and then, never concurrently
 	// Ready, if given, is called before each try and waits while answers cannot be stored. An
 	// error ends the asking.
 	Ready func(ctx context.Context) error
@@ -56,6 +59,13 @@ func endsRun(c mllm.Class) bool {
 		return true
 	}
 	return false
+}
+
+// endRefused is how many questions a server may refuse before any is answered; of few
+// questions all, if they are more than two.
+func endRefused(questions int) int64 {
+	const most, least = 8, 3
+	return int64(max(min(questions, most), least))
 }
 
 // worthRetrying reports whether a failed question is asked again in this run.

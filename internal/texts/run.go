@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/secret"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 // question is what is asked about one subject, and the key that its answer is stored under.
@@ -52,6 +54,9 @@ type run struct {
 	reported time.Time
 
 	stop context.CancelCauseFunc
+
+	answers atomic.Bool  // there was one
+	refused atomic.Int64 // questions that the server refused
 }
 
 // blockSize is how many subjects are looked up in the store at a time.
@@ -275,6 +280,7 @@ func (r *run) try(ctx context.Context, q *question) outcome {
 		})
 		switch {
 		case err == nil:
+			r.answers.Store(true)
 			g.Status, g.Text, g.Class, g.Error = StatusOK, a.Text, "", ""
 			return outcome{q: q, g: g, keep: true}
 		case class == mllm.Cancelled && ctx.Err() != nil:
@@ -285,11 +291,24 @@ func (r *run) try(ctx context.Context, q *question) outcome {
 		}
 		g.Status, g.Class, g.Error = StatusQuarantined, className(class), secret.Redact(err.Error())
 		if try >= r.opt.Attempts || !worthRetrying(class) {
+			r.endWhereAllAreRefused(err)
 			return outcome{q: q, g: g, keep: true}
 		}
 		if !r.wait(ctx, try, err) {
 			return outcome{q: q, stopped: true}
 		}
+	}
+}
+
+// endWhereAllAreRefused ends the run with the server's words if it has refused enough questions and
+// answered none.
+func (r *run) endWhereAllAreRefused(err error) {
+	var e *mllm.Error
+	if !r.opt.EndRefused || !errors.As(err, &e) || e.Class != mllm.Refused || e.Status < 400 || r.answers.Load() {
+		return
+	}
+	if r.refused.Add(1) == endRefused(r.report.Total) {
+		r.stop(usererr.Wrap(fmt.Errorf("the server refuses every question: %w", err), "Mend what its words name, or ask another server. What it refused is asked again then."))
 	}
 }
 

@@ -2,6 +2,7 @@ package texts_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,6 +10,7 @@ import (
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/texts"
+	"github.com/mllmrec/mllmrec/internal/texts/offline"
 	"github.com/mllmrec/mllmrec/internal/texts/writer"
 )
 
@@ -120,6 +122,36 @@ func TestPartialReadersSourcesAndIDs(t *testing.T) {
 		all := h.Sources(4)
 		if !cmp.Equal(written[4].Sources, all[len(all)-2:]) || len(written[1].Sources) != 1 {
 			t.Errorf("sources %v of %v", written[4].Sources, all)
+		}
+	}
+}
+
+// A refusal that every question gets ends the run with the server's words; one that some get,
+// or that came without an HTTP error, does not.
+func TestRefusalOfEveryQuestionEndsTheRun(t *testing.T) {
+	d, catalogue := shop(20, 40, 4)
+	refusal := &mllm.Error{Class: mllm.Refused, Status: 400, Err: errors.New("this model takes no system prompt")}
+	opt := texts.ReasonOptions{Options: quick, Fallback: offline.NewReasoner(nil)}
+	opt.EndRefused = true
+	asked := 0
+	for name, c := range map[string]struct {
+		fault func(r texts.ReasonRequest) error
+		ends  bool
+	}{
+		"every question": {func(texts.ReasonRequest) error { return refusal }, true},
+		"every one but one": {func(texts.ReasonRequest) error {
+			if asked++; asked == 5 {
+				return nil
+			}
+			return refusal
+		}, false},
+		"withheld by filter": {func(texts.ReasonRequest) error { return &mllm.Error{Class: mllm.Refused, Err: errors.New("filtered")} }, false},
+	} {
+		e := &echo{id: "e", fault: c.fault}
+		opt.Concurrency = 1
+		_, report, err := reasonUsers(t.Context(), d.TrainHistories(), d.UserIDs, catalogue, e, newLedger(t), opt)
+		if (err != nil) != c.ends || c.ends && (!strings.Contains(err.Error(), "takes no system prompt") || report.Asked != 8) {
+			t.Errorf("%s: asked %d, %v", name, report.Asked, err)
 		}
 	}
 }

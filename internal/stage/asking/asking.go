@@ -31,7 +31,7 @@ const FreeConcurrency = 8
 
 // Options returns how questions of a stage are asked, whose answers go to the store.
 func Options(s *stage.Session, b *backend.Backend, store texts.Store, name string, limit int) texts.Options {
-	opt := texts.Options{Domain: s.WS.Manifest().Domain, Limit: limit, Attempts: b.Answers.Attempts, Ready: ready(store)}
+	opt := texts.Options{Domain: s.WS.Manifest().Domain, Limit: limit, Attempts: b.Answers.Attempts, Ready: ready(store), EndRefused: true}
 	if b.Free() {
 		opt.CommitEvery, opt.Concurrency = commitEvery, FreeConcurrency
 		if b.Servers.Concurrency > 0 {
