@@ -79,7 +79,7 @@ func (g *Graph) Stats() Stats {
 		}
 	}
 	s.Degree, s.InDegree = degrees(out), degrees(in)
-	s.Similarity = g.similarities()
+	s.Similarity = g.Similarities()
 	var jaccard []float64
 	for i := range g.CoOccur.Rows {
 		cols, vals := g.CoOccur.Row(i)
@@ -131,7 +131,8 @@ func degrees(d []int) Degrees {
 	return out
 }
 
-func (g *Graph) similarities() Similarities {
+// Similarities describes the cosines of the top-K neighbours and what the cut left of them.
+func (g *Graph) Similarities() Similarities {
 	var s Similarities
 	var cos []float64
 	kept := 0

@@ -21,6 +21,7 @@ type Term struct {
 	Text       string
 	Start, End int
 	Stop       bool // a function word, which says nothing about the topic of the text
+	Part       bool // one of several overlapping pairs of a stretch without blanks: no word by itself
 }
 
 // Terms calls yield for each term of text in order. Bytes that are not UTF-8 separate words,
@@ -74,13 +75,12 @@ func bigrams(text string, start int, yield func(Term)) int {
 	_, size := utf8.DecodeRuneInString(text[start:])
 	prev, end := start, start+size
 	pairs := 0
-	for end < len(text) {
-		r, size := utf8.DecodeRuneInString(text[end:])
-		if !unbroken(r) {
-			break
-		}
-		yield(Term{Text: text[prev : end+size], Start: prev, End: end + size})
-		prev, end = end, end+size
+	r, size := utf8.DecodeRuneInString(text[end:])
+	for unbroken(r) {
+		next := end + size
+		r, size = utf8.DecodeRuneInString(text[next:])
+		yield(Term{Text: text[prev:next], Start: prev, End: next, Part: pairs > 0 || unbroken(r)})
+		prev, end = end, next
 		pairs++
 	}
 	if pairs == 0 {

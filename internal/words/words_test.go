@@ -39,6 +39,22 @@ func TestTerms(t *testing.T) {
 	}
 }
 
+func TestPartsOfAStretchAreMarked(t *testing.T) {
+	for text, want := range map[string]string{"婴儿奶瓶 x2": "婴儿* 儿奶* 奶瓶* x2", "아기 옷": "아기 옷", "漢字abc": "漢字 abc", "blue sky": "blue sky", "天天书": "天天* 天书*"} {
+		var got []string
+		Terms(text, func(term Term) {
+			mark := ""
+			if term.Part {
+				mark = "*"
+			}
+			got = append(got, term.Text+mark)
+		})
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: %v, want %s", text, got, want)
+		}
+	}
+}
+
 func TestTermOffsetsPointAtTheSource(t *testing.T) {
 	s := "Don’t buy BLUE Socks 蓝袜"
 	Terms(s, func(term Term) {

@@ -29,7 +29,7 @@ type BodyOptions struct {
 	// that the request sets.
 	Extra map[string]any
 
-	omitTemperature, omitSeed, wasCompletion bool // learnt from refusals
+	learnt learnt
 }
 
 // Message is one message of a chat; Content is a string or a []Part.
@@ -79,15 +79,15 @@ func Body(r mllm.Request, opt BodyOptions) (json.RawMessage, error) {
 	body := map[string]any{"model": r.Model, "messages": Messages(r, opt.Detail)}
 	if r.MaxTokens > 0 {
 		name := "max_tokens"
-		if opt.CompletionTokens {
+		if opt.CompletionTokens != opt.learnt.otherLimit {
 			name = "max_completion_tokens"
 		}
 		body[name] = r.MaxTokens
 	}
-	if !opt.OmitSampling && !opt.omitTemperature {
+	if !opt.OmitSampling && !opt.learnt.noTemperature {
 		body["temperature"] = r.Temperature
 	}
-	if !opt.OmitSampling && !opt.omitSeed {
+	if !opt.OmitSampling && !opt.learnt.noSeed {
 		body["seed"] = r.Seed
 	}
 	for _, key := range slices.Sorted(maps.Keys(opt.Extra)) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
@@ -17,6 +18,13 @@ import (
 // refuses finds a refusal of a member rather than of its value.
 var refuses = regexp.MustCompile(`(?i)unsupported|not support|unknown|unrecogni[sz]ed|unexpected|extra (input|field)|not permitted|not allowed|no such|does not exist|only the default|deprecated|instead`)
 
+// learnt is what a client sends otherwise than its options say.
+type learnt struct {
+	otherLimit    bool // max_completion_tokens for max_tokens, or the other way round
+	noTemperature bool
+	noSeed        bool
+}
+
 // learn returns options under which the server may take the request that it refused with err,
 // and in words what they change; false where the refusal names nothing that can be changed.
 func learn(opt BodyOptions, err error) (BodyOptions, string, bool) {
@@ -28,20 +36,20 @@ func learn(opt BodyOptions, err error) (BodyOptions, string, bool) {
 	if !refuses.MatchString(said) {
 		return opt, "", false
 	}
-	switch names := func(member string) bool {
-		return regexp.MustCompile(`(?i)\b` + member + `\b`).MatchString(said)
-	}; {
-	case names("max_tokens") && !opt.CompletionTokens && !opt.wasCompletion:
-		opt.CompletionTokens = true
-		return opt, "the limit of an answer is sent as max_completion_tokens", true
-	case names("max_completion_tokens") && opt.CompletionTokens:
-		opt.CompletionTokens, opt.wasCompletion = false, true
-		return opt, "the limit of an answer is sent as max_tokens", true
-	case names("temperature") && !opt.OmitSampling && !opt.omitTemperature:
-		opt.omitTemperature = true
+	names := func(member string) bool { return regexp.MustCompile(`(?i)\b` + member + `\b`).MatchString(said) }
+	limit, other := "max_tokens", "max_completion_tokens"
+	if opt.CompletionTokens {
+		limit, other = other, limit
+	}
+	switch {
+	case names(limit) && !opt.learnt.otherLimit:
+		opt.learnt.otherLimit = true
+		return opt, "the limit of an answer is sent as " + other, true
+	case names("temperature") && !opt.OmitSampling && !opt.learnt.noTemperature:
+		opt.learnt.noTemperature = true
 		return opt, "temperature is left out: the server's own holds", true
-	case names("seed") && !opt.OmitSampling && !opt.omitSeed:
-		opt.omitSeed = true
+	case names("seed") && !opt.OmitSampling && !opt.learnt.noSeed:
+		opt.learnt.noSeed = true
 		return opt, "seed is left out: the server draws as it likes", true
 	}
 	return opt, "", false
@@ -53,7 +61,7 @@ func learn(opt BodyOptions, err error) (BodyOptions, string, bool) {
 func (c *Client) adapt(used BodyOptions, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.version(used) != c.version(c.cfg.Body) {
+	if used.learnt != c.cfg.Body.learnt {
 		return true
 	}
 	opt, change, ok := learn(used, err)
@@ -63,11 +71,6 @@ func (c *Client) adapt(used BodyOptions, err error) bool {
 	c.cfg.Body = opt
 	c.notes = append(c.notes, fmt.Sprintf("%s refuses part of a request (%s): from now on %s", c.Endpoint(), strings.TrimSpace(errors.Unwrap(err).Error()), change))
 	return true
-}
-
-// version tells options apart by what learn changes.
-func (*Client) version(o BodyOptions) [4]bool {
-	return [4]bool{o.CompletionTokens, o.wasCompletion, o.omitTemperature, o.omitSeed}
 }
 
 // bodyOptions are those of the next request.
@@ -81,5 +84,5 @@ func (c *Client) bodyOptions() BodyOptions {
 func (c *Client) Notes() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return append([]string(nil), c.notes...)
+	return slices.Clone(c.notes)
 }

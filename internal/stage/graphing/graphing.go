@@ -66,7 +66,7 @@ func (g *Stage) Build(ctx context.Context, b *stage.Build) error {
 	if err := arrayfile.WriteCSR(b.Path(workspace.ItemGraphFile), graph.Norm); err != nil {
 		return err
 	}
-	cut := graph.Stats().Similarity
+	cut := graph.Similarities()
 	if warning := allOrNothing(cut, g.Options); warning != "" {
 		b.Note(b.Stage, "%s", warning)
 	}

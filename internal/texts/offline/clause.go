@@ -21,17 +21,25 @@ type clause struct {
 	item  int
 	title bool
 	text  string
-	terms []string // informative ones, in lower case
-	words int      // separated by blanks
+	key   string       // the text in lower case: nothing is quoted twice
+	terms []clauseTerm // informative ones
+	words int          // separated by blanks
+}
+
+// clauseTerm is a term of a clause with what is looked up of it once.
+type clauseTerm struct {
+	name string  // under which it is counted and known
+	idf  float64 // inverse document frequency
+	tale bool    // it tells something: neither common nor shop talk
 }
 
 // clauses cuts a clean text, at most maxTerms terms of it.
-func clauses(item int, title bool, text string) []clause {
+func (s *statistics) clauses(item int, title bool, text string) []clause {
 	var out []clause
 	terms := 0
 	for text != "" && terms < maxTerms {
 		end, next := clauseEnd(text)
-		if c, ok := newClause(text[:end]); ok {
+		if c, ok := s.newClause(text[:end]); ok {
 			c.item, c.title = item, title
 			terms += len(c.terms)
 			out = append(out, c)
@@ -77,7 +85,7 @@ func clauseEnd(text string) (end, next int) {
 }
 
 // newClause reads the terms of a clause. One without an informative term is none.
-func newClause(text string) (clause, bool) {
+func (s *statistics) newClause(text string) (clause, bool) {
 	var c clause
 	start := -1
 	words.Terms(text, func(t words.Term) {
@@ -87,12 +95,14 @@ func newClause(text string) (clause, bool) {
 		if start < 0 {
 			start = t.Start
 		}
-		c.terms = append(c.terms, t.Text)
+		idf := s.idf(t.Text)
+		c.terms = append(c.terms, clauseTerm{nameOf(t.Text), idf, idf >= commonIDF && lexicon[t.Text] != filler})
 	})
 	if start < 0 {
 		return c, false
 	}
 	c.text = strings.TrimRight(text[start:], " ,;-–—/，、")
+	c.key = strings.ToLower(c.text)
 	c.words = len(strings.Fields(c.text))
 	return c, true
 }

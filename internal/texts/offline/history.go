@@ -35,11 +35,11 @@ func (r *Reasoner) read(items []texts.HistoryItem) *history {
 			r.tallyWords(aspects, text, i, h.ages[i])
 		}
 		if len(items)-i <= maxQuoted {
-			h.clauses = append(h.clauses, clauses(i, true, title)...)
-			h.clauses = append(h.clauses, clauses(i, false, description)...)
+			h.clauses = append(h.clauses, r.stats.clauses(i, true, title)...)
+			h.clauses = append(h.clauses, r.stats.clauses(i, false, description)...)
 		}
 	}
-	h.phrases = r.recurringPhrases(h)
+	h.phrases = recurringPhrases(h)
 	h.kinds, h.brands = kinds.sorted(), brands.sorted()
 	for a, t := range aspects {
 		h.aspects[a] = t.sorted()
@@ -51,45 +51,33 @@ func (r *Reasoner) read(items []texts.HistoryItem) *history {
 // tallyWords counts the informative words of a text by what they tell. A stretch of a script
 // without blanks is one word: parts of it would be no words that anybody spells.
 func (r *Reasoner) tallyWords(aspects map[aspect]*tally, text string, item int, age float64) {
-	n, end := 0, -1
+	n := 0
 	words.Terms(text, func(t words.Term) {
-		overlaps := t.Start < end
-		end = t.End
-		if n++; n > maxTerms || t.Stop || overlaps || unbrokenNext(text, t) {
+		if n++; n > maxTerms || t.Stop || t.Part {
 			return
 		}
 		a := lexicon[t.Text]
 		idf := r.stats.idf(t.Text)
-		if a == filler || idf < commonIDF || a == otherWord && !unicode.IsLetter(first(t.Text)) {
+		if first, _ := utf8.DecodeRuneInString(t.Text); a == filler || idf < commonIDF || a == otherWord && !unicode.IsLetter(first) {
 			return
 		}
 		aspects[a].add(nameOf(t.Text), t.Text, item, age*idf)
 	})
 }
 
-// unbrokenNext reports whether the term is the first pair of a longer stretch without blanks.
-func unbrokenNext(text string, t words.Term) bool {
-	return first(t.Text) >= 0x0E00 && t.End < len(text) && unicode.IsLetter(first(text[t.End:]))
-}
-
-func first(s string) rune {
-	r, _ := utf8.DecodeRuneInString(s)
-	return r
-}
-
 // recurringPhrases counts the clauses of two telling words or more that stand in the descriptions of several items.
-func (r *Reasoner) recurringPhrases(h *history) []counted {
+func recurringPhrases(h *history) []counted {
 	var t tally
 	for _, c := range h.clauses {
 		telling, sum := 0, 0.0
 		for _, term := range c.terms {
-			if idf := r.stats.idf(term); idf >= commonIDF && lexicon[term] != filler {
+			if term.tale {
 				telling++
-				sum += idf
+				sum += term.idf
 			}
 		}
 		if telling > 1 && !c.title {
-			t.add(strings.ToLower(c.text), c.text, c.item, h.ages[c.item]*sum)
+			t.add(c.key, c.text, c.item, h.ages[c.item]*sum)
 		}
 	}
 	return slices.DeleteFunc(t.sorted(), func(c counted) bool { return len(c.items) < 2 })

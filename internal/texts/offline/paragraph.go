@@ -37,7 +37,7 @@ type history struct {
 type paragraph struct {
 	left      int
 	sentences []string
-	said      map[string]bool // words
+	said      map[string]bool // words, by the names under which they are counted
 	quotes    map[string]bool
 }
 
@@ -55,8 +55,6 @@ func (p *paragraph) add(sentence string) {
 func (p *paragraph) note(text string) {
 	words.Terms(text, func(t words.Term) { p.said[nameOf(t.Text)] = true })
 }
-
-func (p *paragraph) knows(term string) bool { return p.said[nameOf(term)] }
 
 // fitting takes names in their order as far as limit words allow, and puts those first that
 // most items have.
@@ -92,7 +90,7 @@ func (r *Reasoner) write(items []texts.HistoryItem) string {
 	p.add(latelySentence(h))
 	addPhrases(p, h)
 	addRecurring(p, h)
-	r.telling(p, h)
+	telling(p, h)
 	if len(p.sentences) == 0 {
 		return plainWords(items, r.limit)
 	}

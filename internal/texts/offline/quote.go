@@ -57,7 +57,7 @@ func addPhrases(p *paragraph, h *history) {
 func addRecurring(p *paragraph, h *history) {
 	var names []counted
 	for _, c := range h.aspects[otherWord] {
-		if !p.knows(c.key) {
+		if !p.said[c.key] {
 			names = append(names, c)
 		}
 	}
@@ -66,17 +66,17 @@ func addRecurring(p *paragraph, h *history) {
 
 // telling quotes the pieces of the items' texts that tell most for their length, titles
 // and descriptions apart and newest first, until the paragraph is full.
-func (r *Reasoner) telling(p *paragraph, h *history) {
+func telling(p *paragraph, h *history) {
 	titles, descriptions := "Earlier:", "Also:"
 	room := p.left - 2
 	chosen := make([]bool, len(h.clauses))
 	for {
 		best, at := 0.0, -1
 		for i, c := range h.clauses {
-			if chosen[i] || c.words > room || !c.title && c.words < 2 || p.quotes[strings.ToLower(c.text)] {
+			if chosen[i] || c.words > room || !c.title && c.words < 2 || p.quotes[c.key] {
 				continue
 			}
-			if g := r.gain(p, h, c); g > best {
+			if g := gain(p, h, c); g > best {
 				best, at = g, i
 			}
 		}
@@ -85,7 +85,7 @@ func (r *Reasoner) telling(p *paragraph, h *history) {
 		}
 		chosen[at] = true
 		room -= h.clauses[at].words
-		p.quotes[strings.ToLower(h.clauses[at].text)] = true
+		p.quotes[h.clauses[at].key] = true
 		p.note(h.clauses[at].text)
 	}
 	for _, part := range []struct {
@@ -106,11 +106,11 @@ func (r *Reasoner) telling(p *paragraph, h *history) {
 
 // gain is what a clause tells: the idf of its words, less of those said before, by its
 // length and its item's age.
-func (r *Reasoner) gain(p *paragraph, h *history, c clause) float64 {
+func gain(p *paragraph, h *history, c clause) float64 {
 	var sum float64
 	for _, t := range c.terms {
-		w := r.stats.idf(t)
-		if p.knows(t) {
+		w := t.idf
+		if p.said[t.name] {
 			w *= saidBefore
 		}
 		sum += w

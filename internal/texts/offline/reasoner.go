@@ -3,6 +3,7 @@ package offline
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/mllmrec/mllmrec/internal/texts"
@@ -56,8 +57,8 @@ func ages(n int) []float64 {
 // plainWords is the preference from a history without an informative word: the newest text
 // that has words, cut at the limit.
 func plainWords(items []texts.HistoryItem, limit int) string {
-	for i := len(items) - 1; i >= 0; i-- {
-		if w := strings.Fields(items[i].Text()); len(w) > 0 {
+	for _, it := range slices.Backward(items) {
+		if w := strings.Fields(it.Text()); len(w) > 0 {
 			return strings.Join(w[:min(len(w), limit)], " ")
 		}
 	}

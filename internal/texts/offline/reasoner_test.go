@@ -187,7 +187,7 @@ func FuzzReason(f *testing.F) {
 			t.Fatalf("%d words: %q", n, a.Text)
 		}
 		all := 0
-		for _, c := range clauses(0, false, texts.Clean(description)) {
+		for _, c := range r.stats.clauses(0, false, texts.Clean(description)) {
 			if len(c.text) > maxClauseBytes || !strings.Contains(texts.Clean(description), c.text) {
 				t.Fatalf("clause %q of %q", c.text, description)
 			}
@@ -201,6 +201,30 @@ func FuzzReason(f *testing.F) {
 
 func BenchmarkReason(b *testing.B) {
 	r, items := shop()
+	for b.Loop() {
+		if _, err := r.Reason(b.Context(), texts.ReasonRequest{Items: items}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkReasonLong is a history of 60 items with a hundred words each.
+func BenchmarkReasonLong(b *testing.B) {
+	var corpus []string
+	var items []texts.HistoryItem
+	for i := range 60 {
+		var s []string
+		for j := range 10 {
+			s = append(s, fmt.Sprintf("This sturdy part%d comes in colour%d with a feature%d of its own.", (i*7+j)%97, (i+j*3)%31, i*10+j))
+		}
+		it := texts.HistoryItem{Item: dataset.Item{ID: fmt.Sprint(i), Title: fmt.Sprintf("Thing %d deluxe", i), Brand: fmt.Sprintf("Brand%d", i%5), Categories: []string{"Home", fmt.Sprintf("Kind%d", i%7)}, Description: strings.Join(s, " ")}}
+		items = append(items, it)
+		corpus = append(corpus, it.Text())
+	}
+	for i := range 2000 {
+		corpus = append(corpus, fmt.Sprintf("other word%d", i))
+	}
+	r := NewReasoner(corpus)
 	for b.Loop() {
 		if _, err := r.Reason(b.Context(), texts.ReasonRequest{Items: items}); err != nil {
 			b.Fatal(err)
