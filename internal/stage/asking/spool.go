@@ -20,10 +20,8 @@ func OpenToAsk(ctx context.Context, s *stage.Session, w *backend.Backend, name s
 	if err != nil || w.Free() || w.Shared.Workers {
 		return store, err
 	}
-	spooling, err := spool.Open(ctx, store, spool.Options{
-		Dir:  spoolFolder(s, w.Shared),
-		Note: func(format string, args ...any) { s.Note(name, format, args...) },
-	})
+	base, own := spoolFolder(s, w.Shared)
+	spooling, err := spool.Open(ctx, store, spool.Options{Base: base, Name: own, Note: func(format string, args ...any) { s.Note(name, format, args...) }})
 	if err != nil {
 		store.Close() //nolint:errcheck // nothing was written
 		return nil, err
@@ -31,23 +29,20 @@ func OpenToAsk(ctx context.Context, s *stage.Session, w *backend.Backend, name s
 	return spooling, nil
 }
 
-// spoolFolder is the folder of this workspace's unstored answers; answers of other workspaces must not come
-// into its ledger. It is "" where the user has no configuration folder.
-func spoolFolder(s *stage.Session, shared backend.Shared) string {
-	base := shared.Spool
-	if base == "" {
-		own, err := consent.Dir()
-		if err != nil {
-			return ""
+// spoolFolder is where unstored answers go, and the name there of this workspace's folder: answers of other
+// workspaces must not come into its ledger. base is "" where the user has no configuration folder.
+func spoolFolder(s *stage.Session, shared backend.Shared) (base, own string) {
+	if base = shared.Spool; base == "" {
+		if config, err := consent.Dir(); err == nil {
+			base = filepath.Join(config, "unstored-answers")
 		}
-		base = filepath.Join(own, "unstored-answers")
 	}
 	dir, err := filepath.Abs(s.WS.Dir())
 	if err != nil {
 		dir = s.WS.Dir()
 	}
 	sum := sha256.Sum256([]byte(dir))
-	return filepath.Join(base, filepath.Base(dir)+"-"+hex.EncodeToString(sum[:4]))
+	return base, filepath.Base(dir) + "-" + hex.EncodeToString(sum[:4])
 }
 
 // ready is what has questions wait while answers cannot be stored; nil where nothing has.

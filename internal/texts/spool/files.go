@@ -156,7 +156,7 @@ func (r *reserve) release() error {
 // takeIn stores the answers that earlier runs saved, and removes each file once all of it is
 // in the ledger.
 func (s *Store) takeIn(ctx context.Context) error {
-	entries, err := os.ReadDir(s.opt.Dir)
+	entries, err := os.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -167,7 +167,7 @@ func (s *Store) takeIn(ctx context.Context) error {
 		if !strings.HasPrefix(e.Name(), answersPrefix) || !strings.HasSuffix(e.Name(), answersSuffix) {
 			continue
 		}
-		path := filepath.Join(s.opt.Dir, e.Name())
+		path := filepath.Join(s.dir, e.Name())
 		saved, err := read(path)
 		if err != nil {
 			return usererr.Wrap(fmt.Errorf("answers that an earlier run saved: %w", err), "Move the file away to go on without them.")

@@ -19,7 +19,8 @@ import (
 
 // Options of a spooling store.
 type Options struct {
-	Dir   string                           // folder to save to; "": the system's folder for temporary files, of which the user is told
+	Base  string                           // folder to save in, for all workspaces; "": a new one among the system's temporary files, of which the user is told
+	Name  string                           // of the folder in it that is this workspace's own
 	Note  func(format string, args ...any) // tells the user; may be nil
 	First time.Duration                    // before the ledger is tried again, doubled up to 30 s; 0 = 1 s
 	Limit time.Duration                    // how long it is tried before the run is ended; 0 = 15 min
@@ -33,6 +34,7 @@ type Store struct {
 	texts.Store
 	run     context.Context // ends where the user stops the run: what is unwritten is then saved
 	opt     Options
+	dir     string // Base/Name; "": none
 	reserve *reserve
 
 	mu       sync.Mutex
@@ -53,13 +55,14 @@ func Open(ctx context.Context, ledger texts.Store, opt Options) (*Store, error) 
 		opt.Note = func(string, ...any) {}
 	}
 	s := &Store{Store: ledger, run: ctx, opt: opt}
-	if opt.Dir == "" {
+	if opt.Base == "" {
 		return s, nil
 	}
+	s.dir = filepath.Join(opt.Base, opt.Name)
 	if err := s.takeIn(ctx); err != nil {
 		return nil, err
 	}
-	s.reserve = setAside(opt.Dir)
+	s.reserve = setAside(s.dir)
 	return s, nil
 }
 
@@ -164,15 +167,15 @@ func (s *Store) save(generations []texts.Generation) (path string, err error) {
 	if path, err = s.reserve.save(raw); err == nil {
 		return path, nil
 	}
-	if path, err = saveTo(s.opt.Dir, raw); err == nil {
+	if path, err = saveTo(s.dir, raw); err == nil {
 		return path, nil
 	}
-	dir, err := os.MkdirTemp("", "mllmrec-answers-")
+	base, err := os.MkdirTemp("", "mllmrec-answers-")
 	if err != nil {
 		return "", err
 	}
-	if path, err = saveTo(dir, raw); err != nil {
-		os.Remove(dir) //nolint:errcheck // an empty folder for temporary files
+	if path, err = saveTo(filepath.Join(base, s.opt.Name), raw); err != nil {
+		os.RemoveAll(base) //nolint:errcheck // a folder for temporary files without any
 	}
 	return path, err
 }
@@ -191,8 +194,9 @@ func (s *Store) discard(path string) error {
 	if err := os.Remove(path); err != nil {
 		return fmt.Errorf("answers of %s are in the ledger now: %w", path, err)
 	}
-	if dir := filepath.Dir(path); dir != filepath.Clean(s.opt.Dir) {
-		os.Remove(dir) //nolint:errcheck // a folder for temporary files that is empty now
+	if dir := filepath.Dir(path); dir != s.dir {
+		os.Remove(dir)               //nolint:errcheck // folders for temporary files that are empty now
+		os.Remove(filepath.Dir(dir)) //nolint:errcheck // as above
 	}
 	return nil
 }
@@ -204,8 +208,8 @@ func (s *Store) explain(answers int, path string, err, saveErr error) error {
 			"Free some space, or name a folder on another disk for answers that cannot be stored.")
 	}
 	hint := "Run it again when the ledger can be written: it stores them then."
-	if filepath.Dir(path) != filepath.Clean(s.opt.Dir) {
-		hint = fmt.Sprintf("Run it again with %s %s when the ledger can be written: it stores them then.", usererr.Option("spool"), filepath.Dir(path))
+	if dir := filepath.Dir(path); dir != s.dir {
+		hint = fmt.Sprintf("Run it again with %s %s when the ledger can be written: it stores them then.", usererr.Option("spool"), filepath.Dir(dir))
 	}
 	s.opt.Note("%d answers that the ledger did not take are saved in %s", answers, path)
 	return usererr.Wrap(fmt.Errorf("%w; %d answers are saved in %s", err, answers, path), hint)

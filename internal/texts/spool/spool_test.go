@@ -82,7 +82,7 @@ func (n *notes) text() string {
 
 func open(t *testing.T, ctx context.Context, f *flaky, dir string, n *notes) *Store {
 	t.Helper()
-	s, err := Open(ctx, f, Options{Dir: dir, Note: n.add, First: time.Millisecond, Limit: time.Minute})
+	s, err := Open(ctx, f, Options{Base: filepath.Dir(dir), Name: filepath.Base(dir), Note: n.add, First: time.Millisecond, Limit: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,12 +220,38 @@ func TestDamagedSavedFileIsNamed(t *testing.T) {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Open(t.Context(), &flaky{}, Options{Dir: dir})
+		_, err := Open(t.Context(), &flaky{}, Options{Base: filepath.Dir(dir), Name: filepath.Base(dir)})
 		if err == nil || !strings.Contains(err.Error(), path+", line 1") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := os.Stat(path); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Where the own folder cannot be written the answers go elsewhere, and the cure that the
+// error names takes them in from there.
+func TestSavedElsewhereIsFoundByTheCureThatIsNamed(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	t.Setenv("TMP", os.Getenv("TMPDIR"))
+	blocked := filepath.Join(t.TempDir(), "a file")
+	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := &flaky{full: errors.New("the ledger is damaged")}
+	err := func() error {
+		s := &Store{Store: f, run: t.Context(), opt: Options{Base: blocked, Name: "shop-1", Note: (&notes{}).add}, dir: filepath.Join(blocked, "shop-1")}
+		return s.Put(t.Context(), answers(0, 5))
+	}()
+	hint, _ := usererr.Hint(err)
+	_, base, named := strings.Cut(hint, usererr.Option("spool").String()+" ")
+	base, _, _ = strings.Cut(base, " when ")
+	if err == nil || !named || !strings.HasPrefix(base, os.Getenv("TMPDIR")) {
+		t.Fatalf("%v (%s)", err, hint)
+	}
+	f.set(nil)
+	if open(t, t.Context(), f, filepath.Join(base, "shop-1"), &notes{}); f.stored() != 5 {
+		t.Errorf("%d of 5 answers taken in from %s", f.stored(), base)
 	}
 }
