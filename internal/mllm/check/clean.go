@@ -9,19 +9,17 @@ import (
 )
 
 var (
-	thought   = regexp.MustCompile(`(?is)<(think|thinking|reasoning)>.*?</(think|thinking|reasoning)>`)
-	openEnded = regexp.MustCompile(`(?is)<(think|thinking|reasoning)>.*$`)
-	closing   = regexp.MustCompile(`(?is)^.*</(think|thinking|reasoning)>`)
-	endMarks  = regexp.MustCompile(`(?i)(\s*(<end_of_turn>|<\|im_end\|>|<\|eot_id\|>|<\|endoftext\|>|<eos>|</s>))+\s*$`)
-	preamble  = regexp.MustCompile(`(?i)^(sure|certainly|of course|okay|ok|absolutely|here('s| is| are))\b[^\n]{0,160}:\s*\n+`)
-	blanks    = regexp.MustCompile(`\n{3,}`)
+	preamble = regexp.MustCompile(`(?i)^(sure|certainly|of course|okay|ok|absolutely|here('s| is| are))\b[^\n]{0,160}:\s*\n+`)
+	blanks   = regexp.MustCompile(`\n{3,}`)
 )
 
 // Clean removes from the text of a response what is not part of the answer:
 //
-//   - the reasoning of thinking models (<think>…</think>; all before a stray closing tag,
-//     whose opening one stood in the prompt; all after an opening tag that is never closed),
-//   - end-of-turn marks that a server let through,
+//   - the reasoning of thinking models, in all notations of reasoning.go (all before a stray
+//     closing mark, whose opening one stood in the prompt; all after an opening mark that is
+//     never closed),
+//   - the marks around an answer, control tokens that a server let through, and what stands
+//     behind the end of the model's turn,
 //   - a code fence or a pair of quotation marks around the whole answer,
 //   - a first line such as "Sure, here is the description:" if it ends with a colon and an
 //     answer follows,
@@ -39,10 +37,7 @@ func Clean(text string) string {
 		}
 		return -1
 	}, text)
-	text = thought.ReplaceAllString(text, "")
-	text = closing.ReplaceAllString(text, "")
-	text = openEnded.ReplaceAllString(text, "")
-	text = strings.TrimSpace(endMarks.ReplaceAllString(text, ""))
+	text = strings.TrimSpace(withoutMarks(text))
 	text = strings.TrimSpace(preamble.ReplaceAllString(text, ""))
 	text = unquote(unfence(text))
 	text = blanks.ReplaceAllString(strings.TrimSpace(text), "\n\n")
