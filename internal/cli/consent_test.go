@@ -16,7 +16,7 @@ import (
 var harmless = strings.Fields(`name domain split on-error interactions-format items-format user-column item-column time-column rating-column label-column
 	items-item-column title-column brand-column categories-column description-column image-column category-separator encoding items-encoding separator quote
 	status item user history text run mllm stage model set prefix revision config
-	mllm-model script keep-alive long-history topology graph edge-weights denoise folds-for encoder encoder-long encoder-item-prefix encoder-user-prefix measure
+	mllm-model script think extra-body keep-alive long-history topology graph edge-weights denoise folds-for encoder encoder-long encoder-item-prefix encoder-user-prefix measure
 	timeout image-timeout k max-tokens batches`)
 
 // switches are harmless flags that are on or off.

@@ -84,7 +84,7 @@ hash of the picture. No server is needed; where one answers, its model's window 
 }
 
 // promptHides are the options without a part in a prompt.
-var promptHides = []string{"script", "temperature", "model-seed", "attempts", "concurrency", "rpm", "tpm", "timeout", "keep-alive", "max-cost", "max-hours", "prices",
+var promptHides = []string{"script", "think", "extra-body", "max-completion-tokens", "omit-sampling", "temperature", "model-seed", "attempts", "concurrency", "rpm", "tpm", "timeout", "keep-alive", "max-cost", "max-hours", "prices",
 	"store", "spool", "workers", "folds", "folds-for"}
 
 func (a *app) showHistory(p reasoning.HistoryPrompt) error {

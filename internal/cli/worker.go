@@ -29,7 +29,7 @@ with the questions; addresses and keys are the worker's own.`,
 	cmd.AddCommand(a.withdrawCmd())
 	set := option.Of(&opt)
 	cmd.Flags().BoolVar(&untilEmpty, "until-empty", false, "end when no questions are left, in place of waiting for more")
-	bind(cmd, set, "mllm-model", "prompts", "words", "max-tokens", "script", "temperature", "model-seed", "num-ctx", "attempts", "spool", "workers")
+	bind(cmd, set, "mllm-model", "prompts", "words", "max-tokens", "script", "temperature", "model-seed", "num-ctx", "think", "extra-body", "attempts", "spool", "workers")
 	required(cmd, "store")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := a.check(set); err != nil {

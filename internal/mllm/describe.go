@@ -15,17 +15,20 @@ func (p *Pool) Describe(ctx context.Context) (ServerInfo, error) {
 	info := ServerInfo{Kind: "pool", Endpoint: p.Endpoint()}
 	withDigest := map[string]ServerInfo{} // model name to the first endpoint that reported its digest
 	var failures []error
+	info.Complete = true
 	for _, e := range p.endpoints {
 		one, err := e.client.Describe(ctx)
 		p.noteDescribed(e, err)
 		if err != nil {
 			failures = append(failures, err)
 			info.Unreachable = append(info.Unreachable, e.client.Endpoint())
+			info.Complete = false
 			continue
 		}
 		if len(p.endpoints) == 1 {
 			return one, nil
 		}
+		info.Complete = info.Complete && one.Complete
 		for _, m := range one.Models {
 			have := info.find(m.Name)
 			if have == nil {

@@ -154,9 +154,20 @@ func (p *Pool) decide(t *queuedRequest, now time.Time) (v decision, ready bool, 
 	case down == left && !p.allOpenSince.IsZero() && now.Sub(p.allOpenSince) >= p.opt.GiveUp:
 		t.noEndpoint = true
 		return decision{err: &Error{Class: Unavailable, Model: t.model, Err: usererr.New("Start the server, then start the same run again: it continues where it stopped.",
-			"no endpoint has answered for %s", now.Sub(p.allOpenSince).Round(time.Second))}}, true, again
+			"no endpoint has answered for %s%s", now.Sub(p.allOpenSince).Round(time.Second), p.lastWords())}}, true, again
 	}
 	return v, false, again
+}
+
+// lastWords is what an endpoint said last, for the error that ends a run: the server's own
+// sentence tells more than that it is down. p.mu is held.
+func (p *Pool) lastWords() string {
+	for _, e := range p.endpoints {
+		if e.last != nil {
+			return "; the last failure: " + e.last.Error()
+		}
+	}
+	return ""
 }
 
 // noEndpointLeft is the failure of a request that no endpoint can serve.

@@ -38,6 +38,7 @@ const (
 	TooLong     Class = "too-long"     // over the word limit
 	WrongScript Class = "wrong-script" // not in the writing system asked for
 	Echo        Class = "echo"         // the prompt given back
+	OffTask     Class = "off-task"     // about the list of choices instead of the taste behind it
 )
 
 // Classes lists every class, in the order tables show them.
@@ -45,7 +46,7 @@ func Classes() []Class {
 	return []Class{
 		RateLimit, Server, Timeout, Network, BadResponse, WrongModel, PromptCut, Auth, NotFound,
 		Refused, Unavailable, OverBudget, Cancelled,
-		Empty, CutOff, Refusal, Repetition, TooLong, WrongScript, Echo,
+		Empty, CutOff, Refusal, Repetition, TooLong, WrongScript, Echo, OffTask,
 	}
 }
 
@@ -62,7 +63,7 @@ func (c Class) Transient() bool {
 // model may give a usable one.
 func (c Class) Answer() bool {
 	switch c {
-	case Empty, CutOff, Refusal, Repetition, TooLong, WrongScript, Echo:
+	case Empty, CutOff, Refusal, Repetition, TooLong, WrongScript, Echo, OffTask:
 		return true
 	}
 	return false

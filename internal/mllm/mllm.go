@@ -33,6 +33,11 @@ type Request struct {
 	MaxTokens   int     // longest answer in tokens; 0 leaves it to the server
 	Temperature float64 // 0 = greedy
 	Seed        int64
+	// Think switches the reasoning of thinking models on or off; nil leaves it to the model.
+	Think *bool
+	// Extra are further members of the request's body, a JSON object, for OpenAI-compatible
+	// servers; "" is none. They may not replace one that the request has.
+	Extra string
 	// NumCtx is the context window, in tokens, to request from servers that take one
 	// (Ollama). 0 lets the client derive it from the prompt, the images and MaxTokens.
 	NumCtx int
@@ -79,6 +84,9 @@ type ServerInfo struct {
 	Endpoint string
 	Version  string
 	Models   []ModelInfo
+	// Complete says that Models are all that the server answers for. Gateways may answer for
+	// more than they list.
+	Complete bool
 	// Unreachable lists the endpoints of a pool that did not answer.
 	Unreachable []string
 }

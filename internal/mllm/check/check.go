@@ -1,6 +1,6 @@
 // Package check decides whether an answer of a model is usable: it must not be empty, cut
-// off, a refusal, a repetition or an echo of the prompt, and it must have the writing system
-// and the length asked for. The checks matter because each item and user has one text
+// off, a refusal, a repetition, an echo of the prompt or about the list instead of the taste
+// behind it, and it must have the writing system and the length asked for. The checks matter because each item and user has one text
 // (Eq. 1, 4): an unusable answer would misrepresent it for good.
 //
 // Every check accepts answers in doubt.
@@ -8,7 +8,6 @@ package check
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/mllmrec/mllmrec/internal/mllm"
 )
@@ -18,6 +17,13 @@ import (
 type Rules struct {
 	MaxWords int    // longest accepted answer, as Words counts; 0 means any
 	Script   Script // writing system that most letters must be of; the zero value means any
+	// Own are the words of the prompt that are its author's, not data that an answer may
+	// quote, and Marks the signs that stand around that data.
+	Own   string
+	Marks []string
+	// Taste asks for what is behind a list of choices: an answer that counts the list or
+	// goes through it is none.
+	Taste bool
 }
 
 // ForLimit returns rules for a prompt that asks for at most limit words. It accepts half as
@@ -49,8 +55,13 @@ func Answer(r mllm.Request, resp mllm.Response, rules Rules) (mllm.Class, string
 	if reason := rules.Script.misses(text); reason != "" {
 		return mllm.WrongScript, reason
 	}
-	if reason := echoes(words, r); reason != "" {
+	if reason := rules.echoes(text, words, r); reason != "" {
 		return mllm.Echo, reason
+	}
+	if rules.Taste {
+		if reason := lists(text); reason != "" {
+			return mllm.OffTask, reason
+		}
 	}
 	return "", ""
 }
@@ -64,31 +75,4 @@ func ForRetry(r mllm.Request, try int) mllm.Request {
 		r.Temperature = max(r.Temperature, 0.3)
 	}
 	return r
-}
-
-// echoes reports an answer of at least 20 words of which three fifths are copied from the
-// prompt, in runs of eight words or more. An answer that quotes a title has fewer.
-func echoes(words []string, r mllm.Request) string {
-	const run, least = 8, 20
-	if len(words) < least {
-		return ""
-	}
-	asked := map[string]bool{}
-	for _, source := range []string{r.System, r.Prompt} {
-		w := tokens(source)
-		for i := 0; i+run <= len(w); i++ {
-			asked[strings.Join(w[i:i+run], " ")] = true
-		}
-	}
-	covered, until := 0, 0
-	for i := 0; i+run <= len(words); i++ {
-		if asked[strings.Join(words[i:i+run], " ")] {
-			covered += i + run - max(i, until)
-			until = i + run
-		}
-	}
-	if 5*covered < 3*len(words) {
-		return ""
-	}
-	return fmt.Sprintf("%d of its %d words are the prompt's", covered, len(words))
 }

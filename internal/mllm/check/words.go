@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -49,7 +50,7 @@ func tokens(text string) []string {
 }
 
 // loops reports whether an answer repeats itself: one character over and over, the same
-// passage four times in a row at the end, or, in sixty words or more, hardly any sequence of
+// passage four times in a row at the end, one clause three times wherever it stands, or, in sixty words or more, hardly any sequence of
 // three words that occurs only once.
 func loops(text string, words []string) string {
 	const signs = 40
@@ -66,6 +67,9 @@ func loops(text string, words []string) string {
 	if period, times := tail(words); times >= 4 && period*times >= 12 {
 		return fmt.Sprintf("it ends with the same %d words %d times in a row", period, times)
 	}
+	if reason := repeatedClause(text); reason != "" {
+		return reason
+	}
 	if len(words) < 60 {
 		return ""
 	}
@@ -75,6 +79,29 @@ func loops(text string, words []string) string {
 	}
 	if n := len(words) - 2; 3*len(distinct) < n {
 		return fmt.Sprintf("only %d of its %d sequences of three words differ", len(distinct), n)
+	}
+	return ""
+}
+
+var clauseEnds = regexp.MustCompile(`[.,;:!?。，、；：！？\n()—–]+`)
+
+// repeatedClause reports a clause of four words or more, or eight ideographs, that occurs
+// three times, with or without an "and" before it.
+func repeatedClause(text string) string {
+	const times, leastWords, leastSigns = 3, 4, 12
+	count := map[string]int{}
+	for _, clause := range clauseEnds.Split(text, -1) {
+		words := tokens(clause)
+		if len(words) > 0 && (words[0] == "and" || words[0] == "or") {
+			words = words[1:]
+		}
+		key := strings.Join(words, " ")
+		if len(words) < leastWords || len([]rune(key)) < leastSigns {
+			continue
+		}
+		if count[key]++; count[key] == times {
+			return fmt.Sprintf("one clause %d times: %s", times, key)
+		}
 	}
 	return ""
 }

@@ -36,7 +36,8 @@ type Options struct {
 	//	http://gpu1:11434#weight=2&concurrency=8
 	//	https://api.example.com#kind=openai&key-env=EXAMPLE_KEY&rpm=500&tpm=200000
 	//
-	// Valid there: kind, weight, concurrency, rpm, tpm, key-env.
+	// Valid there: kind, weight, concurrency, rpm, tpm, key-env, any-model (an
+	// OpenAI-compatible server may answer under another name than the one asked for).
 	URLs        []string
 	KeyEnv      string // variable that holds the key; must be set if named
 	Concurrency int    // requests in flight at one endpoint, fewer at endpoints of lower weight; 0 means 4
@@ -45,7 +46,6 @@ type Options struct {
 	PerImage    int           // tokens a picture, for estimates
 	KeepAlive   string        // Ollama only
 	MaxNumCtx   int           // Ollama only
-	Think       *bool         // Ollama only
 	Body        openai.BodyOptions
 	Pool        mllm.PoolOptions
 }
@@ -56,7 +56,7 @@ const defaultConcurrency = 4
 // prompt and a picture: records of a workspace say how many, and may be a stranger's.
 const maxConcurrency = 1024
 
-const settings = "After the # of a base URL, write kind, weight, concurrency, rpm, tpm or key-env, joined by &."
+const settings = "After the # of a base URL, write kind, weight, concurrency, rpm, tpm, key-env or any-model=yes, joined by &."
 
 // Pool makes the pool. It does not contact the servers; Describe does.
 func Pool(opt Options) (*mllm.Pool, error) {
@@ -111,7 +111,7 @@ func shareConcurrency(endpoints []mllm.EndpointConfig, common int) {
 func endpoint(opt Options, written string) (mllm.EndpointConfig, error) {
 	base, fragment, _ := strings.Cut(written, "#")
 	e := mllm.EndpointConfig{RequestsPerMinute: opt.RPM, TokensPerMinute: opt.TPM}
-	kind, keyEnv := opt.Kind, opt.KeyEnv
+	kind, keyEnv, anyModel := opt.Kind, opt.KeyEnv, false
 	values, err := url.ParseQuery(fragment)
 	if err != nil {
 		return e, usererr.New(settings, "the settings of a base URL cannot be read")
@@ -133,6 +133,11 @@ func endpoint(opt Options, written string) (mllm.EndpointConfig, error) {
 			kind = value
 		case "key-env":
 			keyEnv = value
+		case "any-model":
+			if value != "yes" && value != "no" {
+				return e, usererr.New(settings, "base URL %s: any-model=%s is neither yes nor no", base, value)
+			}
+			anyModel = value == "yes"
 		case "weight":
 			e.Weight = number
 		case "concurrency":
@@ -152,21 +157,24 @@ func endpoint(opt Options, written string) (mllm.EndpointConfig, error) {
 	if err != nil {
 		return e, err
 	}
-	e.Client, err = newClient(opt, kind, base, key)
+	e.Client, err = newClient(opt, kind, base, key, anyModel)
 	return e, err
 }
 
 // newClient makes one client. An option that has no effect with the kind is an error.
-func newClient(opt Options, kind, base string, key mllm.Key) (mllm.Client, error) {
+func newClient(opt Options, kind, base string, key mllm.Key, anyModel bool) (mllm.Client, error) {
 	switch kind {
 	case Ollama:
-		return ollama.New(ollama.Config{BaseURL: base, Key: key, Timeout: opt.Timeout, PerImage: opt.PerImage,
-			KeepAlive: opt.KeepAlive, MaxNumCtx: opt.MaxNumCtx, Think: opt.Think})
-	case OpenAI:
-		if opt.Kind == OpenAI && (opt.KeepAlive != "" || opt.MaxNumCtx != 0 || opt.Think != nil) {
-			return nil, usererr.New("Leave it out, or use an Ollama server.", "keep-alive, context window and thinking can be set for Ollama only")
+		if anyModel {
+			return nil, usererr.New("Leave it out: Ollama lists all its models.", "base URL %s: any-model has no effect with Ollama", base)
 		}
-		return openai.New(openai.Config{BaseURL: base, Key: key, Timeout: opt.Timeout, PerImage: opt.PerImage, Body: opt.Body})
+		return ollama.New(ollama.Config{BaseURL: base, Key: key, Timeout: opt.Timeout, PerImage: opt.PerImage,
+			KeepAlive: opt.KeepAlive, MaxNumCtx: opt.MaxNumCtx})
+	case OpenAI:
+		if opt.Kind == OpenAI && (opt.KeepAlive != "" || opt.MaxNumCtx != 0) {
+			return nil, usererr.New("Leave it out, or use an Ollama server.", "keep-alive and context window can be set for Ollama only")
+		}
+		return openai.New(openai.Config{BaseURL: base, Key: key, Timeout: opt.Timeout, PerImage: opt.PerImage, Body: opt.Body, AnyModel: anyModel})
 	}
 	return nil, usererr.New("The kinds are ollama and openai.", "unknown kind of model server %q", kind)
 }

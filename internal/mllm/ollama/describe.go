@@ -39,7 +39,7 @@ type showResponse struct {
 // Describe lists the server's models with digest, context length and capabilities. A model
 // that the server lists but cannot show, because it is damaged, has the digest only.
 func (c *Client) Describe(ctx context.Context) (mllm.ServerInfo, error) {
-	info := mllm.ServerInfo{Kind: "ollama", Endpoint: c.Endpoint()}
+	info := mllm.ServerInfo{Kind: "ollama", Endpoint: c.Endpoint(), Complete: true}
 	var version struct {
 		Version string `json:"version"`
 	}

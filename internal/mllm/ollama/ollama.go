@@ -40,8 +40,6 @@ type Config struct {
 	// KeepAlive is how long the server keeps the model loaded after a request, such as
 	// "30m"; "" leaves it to the server.
 	KeepAlive string
-	// Think switches the reasoning of thinking models on or off; nil leaves it to the model.
-	Think     *bool
 	Transport http.RoundTripper // nil = one made for many requests in flight
 }
 
@@ -125,6 +123,9 @@ type chatResponse struct {
 // window set by r.NumCtx.
 func (c *Client) Generate(ctx context.Context, r mllm.Request) (mllm.Response, error) {
 	start := time.Now()
+	if r.Extra != "" {
+		return mllm.Response{Endpoint: c.Endpoint()}, c.wire.Fail(mllm.NotFound, r.Model, "Ollama takes no further members of a request's body")
+	}
 	m := c.model(r.Model)
 	info, err := c.info(ctx, m, r.Model)
 	if err != nil {
@@ -176,7 +177,7 @@ func (c *Client) ask(ctx context.Context, m *model, r mllm.Request, window int) 
 	if r.MaxTokens > 0 {
 		options["num_predict"] = r.MaxTokens
 	}
-	in := chatRequest{Model: r.Model, Options: options, KeepAlive: c.cfg.KeepAlive, Think: c.cfg.Think}
+	in := chatRequest{Model: r.Model, Options: options, KeepAlive: c.cfg.KeepAlive, Think: r.Think}
 	if r.System != "" {
 		in.Messages = append(in.Messages, message{Role: "system", Content: plain(r.System)})
 	}

@@ -74,6 +74,18 @@ func DataURI(img mllm.Image) string {
 	return "data:" + img.MIME + ";base64," + base64.StdEncoding.EncodeToString(img.Data)
 }
 
+// Extra reads further members of a body from the text of a JSON object; "" has none.
+func Extra(text string) (map[string]any, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var members map[string]any
+	if err := json.Unmarshal([]byte(text), &members); err != nil || members == nil {
+		return nil, usererr.New(`Write it like {"reasoning_effort": "low"}.`, "the extra members of a request are no JSON object: %s", text)
+	}
+	return members, nil
+}
+
 // Body returns the JSON body of a chat completion for r. Equal arguments give equal bytes.
 func Body(r mllm.Request, opt BodyOptions) (json.RawMessage, error) {
 	body := map[string]any{"model": r.Model, "messages": Messages(r, opt.Detail)}
@@ -90,11 +102,20 @@ func Body(r mllm.Request, opt BodyOptions) (json.RawMessage, error) {
 	if !opt.OmitSampling && !opt.learnt.noSeed {
 		body["seed"] = r.Seed
 	}
-	for _, key := range slices.Sorted(maps.Keys(opt.Extra)) {
-		if _, taken := body[key]; taken || key == "stream" || key == "n" {
-			return nil, usererr.New("Remove it from the extra members.", "the body member %q is set by the request itself", key)
+	if r.Think != nil { // as vLLM, SGLang and llama.cpp's server take it
+		body["chat_template_kwargs"] = map[string]any{"enable_thinking": *r.Think}
+	}
+	own, err := Extra(r.Extra)
+	if err != nil {
+		return nil, err
+	}
+	for _, extra := range []map[string]any{opt.Extra, own} {
+		for _, key := range slices.Sorted(maps.Keys(extra)) {
+			if _, taken := body[key]; taken || key == "stream" || key == "n" {
+				return nil, usererr.New("Remove it from the extra members.", "the body member %q is set by the request itself", key)
+			}
+			body[key] = extra[key]
 		}
-		body[key] = opt.Extra[key]
 	}
 	data, err := json.Marshal(body) // sorts the keys of a map
 	if err != nil {

@@ -174,24 +174,3 @@ func (c *Client) estimator(model string) *mllm.Estimator {
 	}
 	return e
 }
-
-// Describe lists the server's models; vLLM and some others report their context length.
-func (c *Client) Describe(ctx context.Context) (mllm.ServerInfo, error) {
-	info := mllm.ServerInfo{Kind: "openai", Endpoint: c.Endpoint()}
-	var out struct {
-		Data []struct {
-			ID        string `json:"id"`
-			MaxLength int    `json:"max_model_len"` // vLLM, SGLang
-			Meta      struct {
-				Train int `json:"n_ctx_train"` // llama.cpp
-			} `json:"meta"`
-		} `json:"data"`
-	}
-	if err := c.wire.Call(ctx, 30*time.Second, c.root+"/models", "", nil, &out); err != nil {
-		return info, err
-	}
-	for _, m := range out.Data {
-		info.Models = append(info.Models, mllm.ModelInfo{Name: m.ID, ContextLength: max(m.MaxLength, m.Meta.Train)})
-	}
-	return info, nil
-}

@@ -41,6 +41,8 @@ func classOfStatus(status int, message string) mllm.Class {
 		return mllm.NotFound
 	case status == http.StatusRequestTimeout:
 		return mllm.Timeout
+	case status == http.StatusNotImplemented, status >= 500 && unsupported(message):
+		return mllm.Refused // whoever asks the same again is told the same
 	case status >= 500:
 		return mllm.Server
 	case status/100 == 4 && tooLongForModel(message):
@@ -49,6 +51,18 @@ func classOfStatus(status int, message string) mllm.Class {
 		return mllm.BadResponse
 	}
 	return mllm.Refused
+}
+
+// unsupported recognises the messages of servers about a kind of request that they cannot
+// serve, which some send as a failure of their own: llama.cpp of a picture to a model without
+// projector, for one.
+func unsupported(message string) bool {
+	for _, sign := range []string{"not supported", "unsupported", "not implemented", "does not support", "doesn't support", "not a multimodal model"} {
+		if strings.Contains(message, sign) {
+			return true
+		}
+	}
+	return false
 }
 
 // tooLongForModel recognises the messages of servers about a prompt that is longer than the

@@ -47,6 +47,8 @@ func TestStatusesHaveClasses(t *testing.T) {
 		{422, `{"message":"what"}`, mllm.Refused, "what"},
 		{408, `{}`, mllm.Timeout, "{}"},
 		{500, `<html>oops</html>`, mllm.Server, "<html>oops</html>"},
+		{500, `{"error":{"code":500,"message":"image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"}}`, mllm.Refused, "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj (500)"},
+		{501, `{"error":{"message":"This server does not support embeddings."}}`, mllm.Refused, "This server does not support embeddings."},
 		{503, `{"error":{"message":"overloaded","type":"busy"}}`, mllm.Server, "overloaded (busy)"},
 		{302, ``, mllm.Refused, "an empty body"},
 		{204, ``, mllm.BadResponse, "an empty body"},

@@ -186,10 +186,13 @@ func classes[C ~string](counts map[C]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// Paid says what the asking cost, if that is known.
+// Paid says what the asking cost, or that it is not known.
 func Paid(b *backend.Backend) string {
-	if c := b.Cost(); c != "" {
-		return ", " + c
+	s := ""
+	for _, part := range []string{b.Cost(), b.Unpriced()} {
+		if part != "" {
+			s += ", " + part
+		}
 	}
-	return ""
+	return s
 }

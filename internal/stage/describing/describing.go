@@ -132,6 +132,9 @@ func (d *Stage) build(ctx context.Context, b *stage.Build) (err error) {
 		return d.Backend.ExplainRun(err)
 	}
 	report.Classes = d.Backend.Failures(report.Classes)
+	if err := asking.Usable(report, "mllmrec describe show"); err != nil {
+		return err
+	}
 	if err := b.WS.WriteItemTexts(b.Path(workspace.ItemTextsFile), written.All(ctx)); err != nil {
 		return err
 	}

@@ -131,12 +131,17 @@ func estimate(ctx context.Context, s *stage.Session, opt Options, e *asking.Esti
 	if err != nil {
 		return err
 	}
+	corpus := make([]string, len(catalogue))
+	for i, it := range catalogue {
+		corpus[i] = it.Item.Text() + " " + it.ImageText
+	}
+	wopt.LongestItem = writer.LongestItem(corpus)
 	h := opt.Preference.Histories(ds)
 	topt := opt.Preference.asked(texts.Options{Domain: ds.Domain})
 	unanswered := func(r texts.Reasoner, s texts.Store, fn func(texts.Question) error) error {
 		return texts.UnansweredPreferences(ctx, h, ds.UserIDs, catalogue, r, s, topt, fn)
 	}
-	reasoner, answered, err := likelyReasoner(ctx, store, opt, func(r texts.Reasoner) (int, error) {
+	reasoner, answered, err := likelyReasoner(ctx, store, opt, corpus, func(r texts.Reasoner) (int, error) {
 		var found atomic.Int64
 		err := unanswered(r, countingStore{store, &found}, func(texts.Question) error { return nil })
 		return int(found.Load()), err
@@ -185,9 +190,9 @@ func likelyCatalogue(ws *workspace.Workspace, ds *dataset.Dataset, opt writer.Op
 
 // likelyReasoner returns the reasoner with the weights that wrote most of the preferences
 // asked for, and how many those are; count counts what a reasoner finds.
-func likelyReasoner(ctx context.Context, store texts.Store, opt Options, count func(texts.Reasoner) (int, error)) (best texts.Reasoner, answered int, err error) {
+func likelyReasoner(ctx context.Context, store texts.Store, opt Options, corpus []string, count func(texts.Reasoner) (int, error)) (best texts.Reasoner, answered int, err error) {
 	all, err := asking.LikelyWriters(ctx, store, texts.StageReason, opt.Writer, func(b *backend.Backend) (texts.Reasoner, error) {
-		return b.Reasoner(ctx, nil, opt.Long, nil)
+		return b.Reasoner(ctx, corpus, opt.Long, nil)
 	})
 	if err != nil {
 		return nil, 0, err

@@ -169,6 +169,9 @@ func (r *Stage) build(ctx context.Context, b *stage.Build) (err error) {
 		return r.Backend.ExplainRun(err)
 	}
 	report.Classes = r.Backend.Failures(report.Classes)
+	if err := asking.Usable(report, "mllmrec reason show"); err != nil {
+		return err
+	}
 	if err := b.WS.WriteUserTexts(b.Path(workspace.UserTextsFile), written.All(ctx)); err != nil {
 		return err
 	}

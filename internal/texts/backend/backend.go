@@ -122,6 +122,9 @@ func (b *Backend) Reasoner(ctx context.Context, corpus []string, long LongHistor
 	if err != nil {
 		return nil, err
 	}
+	if len(corpus) > 0 {
+		opt.LongestItem = writer.LongestItem(corpus)
+	}
 	r, err := writer.NewReasoner(ctx, b.client, opt)
 	if err != nil {
 		return nil, b.Explain(err)
@@ -204,14 +207,23 @@ func (b *Backend) Failures(seen map[string]int) map[string]int {
 	return all
 }
 
-// Cost says in words what the answers cost so far; nothing where nothing is known of
-// prices.
+// Cost says in words what the answers cost so far; nothing where they cost nothing, as those
+// of the user's own machines, or where nothing is known of prices: see [Backend.Unpriced].
 func (b *Backend) Cost() string {
 	s := b.Stats()
-	if s.Currency == "" || s.Unpriced && s.Cost == 0 {
+	if s.Currency == "" || s.Cost == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%.4f %s", s.Cost, s.Currency)
+}
+
+// Unpriced says in words whose answers have no price, so that Cost leaves them out; nothing
+// where all have one, or are from Ollama and cost nothing.
+func (b *Backend) Unpriced() string {
+	if s := b.Stats(); s.Currency == "" || !s.Unpriced || b.MLLM == connect.Ollama {
+		return ""
+	}
+	return fmt.Sprintf("cost unknown (the price table has no %s)", b.Model())
 }
 
 // Name is who writes, for people.

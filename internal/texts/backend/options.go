@@ -4,6 +4,8 @@
 package backend
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/mllm/check"
 	"github.com/mllmrec/mllmrec/internal/mllm/connect"
 	"github.com/mllmrec/mllmrec/internal/mllm/ollama"
+	"github.com/mllmrec/mllmrec/internal/mllm/openai"
 	"github.com/mllmrec/mllmrec/internal/texts/prompt"
 	"github.com/mllmrec/mllmrec/internal/texts/writer"
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -42,6 +45,8 @@ type Answers struct {
 	Temperature float64 `option:"temperature" json:"temperature,omitempty" if:"mllm!=offline" doc:"sampling temperature of the model; 0 is greedy"`
 	Seed        int64   `option:"model-seed" json:"seed,omitempty" if:"mllm!=offline" doc:"random seed of the model's sampling"`
 	NumCtx      int     `option:"num-ctx" json:"num_ctx,omitempty" if:"mllm!=offline" doc:"context window in tokens to ask of Ollama (default: by each prompt's length)"`
+	Think       string  `option:"think" json:"think,omitempty" if:"mllm!=offline" choices:"on,off" doc:"reasoning of thinking models before they answer (default: as the model does)"`
+	Extra       string  `option:"extra-body" json:"extra_body,omitempty" if:"mllm=openai" doc:"further members of each request, a JSON object such as {\"reasoning_effort\": \"low\"}"`
 	Attempts    int     `option:"attempts" json:"attempts,omitempty" if:"mllm!=offline" runs:"process" min:"0" doc:"tries of a question whose answer is no good, before it is quarantined (default 3)"`
 }
 
@@ -55,6 +60,8 @@ type Servers struct {
 	TPM         float64       `option:"tpm" json:"tpm,omitempty" if:"mllm!=offline;!workers" runs:"process" doc:"most tokens a minute for each server"`
 	Timeout     time.Duration `option:"timeout" json:"timeout,omitempty" if:"mllm!=offline;!workers" runs:"process" doc:"time limit of one request (ollama: 10m, openai: 5m)"`
 	KeepAlive   string        `option:"keep-alive" json:"keep_alive,omitempty" if:"mllm!=offline;!workers" runs:"process" doc:"time that Ollama keeps the model loaded, such as 30m"`
+	Completion  bool          `option:"max-completion-tokens" json:"max_completion_tokens,omitempty" if:"mllm=openai;!workers" runs:"process" doc:"send the limit of an answer as max_completion_tokens (else learnt from a server that refuses max_tokens)"`
+	NoSampling  bool          `option:"omit-sampling" json:"omit_sampling,omitempty" if:"mllm=openai;!workers" runs:"process" doc:"leave out temperature and seed (else learnt from a server that refuses them)"`
 	MaxCost     float64       `option:"max-cost" json:"-" if:"mllm!=offline;!workers" runs:"process" min:"0" doc:"cost, in the price table's currency, before which this process stops"`
 	MaxHours    float64       `option:"max-hours" json:"-" if:"mllm!=offline;!workers" runs:"process" min:"0" max:"999999" doc:"hours after which this process stops"`
 	Prices      string        `option:"prices" json:"prices,omitempty" if:"mllm!=offline;!workers" runs:"process" doc:"price table to use in place of the built-in one"`
@@ -90,6 +97,12 @@ func (o Options) Check() error {
 		if len(list) > 1 {
 			return usererr.New("Only a sample takes several.", "%s is given %d times", name, len(list))
 		}
+	}
+	if _, err := openai.Extra(o.Answers.Extra); err != nil {
+		return err
+	}
+	if o.Servers.NoSampling && o.Answers.Temperature != 0 {
+		return usererr.New("Leave out one of the two.", "%s has no effect with %s", usererr.Option("temperature"), usererr.Option("omit-sampling"))
 	}
 	switch o.MLLM {
 	case Offline, connect.Ollama:
@@ -178,7 +191,22 @@ func (o Options) Writer(long LongHistories, conclusions writer.ConclusionStore) 
 			return writer.Options{}, err
 		}
 	}
-	return writer.Options{Model: o.Model(), Prompts: prompts, Limits: prompt.Options{Words: o.Answers.Words}, Temperature: o.Answers.Temperature, Seed: o.Answers.Seed,
+	var think *bool
+	if o.Answers.Think != "" {
+		on := o.Answers.Think == "on"
+		think = &on
+	}
+	extra := o.Answers.Extra
+	if members, err := openai.Extra(extra); err != nil {
+		return writer.Options{}, err
+	} else if extra != "" { // in one spelling, since answers are known by it
+		text, err := json.Marshal(members)
+		if err != nil {
+			return writer.Options{}, fmt.Errorf("write the extra members of a request: %w", err)
+		}
+		extra = string(text)
+	}
+	return writer.Options{Model: o.Model(), Think: think, Extra: extra, Prompts: prompts, Limits: prompt.Options{Words: o.Answers.Words}, Temperature: o.Answers.Temperature, Seed: o.Answers.Seed,
 		MaxTokens: o.Answers.MaxTokens, NumCtx: o.Answers.NumCtx, Timeout: o.Servers.Timeout, Script: script, Window: long.Window,
 		History: writer.History(long.History), LatestN: long.LatestN, Conclusions: conclusions}, nil
 }
@@ -192,6 +220,7 @@ func (o Options) connect(prices *mllm.PriceTable) (*mllm.Pool, error) {
 	s := o.Servers
 	return connect.Pool(connect.Options{PerImage: picture, Kind: o.MLLM, URLs: s.BaseURLs, KeyEnv: s.KeyEnv, Concurrency: s.Concurrency,
 		RPM: s.RPM, TPM: s.TPM, Timeout: s.Timeout, KeepAlive: s.KeepAlive,
+		Body: openai.BodyOptions{CompletionTokens: s.Completion, OmitSampling: s.NoSampling},
 		Pool: mllm.PoolOptions{Budget: mllm.Budget{MaxCost: s.MaxCost, MaxTime: time.Duration(s.MaxHours * float64(time.Hour)), Prices: prices}}})
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -61,6 +62,39 @@ func (b block) String() string { return b.text }
 // fence returns the block that shows data: guard, opening line, data, closing line.
 func fence(variable, label, what, mark, data string) block {
 	return block{variable, fmt.Sprintf(guard, mark, what) + "\n<<<" + label + " " + mark + "\n" + data + "\n" + label + " " + mark + ">>>"}
+}
+
+// Frame takes a rendered message apart: what its author and this package wrote, without the
+// fenced data, and the marks of the fences.
+func Frame(message string) (own string, marks []string) {
+	lines := strings.Split(message, "\n")
+	var kept []string
+	for i := 0; i < len(lines); i++ {
+		label, mark, ok := opening(lines[i])
+		end := -1
+		if ok {
+			end = slices.Index(lines[i:], label+" "+mark+">>>")
+		}
+		if end < 0 {
+			kept = append(kept, lines[i])
+			continue
+		}
+		if !slices.Contains(marks, mark) {
+			marks = append(marks, mark)
+		}
+		i += end
+	}
+	return strings.Join(kept, "\n"), marks
+}
+
+// opening reads the opening line of a fence.
+func opening(line string) (label, mark string, ok bool) {
+	rest, ok := strings.CutPrefix(line, "<<<")
+	if !ok {
+		return "", "", false
+	}
+	label, mark, ok = strings.Cut(rest, " ")
+	return label, mark, ok && len(mark) >= markDigits && strings.Trim(mark, "0123456789abcdef") == ""
 }
 
 // angles replaces angle brackets, which begin and end the control tokens of chat templates

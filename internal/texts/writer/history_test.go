@@ -252,6 +252,39 @@ func TestAPromptThatWasCutIsAskedAgainInSmallerParts(t *testing.T) {
 
 func isMine(err error) bool { return err != nil && strings.Contains(err.Error(), "too small") }
 
+// TestTheSmallestWindowIsThatOfTheCatalogue: a shop of short texts is served by a small window,
+// one whose longest text does not fit is refused before anybody is asked.
+func TestTheSmallestWindowIsThatOfTheCatalogue(t *testing.T) {
+	o := Options{Model: model, Window: 1100, MaxTokens: 150}
+	o.Limits.Words = 30
+	texts := []string{strings.Repeat("painted wooden blocks ", 15), "A mug."}
+	for _, c := range []struct {
+		corpus []string
+		ok     bool
+	}{{nil, false}, {texts, true}, {append([]string{strings.Repeat("painted wooden blocks ", 90)}, texts...), false}} {
+		o.LongestItem = 0
+		if c.corpus != nil {
+			o.LongestItem = LongestItem(c.corpus)
+		}
+		f := newFake(nil)
+		r, err := NewReasoner(t.Context(), f, o)
+		if (err == nil) != c.ok || err != nil && !isMine(err) {
+			t.Errorf("longest item of %d tokens: %v", o.LongestItem, err)
+		}
+		if err != nil {
+			continue
+		}
+		req := longHistory(30)
+		for i := range req.Items {
+			req.Items[i].ImageText = c.corpus[i%2]
+		}
+		if _, err := r.Reason(t.Context(), req); err != nil {
+			t.Error(err)
+		}
+		fits(t, f, o.Window)
+	}
+}
+
 func TestLatestShowsTheEndOfAHistory(t *testing.T) {
 	f := newFake(nil)
 	r := mustReasoner(t, f, Options{Window: 4096, History: Latest})

@@ -63,6 +63,8 @@ type Options struct {
 	Temperature float64        // 0 = greedy
 	Seed        int64
 	MaxTokens   int           // longest answer in tokens; 5 for each word asked for
+	Think       *bool         // switches reasoning on or off; nil leaves it to the model
+	Extra       string        // further members of a request's body, a JSON object; OpenAI-compatible servers
 	NumCtx      int           // window to ask of an Ollama server, in tokens; 0: by the prompt's length
 	Timeout     time.Duration // of one request; 0 = the client's own
 	Script      check.Script  // writing system that answers must be in; the zero value means any
@@ -70,6 +72,9 @@ type Options struct {
 	// Window is what prompt and answer must fit into, in tokens: NumCtx if that is set,
 	// else DefaultWindow, or the model's context length where that is smaller.
 	Window  int
+	// LongestItem is what the longest text of an item in the catalogue takes, in tokens; see
+	// [LongestItem]. 0: as long as Limits allow. A window into which it does not fit is refused.
+	LongestItem int
 	History History // what is done with histories that do not fit; Recurrent
 	// LatestN is the greatest number of items that Latest shows, even of a history that
 	// would fit; 0 = as many as fit. With Recurrent it is an error.
@@ -148,8 +153,15 @@ func (o Options) rules() check.Rules { return check.ForLimit(o.Limits.Words, o.S
 // of that of a reasoner, which adds the window. It is part of the keys of stored answers
 // and begins with "served/1" for that reason: changing it would lose every paid answer.
 func (o Options) id(digest string, template string) string {
-	return fmt.Sprintf("served/1 model=%q digest=%s temperature=%v seed=%d max_tokens=%d words=%d item_runes=%d image_runes=%d script=%s prompt=%s",
+	id := fmt.Sprintf("served/1 model=%q digest=%s temperature=%v seed=%d max_tokens=%d words=%d item_runes=%d image_runes=%d script=%s prompt=%s",
 		o.Model, digest, o.Temperature, o.Seed, o.MaxTokens, o.Limits.Words, o.Limits.ItemRunes, o.Limits.ImageRunes, o.Script, template)
+	if o.Think != nil {
+		id += fmt.Sprintf(" think=%v", *o.Think)
+	}
+	if o.Extra != "" {
+		id += fmt.Sprintf(" extra=%s", o.Extra)
+	}
+	return id
 }
 
 // ceil rounds up.

@@ -201,6 +201,18 @@ func (f *fitter) cut() bool {
 	return f.ratio < 20
 }
 
+// LongestItem estimates the tokens that the longest of the items' texts takes in a prompt, for
+// [Options.LongestItem]. Prompts show a text cut and cleaned, never longer than it is, but for
+// the signs that take the place of others.
+func LongestItem(texts []string) int {
+	const line = 20 // number, "Picture:", line ends
+	longest := 0
+	for _, text := range texts {
+		longest = max(longest, mllm.EstimateTokens(text))
+	}
+	return ceil(1.1*float64(longest)) + line
+}
+
 // checkWindow fails if the window may be too small for a single item.
 func (o Options) checkWindow() error {
 	f, err := newFitter(o, texts.ReasonRequest{}, new(measures))
@@ -208,9 +220,12 @@ func (o Options) checkWindow() error {
 		return err
 	}
 	longest := o.Limits.ItemRunes + o.Limits.ImageRunes + 20 // a token a character, at most
+	if o.LongestItem > 0 {
+		longest = min(longest, o.LongestItem)
+	}
 	if need := longest + f.next + conclusionTokens*o.Limits.Words; f.room(0) < need {
 		return usererr.New(fmt.Sprintf("Use a window of at least %d, or fewer characters of each item.", ceil(1.125*float64(need))+o.MaxTokens+wrapper),
-			"a window of %d tokens, %d of them for the answer, may be too small for the text of one item", o.Window, o.MaxTokens)
+			"a window of %d tokens, %d of them for the answer, may be too small for the text of one item, of about %d", o.Window, o.MaxTokens, longest)
 	}
 	return nil
 }

@@ -35,11 +35,17 @@ func connect(ctx context.Context, client mllm.Client, opt Options) (*server, err
 	info, found := known.Find(opt.Model)
 	s.info = info
 	switch {
+	case !found && known.Complete && known.Kind != "ollama":
+		return nil, usererr.New("Name one that it lists. For a gateway that answers for models that it does not list, write #any-model=yes behind its address.",
+			"%s does not have the model %q; it has: %s", client.Endpoint(), opt.Model, names(known.Models))
 	case known.Kind == "ollama" && !found:
 		return nil, usererr.New("Pull the model with Ollama (ollama pull "+opt.Model+"), or name one that the server has.", "%s does not have the model %q; it has: %s", client.Endpoint(), opt.Model, names(known.Models))
 	case known.Kind == "openai" && opt.NumCtx != 0:
 		return nil, usererr.New("Set the size of prompts instead; the context window is set where the server is started.",
 			"an OpenAI-compatible server takes no context window (num_ctx)")
+	}
+	if known.Kind == "ollama" && opt.Extra != "" {
+		return nil, usererr.New("Leave them out, or ask an OpenAI-compatible server.", "Ollama takes no further members of a request's body")
 	}
 	s.opt, err = opt.window(info.ContextLength)
 	return s, err
@@ -49,9 +55,13 @@ func names(models []mllm.ModelInfo) string {
 	if len(models) == 0 {
 		return "none"
 	}
-	all := make([]string, len(models))
-	for i, m := range models {
-		all[i] = m.Name
+	const most = 12
+	var all []string
+	for _, m := range models[:min(len(models), most)] {
+		all = append(all, m.Name)
+	}
+	if n := len(models) - len(all); n > 0 {
+		all = append(all, fmt.Sprintf("and %d more", n))
 	}
 	return strings.Join(all, ", ")
 }
@@ -60,6 +70,7 @@ func names(models []mllm.ModelInfo) string {
 func (s *server) request(p prompt.Prompt) mllm.Request {
 	r := p.Request()
 	r.Model, r.ModelDigest = s.opt.Model, s.info.Digest
+	r.Think, r.Extra = s.opt.Think, s.opt.Extra
 	r.Temperature, r.Seed, r.MaxTokens, r.NumCtx, r.Timeout = s.opt.Temperature, s.opt.Seed, s.opt.MaxTokens, s.opt.NumCtx, s.opt.Timeout
 	return r
 }
@@ -91,10 +102,19 @@ func (s *server) judge(p prompt.Prompt, r mllm.Request, resp mllm.Response, err 
 		// An answer may repeat the words of the conclusion before it.
 		judged.Prompt = strings.Replace(r.Prompt, p.Conclusion, "", 1)
 	}
-	if class, why := check.Answer(judged, resp, s.opt.rules()); class != "" {
+	if class, why := check.Answer(judged, resp, framed(s.opt.rules(), r, p.Kind != prompt.Describe)); class != "" {
 		return a, &mllm.Error{Class: class, Endpoint: resp.Endpoint, Model: s.opt.Model, Err: errors.New(why)}
 	}
 	return a, nil
+}
+
+// framed adds to rules what the request says in its own words, which no answer gives back.
+// taste reports that it asks about a user's choices.
+func framed(rules check.Rules, r mllm.Request, taste bool) check.Rules {
+	system, _ := prompt.Frame(r.System)
+	own, marks := prompt.Frame(r.Prompt)
+	rules.Own, rules.Marks, rules.Taste = system+"\n"+own, marks, taste
+	return rules
 }
 
 // params are the parameters of a request that are stored with its answer. Two runs that
@@ -106,6 +126,12 @@ func (s *server) params(p prompt.Prompt, r mllm.Request) map[string]any {
 	}
 	if s.opt.NumCtx != 0 {
 		out["num_ctx"] = s.opt.NumCtx
+	}
+	if s.opt.Think != nil {
+		out["think"] = *s.opt.Think
+	}
+	if s.opt.Extra != "" {
+		out["extra"] = s.opt.Extra
 	}
 	if script := s.opt.Script.String(); script != "any" {
 		out["script"] = script

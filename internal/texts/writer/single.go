@@ -66,7 +66,7 @@ func (a SingleRequest) Receive(resp mllm.Response, err error, rules check.Rules)
 	if err != nil {
 		return out, err
 	}
-	if class, why := check.Answer(a.Request, resp, rules); class != "" {
+	if class, why := check.Answer(a.Request, resp, framed(rules, a.Request, a.Answer.ImageHash == "")); class != "" {
 		return out, &mllm.Error{Class: class, Endpoint: resp.Endpoint, Model: out.Model, Err: errors.New(why)}
 	}
 	return out, nil

@@ -25,6 +25,8 @@ type spec struct {
 	Seed        int64                  `json:"seed"`
 	MaxTokens   int                    `json:"max_tokens"`
 	NumCtx      int                    `json:"num_ctx,omitempty"`
+	Think       *bool                  `json:"think,omitempty"`
+	Extra       string                 `json:"extra,omitempty"`
 	Script      string                 `json:"script"`
 	Words       int                    `json:"words"`
 	ItemRunes   int                    `json:"item_runes"`
@@ -40,7 +42,7 @@ type spec struct {
 // in: those that the method Options of writer.Describer and writer.Reasoner returns. The
 // timeout is not part of a spec, since each worker has its own.
 func Of(opt writer.Options) (json.RawMessage, error) {
-	s := spec{opt.Model, opt.Temperature, opt.Seed, opt.MaxTokens, opt.NumCtx, opt.Script.String(),
+	s := spec{opt.Model, opt.Temperature, opt.Seed, opt.MaxTokens, opt.NumCtx, opt.Think, opt.Extra, opt.Script.String(),
 		opt.Limits.Words, opt.Limits.ItemRunes, opt.Limits.ImageRunes, opt.Window, string(opt.History), opt.LatestN, opt.PartTries, map[prompt.Kind]string{}}
 	if opt.Prompts != nil {
 		for _, kind := range prompt.Kinds() {
@@ -72,7 +74,7 @@ func Options(raw json.RawMessage) (writer.Options, error) {
 	}
 	return writer.Options{
 		Model: s.Model, Prompts: prompts, Limits: prompt.Options{Words: s.Words, ItemRunes: s.ItemRunes, ImageRunes: s.ImageRunes},
-		Temperature: s.Temperature, Seed: s.Seed, MaxTokens: s.MaxTokens, NumCtx: s.NumCtx, Script: script,
+		Temperature: s.Temperature, Seed: s.Seed, MaxTokens: s.MaxTokens, NumCtx: s.NumCtx, Think: s.Think, Extra: s.Extra, Script: script,
 		Window: s.Window, History: writer.History(s.History), LatestN: s.LatestN, PartTries: s.StepTries,
 	}, nil
 }
@@ -104,6 +106,7 @@ func Reasoners(client mllm.Client, timeout time.Duration) func(context.Context, 
 			return nil, err
 		}
 		opt.Timeout, opt.Conclusions = timeout, texts.StoredConclusions{Store: store}
+		opt.LongestItem = 1 // the coordinator, who knows the catalogue, has checked the window
 		r, err := writer.NewReasoner(ctx, client, opt)
 		if err != nil {
 			return nil, err
