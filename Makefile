@@ -4,7 +4,7 @@ OLLAMA_VERSION ?= v0.9.6
 FUZZTIME ?= 10s
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test test-slow race lint bench bench-peers demo fuzz test-ollama test-data reference man release
+.PHONY: help build test test-slow race lint bench bench-peers demo fuzz test-llama test-ollama test-data reference man release
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ test-slow: ## storms, kills and many workers at full length; 'make test' runs sh
 
 test-data: ## tests on real data: make test-data MLLMREC_DATA_DIR=...
 	$(GO) test -run 'Real|Baby|MicroLens|Popularity' ./dataset/... ./internal/eval/... ./internal/audit/...
+
+test-llama: ## fetch a real llama.cpp server with a small model and talk to it (needs Python; minutes)
+	scripts/fetch_llama.sh "$${MLLMREC_LLAMA_DIR:-bin/llama}"
+	MLLMREC_LLAMA_DIR="$$(cd "$${MLLMREC_LLAMA_DIR:-bin/llama}" && pwd)" $(GO) test -count=1 -run RealLlama -v ./internal/cli
 
 test-ollama: ## build a real Ollama server from its Go module and talk to it (needs cgo; minutes)
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \

@@ -19,6 +19,8 @@ var aboutTheList = compileAll(
 	`(?:the|this|one|our) (?:customer|user|shopper|buyer|person) (?:has |had )?(?:chose|chosen|selected|picked|bought|purchased|ordered) (?:a total of |in total |exactly )?`+number+` (?:\w+ ){0,2}?`+article+`(?: (?:over time|in total|in this order|from the shop|from the list|in the list))?$`,
 	`(?:`+article+`|number) #?\d+\b`,
 	`(?:a total of |in total,? )?`+number+` (?:different )?`+article+`\b`,
+	`(?:in this (?:paragraph|text|summary|answer|response|section)\b|(?:here,? )?(?:i|we) (?:will|shall|am going to|'ll) (?:describe|write|list|explain|summari[sz]e|go through|give|provide|discuss)\b)`,
+	`(?:the|this|one) (?:customer|user|shopper|buyer|person) has `+number+` (?:\w+ ){0,2}?`+article+`\b`,
 	`the (?:first|second|third|fourth|fifth|next|last|final) (?:`+article+`|one)\b`,
 )
 

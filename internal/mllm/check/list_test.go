@@ -28,6 +28,7 @@ func TestWeakAnswers(t *testing.T) {
 		"describing the list":       {"The list contains mugs and lamps. The items are listed in the order of choice. They are blue.", mllm.OffTask},
 		"the list's parts":          {"Item 1 is a mug. Item 2 is a lamp. Item 3 is a rug.", mllm.OffTask},
 		"first, second":             {"The first item is a mug. The second one is a lamp.", mllm.OffTask},
+		"describing the task":       {"In this paragraph, I will describe the customer's choices, taking into account what was chosen. This customer has three items with their name, but I will not describe each.", mllm.OffTask},
 		"numbered lines":            {"1. A mug of clay\n2. A lamp of oak\n3. A rug of felt", mllm.OffTask},
 		"dashes":                    {"- Mugs\n- Lamps\n- Rugs", mllm.OffTask},
 		"counts in a taste":         {"This customer bought two oak lamps and likes warm light. Blue returns in all later choices. The items are small.", ""},

@@ -71,11 +71,11 @@ type Options struct {
 
 	// Window is what prompt and answer must fit into, in tokens: NumCtx if that is set,
 	// else DefaultWindow, or the model's context length where that is smaller.
-	Window  int
+	Window int
 	// LongestItem is what the longest text of an item in the catalogue takes, in tokens; see
 	// [LongestItem]. 0: as long as Limits allow. A window into which it does not fit is refused.
 	LongestItem int
-	History History // what is done with histories that do not fit; Recurrent
+	History     History // what is done with histories that do not fit; Recurrent
 	// LatestN is the greatest number of items that Latest shows, even of a history that
 	// would fit; 0 = as many as fit. With Recurrent it is an error.
 	LatestN int
