@@ -14,12 +14,19 @@ func XavierUniform(p *autograd.Param, seed uint64) {
 
 // XavierNormal draws p from N(0, 2/(rows+cols)).
 func XavierNormal(p *autograd.Param, seed uint64) {
+	normal(p, seed, math.Sqrt(2/float64(p.Value.Rows+p.Value.Cols)))
+}
+
+// normal draws p from N(0, sd²), from a stream of its own as uniform does.
+func normal(p *autograd.Param, seed uint64, sd float64) {
 	r := rng.Stream(seed, "init "+p.Name, 0)
-	sd := math.Sqrt(2 / float64(p.Value.Rows+p.Value.Cols))
 	for i := range p.Value.Data {
 		p.Value.Data[i] = float32(sd * r.NormFloat64())
 	}
 }
+
+// UnitNormal draws p from N(0, 1/cols): rows of about unit length.
+func UnitNormal(p *autograd.Param, seed uint64) { normal(p, seed, math.Sqrt(1/float64(p.Value.Cols))) }
 
 // PyTorchLinear draws a linear layer's weight [out, in] and bias as PyTorch does
 // unless told otherwise: both from U(±1/√in).
