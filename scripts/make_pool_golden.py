@@ -50,12 +50,15 @@ def unit(x):
     return x / np.maximum(n, 1e-12), n
 
 
-def loss_and_gradients(p):
+CHOSEN = np.isin(np.arange(ITEMS), [i for h in HISTORIES for i in h])
+
+
+def loss_and_gradients(p, competing):
     u, nu = unit(S @ p["item_input"])
     v, nv = unit(p["item_output"])
     cos = u @ v.T
     logits = p["scale"][0] * cos
-    e = np.exp(logits - logits.max(1, keepdims=True))
+    e = np.exp(logits - logits.max(1, keepdims=True)) * competing
     soft = e / e.sum(1, keepdims=True)
     loss = -np.log(soft[ROWS, TARGET]).mean()
     g = soft.copy()
@@ -67,14 +70,14 @@ def loss_and_gradients(p):
     return loss, {"item_input": S.T @ du, "item_output": dv, "scale": np.array([(g * cos).sum()])}
 
 
-def confirm(p, grads):
+def confirm(p, grads, competing):
     for name, g in grads.items():
         for at in np.ndindex(g.shape):
             q = {k: v.copy() for k, v in p.items()}
             q[name][at] += 1e-6
-            up = loss_and_gradients(q)[0]
+            up = loss_and_gradients(q, competing)[0]
             q[name][at] -= 2e-6
-            numeric = (up - loss_and_gradients(q)[0]) / 2e-6
+            numeric = (up - loss_and_gradients(q, competing)[0]) / 2e-6
             assert abs(numeric - g[at]) < 1e-7, (name, at, numeric, g[at])
 
 
@@ -82,28 +85,31 @@ def numbers(x):
     return {"shape": list(x.shape), "data": [float("%.9g" % v) for v in x.ravel()]}
 
 
-p = {k: v.copy() for k, v in start.items()}
-loss, grads = loss_and_gradients(p)
-confirm(p, grads)
-m, v = {k: 0 * x for k, x in p.items()}, {k: 0 * x for k, x in p.items()}
-losses = []
-for step in range(1, 11):
-    now, g = loss_and_gradients(p)
-    losses.append(now)
-    for k in p:
-        m[k] = 0.9 * m[k] + 0.1 * g[k]
-        v[k] = 0.999 * v[k] + 0.001 * g[k] ** 2
-        p[k] = p[k] - LR / (1 - 0.9 ** step) * m[k] / (np.sqrt(v[k] / (1 - 0.999 ** step)) + 1e-8)
-users = unit(np.array([weights(h, None, DECAY) for h in HISTORIES]) @ p["item_input"])[0]
+def train(competing):
+    p = {k: v.copy() for k, v in start.items()}
+    grads = loss_and_gradients(p, competing)[1]
+    confirm(p, grads, competing)
+    m, v = {k: 0 * x for k, x in p.items()}, {k: 0 * x for k, x in p.items()}
+    losses = []
+    for step in range(1, 11):
+        loss, g = loss_and_gradients(p, competing)
+        losses.append(loss)
+        for k in p:
+            m[k] = 0.9 * m[k] + 0.1 * g[k]
+            v[k] = 0.999 * v[k] + 0.001 * g[k] ** 2
+            p[k] = p[k] - LR / (1 - 0.9 ** step) * m[k] / (np.sqrt(v[k] / (1 - 0.999 ** step)) + 1e-8)
+    users = unit(np.array([weights(h, None, DECAY) for h in HISTORIES]) @ p["item_input"])[0]
+    print("loss %.6f, after ten steps %.6f" % (losses[0], losses[-1]))
+    return {"gradients": {k: numbers(x) for k, x in grads.items()}, "losses": losses, "params_after": {k: numbers(x) for k, x in p.items()},
+            "users_after": numbers(users), "items_after": numbers(unit(p["item_output"])[0])}
+
 
 out = {
-    "decay": DECAY, "train_decay": TRAIN_DECAY, "lr": LR, "items": ITEMS, "histories": HISTORIES, "text": numbers(text), "components": numbers(seed),
-    "params": {k: numbers(x) for k, x in start.items()}, "loss": loss, "gradients": {k: numbers(x) for k, x in grads.items()},
-    "losses": losses, "params_after": {k: numbers(x) for k, x in p.items()}, "users_after": numbers(users), "items_after": numbers(unit(p["item_output"])[0]),
+    "lr": LR, "items": ITEMS, "histories": HISTORIES, "text": numbers(text), "components": numbers(seed), "params": {k: numbers(x) for k, x in start.items()},
+    "new_items": {"compete": train(np.ones(ITEMS)), "keep": train(CHOSEN)},
 }
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "internal", "model", "pool", "testdata", "pool.json")
 os.makedirs(os.path.dirname(path), exist_ok=True)
 with open(path, "w") as f:
     json.dump(out, f)
     f.write("\n")
-print("loss %.6f, after ten steps %.6f; %d of %d pairs learnt from" % (loss, losses[-1], len(TARGET), len(PAIRS)))

@@ -40,6 +40,12 @@ const (
 	softmaxAuto    = "auto"
 )
 
+// What becomes of items that nobody chose in train.
+const (
+	newKeep    = "keep"
+	newCompete = "compete"
+)
+
 // usualDim is the width of the vectors unless the text vectors are narrower.
 const usualDim = 128
 
@@ -64,6 +70,8 @@ func init() {
 			{Name: "decay", Kind: model.Float, Default: "0.7", Min: 0.01, Max: 1, Doc: "weight of an item of the history in proportion to the next newer one, for scoring; 1 counts all alike and needs no times"},
 			{Name: "train_decay", Kind: model.Float, Default: "1", Min: 0.01, Max: 1, Doc: "the same, for training"},
 			{Name: "scale", Kind: model.Float, Default: "20", Min: 1, Max: 80, Doc: "initial factor τ on the cosines, which is trained"},
+			{Name: "new_items", Kind: model.Choice, Default: newKeep, Choices: []string{newKeep, newCompete},
+				Doc: "items that nobody chose in train: keep, they stay where they begin and take no part in the softmax; compete, they are pushed away from every user"},
 			{Name: "softmax", Kind: model.Choice, Default: softmaxAuto, Choices: []string{softmaxAuto, softmaxFull, softmaxSampled},
 				Doc: "over what a step's softmax goes: full, the whole catalogue; sampled, the items of the batch and random ones, weighted so that they stand for the catalogue; auto, full up to full_up_to items"},
 			{Name: "full_up_to", Kind: model.Int, Default: "100000", Min: 1, Doc: "largest catalogue that softmax=auto takes in full"},
@@ -82,6 +90,7 @@ type recommender struct {
 	train         *dataset.Lists
 	decay         *decay // for scoring
 	trainDecay    *decay
+	catalogue     *catalogue
 	sampler       *sampler // nil where the softmax goes over the whole catalogue
 }
 
@@ -107,7 +116,8 @@ func build(in model.Inputs, v model.Values) (model.Model, error) {
 	if err := m.begin(in, v); err != nil {
 		return nil, err
 	}
-	if m.sampler, err = newSampler(in, v); err != nil {
+	m.catalogue = newCatalogue(m.train, v.Text("new_items") == newKeep)
+	if m.sampler, err = newSampler(in, v, m.catalogue); err != nil {
 		return nil, err
 	}
 	m.Base = model.NewBase(name, v, m.input, m.output, m.scale)
@@ -162,11 +172,17 @@ func (m *recommender) Loss(t *autograd.Tape, b model.Batch) *autograd.Var {
 	users := t.NormalizeRows(t.SpMM(s, s.Transpose(), t.Param(m.input)), tiny)
 	users = t.ScaleBy(t.Param(m.scale), users)
 	output := t.Param(m.output)
-	if m.sampler == nil {
-		return t.CrossEntropy(users, t.NormalizeRows(output, tiny), target, nil)
+	if m.sampler != nil {
+		c := m.sampler.draw(t, b, target)
+		return t.CrossEntropy(users, t.NormalizeRows(t.Gather(output, c.items), tiny), c.target, c.offset)
 	}
-	c := m.sampler.draw(t, b, target)
-	return t.CrossEntropy(users, t.NormalizeRows(t.Gather(output, c.items), tiny), c.target, c.offset)
+	if m.catalogue.items != nil {
+		output = t.Gather(output, m.catalogue.items)
+		for k, i := range target {
+			target[k] = m.catalogue.position[i]
+		}
+	}
+	return t.CrossEntropy(users, t.NormalizeRows(output, tiny), target, nil)
 }
 
 // Represent implements model.Model.

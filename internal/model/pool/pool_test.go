@@ -22,16 +22,18 @@ var tiny30 = modeltest.Shape{Users: 30, Items: 24, Train: 140, Width: 10, Tastes
 
 // golden is what scripts/make_pool_golden.py computed.
 type golden struct {
-	Decay      float64            `json:"decay"`
-	TrainDecay float64            `json:"train_decay"`
 	LR         float64            `json:"lr"`
 	Items      int                `json:"items"`
 	Histories  [][]int32          `json:"histories"`
 	Text       numbers            `json:"text"`
 	Components numbers            `json:"components"`
 	Params     map[string]numbers `json:"params"`
-	Loss       float64            `json:"loss"`
-	Gradients  map[string]numbers `json:"gradients"`
+	NewItems   map[string]course  `json:"new_items"` // by what becomes of items that nobody chose
+}
+
+// course is ten steps of training.
+type course struct {
+	Gradients  map[string]numbers `json:"gradients"` // of the first step
 	Losses     []float64          `json:"losses"`
 	After      map[string]numbers `json:"params_after"`
 	UsersAfter numbers            `json:"users_after"`
@@ -110,40 +112,47 @@ func near(t *testing.T, what string, got []float32, want numbers, tolerance floa
 
 func TestGolden(t *testing.T) {
 	g := readGolden(t)
-	in := g.inputs()
-	m := mustNew(t, in, map[string]string{"embedding_dim": "4", "decay": "0.7", "train_decay": "0.9"})
-	near(t, "components as input rows", m.input.Value.Data, g.Components, 1e-5)
-	near(t, "components as output rows", m.output.Value.Data, g.Components, 1e-5)
-	if m.decay.gamma != g.Decay || m.trainDecay.gamma != g.TrainDecay {
-		t.Fatalf("decay %g and %g, the fixture's %g and %g", m.decay.gamma, m.trainDecay.gamma, g.Decay, g.TrainDecay)
+	for newItems, want := range g.NewItems {
+		t.Run(newItems, func(t *testing.T) {
+			m := mustNew(t, g.inputs(), map[string]string{"embedding_dim": "4", "decay": "0.7", "train_decay": "0.9", "new_items": newItems})
+			near(t, "components as input rows", m.input.Value.Data, g.Components, 1e-5)
+			near(t, "components as output rows", m.output.Value.Data, g.Components, 1e-5)
+			for _, p := range m.Params() {
+				copy(p.Value.Data, g.Params[p.Name].Data)
+			}
+			want.check(t, m, allRows(g.inputs()), g.LR)
+		})
 	}
-	for _, p := range m.Params() {
-		copy(p.Value.Data, g.Params[p.Name].Data)
+	if len(g.NewItems) != 2 {
+		t.Errorf("%d courses of training", len(g.NewItems))
 	}
-	tape, adam, b := autograd.NewTape(), train.NewAdam(m.Params(), 0), allRows(in)
-	for step, want := range g.Losses {
+}
+
+func (c course) check(t *testing.T, m *recommender, b model.Batch, lr float64) {
+	tape, adam := autograd.NewTape(), train.NewAdam(m.Params(), 0)
+	for step, want := range c.Losses {
 		tape.Reset()
 		loss := m.Loss(tape, b)
 		tape.Backward(loss)
-		if got := float64(loss.Scalar()); math.Abs(got-want) > 2e-4 || step == 0 && math.Abs(got-g.Loss) > 1e-5 {
+		if got := float64(loss.Scalar()); math.Abs(got-want) > 2e-4 || step == 0 && math.Abs(got-want) > 1e-5 {
 			t.Errorf("loss before step %d: %v, want %v", step+1, got, want)
 		}
 		if step == 0 {
 			for _, p := range m.Params() {
-				near(t, "gradient of "+p.Name, p.Grad.Data, g.Gradients[p.Name], 2e-5)
+				near(t, "gradient of "+p.Name, p.Grad.Data, c.Gradients[p.Name], 2e-5)
 			}
 		}
-		adam.Step(g.LR)
+		adam.Step(lr)
 	}
 	for _, p := range m.Params() {
-		near(t, p.Name+" after ten steps", p.Value.Data, g.After[p.Name], 2e-4)
+		near(t, p.Name+" after ten steps", p.Value.Data, c.After[p.Name], 2e-4)
 	}
 	users, items, err := m.Represent()
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "user vectors", users.Data, g.UsersAfter, 2e-4)
-	near(t, "item vectors", items.Data, g.ItemsAfter, 2e-4)
+	near(t, "user vectors", users.Data, c.UsersAfter, 2e-4)
+	near(t, "item vectors", items.Data, c.ItemsAfter, 2e-4)
 }
 
 // What a user's only item would teach is nothing: the user without it is nobody.
@@ -173,25 +182,28 @@ func TestPairsWithoutOtherItemsTeachNothing(t *testing.T) {
 	}
 }
 
-// An item nobody chose stays where its content put it as part of a history, and moves as a
-// competitor.
+// An item nobody chose stays where its content put it, or moves as everybody's competitor, in
+// the full and in the sampled softmax. In a history it is what its content is in either case.
 func TestItemNobodyChose(t *testing.T) {
-	g := readGolden(t)
-	in := g.inputs()
+	in := readGolden(t).inputs()
 	const nobodys = 10
-	m := mustNew(t, in, nil)
-	start := slices.Clone(m.input.Value.Row(nobodys))
-	tape, adam := autograd.NewTape(), train.NewAdam(m.Params(), 0)
-	for range 3 {
-		tape.Reset()
-		tape.Backward(m.Loss(tape, allRows(in)))
-		adam.Step(0.01)
-	}
-	if !slices.Equal(m.input.Value.Row(nobodys), start) {
-		t.Error("the input row of an item nobody chose moved")
-	}
-	if slices.Equal(m.output.Value.Row(nobodys), start) {
-		t.Error("the output row of an item nobody chose did not move")
+	for _, softmax := range []string{softmaxFull, softmaxSampled} {
+		for _, newItems := range []string{newKeep, newCompete} {
+			m := mustNew(t, in, map[string]string{"softmax": softmax, "new_items": newItems})
+			start := slices.Clone(m.input.Value.Row(nobodys))
+			tape, adam := autograd.NewTape(), train.NewAdam(m.Params(), 0)
+			for range 3 {
+				tape.Reset()
+				tape.Backward(m.Loss(tape, allRows(in)))
+				adam.Step(0.01)
+			}
+			if !slices.Equal(m.input.Value.Row(nobodys), start) {
+				t.Errorf("%s, %s: the input row moved", softmax, newItems)
+			}
+			if slices.Equal(m.output.Value.Row(nobodys), start) != (newItems == newKeep) {
+				t.Errorf("%s, %s: whether the output row moved is wrong", softmax, newItems)
+			}
+		}
 	}
 }
 

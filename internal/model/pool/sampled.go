@@ -21,7 +21,7 @@ import (
 type sampler struct {
 	seed      uint64
 	negatives int
-	items     int
+	catalogue *catalogue
 	chosen    []int // how often each item is the target of a train pair that can be learnt from
 	pairs     int   // the sum of chosen
 	distinct  *model.Distinct
@@ -29,21 +29,21 @@ type sampler struct {
 }
 
 // newSampler returns nil where the softmax goes over the whole catalogue.
-func newSampler(in model.Inputs, v model.Values) (*sampler, error) {
+func newSampler(in model.Inputs, v model.Values, c *catalogue) (*sampler, error) {
 	way, full := v.Text("softmax"), v.Int("full_up_to")
 	if v.Given("full_up_to") && way != softmaxAuto {
 		return nil, usererr.New("Leave full_up_to out, or set softmax=auto.", "setting full_up_to has no effect with softmax=%s", way)
 	}
-	if way == softmaxAuto && in.Items > full {
+	if way == softmaxAuto && c.size > full {
 		way = softmaxSampled
 	}
 	if way != softmaxSampled {
 		if v.Given("negatives") {
-			return nil, usererr.New("Leave negatives out, or set softmax=sampled.", "setting negatives has no effect where the softmax goes over all %d items", in.Items)
+			return nil, usererr.New("Leave negatives out, or set softmax=sampled.", "setting negatives has no effect where the softmax goes over all %d items", c.size)
 		}
 		return nil, nil
 	}
-	s := &sampler{seed: in.Seed, negatives: v.Int("negatives"), items: in.Items, distinct: model.NewDistinct(in.Items)}
+	s := &sampler{seed: in.Seed, negatives: v.Int("negatives"), catalogue: c, distinct: model.NewDistinct(in.Items)}
 	s.chosen, s.pairs = learnable(in.Train.Lists())
 	return s, nil
 }
@@ -86,7 +86,7 @@ func (s *sampler) draw(t *autograd.Tape, b model.Batch, target []int32) candidat
 	r := rng.Stream(s.seed, "softmax sample", h.Sum64())
 	all := t.Indices(len(target) + s.negatives)
 	for k := copy(all, target); k < len(all); k++ {
-		all[k] = r.Int32N(int32(s.items))
+		all[k] = s.catalogue.at(r.Int32N(int32(s.catalogue.size)))
 	}
 	s.distinct.Reset()
 	s.distinct.Number(all, all)
@@ -108,7 +108,7 @@ func (s *sampler) draw(t *autograd.Tape, b model.Batch, target []int32) candidat
 // expected returns how often item i comes in a step of n targets, for a row with another target:
 // the n−1 other rows are any of the other pairs.
 func (s *sampler) expected(i int32, n int) float64 {
-	e := float64(s.negatives) / float64(s.items)
+	e := float64(s.negatives) / float64(s.catalogue.size)
 	if s.pairs > 1 {
 		e += float64(n-1) * float64(s.chosen[i]) / float64(s.pairs-1)
 	}
