@@ -10,8 +10,8 @@ the vectors that come of them.
 import json, os
 import numpy as np
 
-USERS, ITEMS, WIDTH, D, LR = 7, 11, 6, 4, 0.01
-DECAY, TRAIN_DECAY, SCALE = 0.7, 0.9, 20.0
+USERS, ITEMS, WIDTH, D, LR = 7, 11, 6, 4, 0.005
+DECAY, TRAIN_DECAY, SCALE, START_LENGTH = 0.7, 0.9, 20.0, 0.2
 # By user, oldest first. One user has a single item, one the same item twice, one an item again.
 HISTORIES = [[3, 0, 7], [1, 2], [5], [4, 4], [8, 1, 0, 9, 2], [6, 3, 6, 7], [2, 8]]
 
@@ -24,8 +24,9 @@ _, _, right = np.linalg.svd(centred, full_matrices=False)
 right = right[:D].T
 right *= np.sign(right[np.abs(right).argmax(0), np.arange(D)])
 seed = centred @ right
+seed *= START_LENGTH / np.sqrt((seed ** 2).sum(1).mean())
 # The tables differ, so that one taken for the other shows.
-start = {"item_input": seed + 0.1 * rng.normal(size=seed.shape), "item_output": seed + 0.1 * rng.normal(size=seed.shape), "scale": np.array([SCALE])}
+start = {"item_input": seed + 0.05 * rng.normal(size=seed.shape), "item_output": seed + 0.05 * rng.normal(size=seed.shape), "scale": np.array([SCALE])}
 start = {k: v.astype(np.float32).astype(np.float64) for k, v in start.items()}
 
 
@@ -53,12 +54,12 @@ def unit(x):
 CHOSEN = np.isin(np.arange(ITEMS), [i for h in HISTORIES for i in h])
 
 
-def loss_and_gradients(p, competing):
+def loss_and_gradients(p, trained):
     u, nu = unit(S @ p["item_input"])
     v, nv = unit(p["item_output"])
     cos = u @ v.T
     logits = p["scale"][0] * cos
-    e = np.exp(logits - logits.max(1, keepdims=True)) * competing
+    e = np.exp(logits - logits.max(1, keepdims=True))
     soft = e / e.sum(1, keepdims=True)
     loss = -np.log(soft[ROWS, TARGET]).mean()
     g = soft.copy()
@@ -66,18 +67,20 @@ def loss_and_gradients(p, competing):
     g /= len(TARGET)
     du, dv = p["scale"][0] * g @ v, p["scale"][0] * g.T @ u
     du = (du - u * (u * du).sum(1, keepdims=True)) / nu
-    dv = (dv - v * (v * dv).sum(1, keepdims=True)) / nv
+    dv = (dv - v * (v * dv).sum(1, keepdims=True)) / nv * trained[:, None]
     return loss, {"item_input": S.T @ du, "item_output": dv, "scale": np.array([(g * cos).sum()])}
 
 
-def confirm(p, grads, competing):
+def confirm(p, grads, trained):
     for name, g in grads.items():
         for at in np.ndindex(g.shape):
+            if name == "item_output" and not trained[at[0]]:
+                continue
             q = {k: v.copy() for k, v in p.items()}
             q[name][at] += 1e-6
-            up = loss_and_gradients(q, competing)[0]
+            up = loss_and_gradients(q, trained)[0]
             q[name][at] -= 2e-6
-            numeric = (up - loss_and_gradients(q, competing)[0]) / 2e-6
+            numeric = (up - loss_and_gradients(q, trained)[0]) / 2e-6
             assert abs(numeric - g[at]) < 1e-7, (name, at, numeric, g[at])
 
 
@@ -85,14 +88,14 @@ def numbers(x):
     return {"shape": list(x.shape), "data": [float("%.9g" % v) for v in x.ravel()]}
 
 
-def train(competing):
+def train(trained):
     p = {k: v.copy() for k, v in start.items()}
-    grads = loss_and_gradients(p, competing)[1]
-    confirm(p, grads, competing)
+    grads = loss_and_gradients(p, trained)[1]
+    confirm(p, grads, trained)
     m, v = {k: 0 * x for k, x in p.items()}, {k: 0 * x for k, x in p.items()}
     losses = []
     for step in range(1, 11):
-        loss, g = loss_and_gradients(p, competing)
+        loss, g = loss_and_gradients(p, trained)
         losses.append(loss)
         for k in p:
             m[k] = 0.9 * m[k] + 0.1 * g[k]

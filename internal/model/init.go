@@ -25,8 +25,10 @@ func normal(p *autograd.Param, seed uint64, sd float64) {
 	}
 }
 
-// UnitNormal draws p from N(0, 1/cols): rows of about unit length.
-func UnitNormal(p *autograd.Param, seed uint64) { normal(p, seed, math.Sqrt(1/float64(p.Value.Cols))) }
+// NormalRows draws p from N(0, length²/cols): rows of about the given length.
+func NormalRows(p *autograd.Param, length float64, seed uint64) {
+	normal(p, seed, length/math.Sqrt(float64(p.Value.Cols)))
+}
 
 // PyTorchLinear draws a linear layer's weight [out, in] and bias as PyTorch does
 // unless told otherwise: both from U(±1/√in).

@@ -1,42 +1,69 @@
 package pool
 
-import "github.com/mllmrec/mllmrec/dataset"
+import (
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/nn/autograd"
+)
 
-// catalogue is the items that the softmax goes over.
+// catalogue knows which output rows are trained. An item that does not occur in train is nobody's
+// target: all that the softmax could teach its row is that nobody wants the item.
 type catalogue struct {
-	items    []int32 // ascending; nil: all of them
-	position []int32 // of each item in items, where it is there
-	size     int
+	size   int
+	order  []int32 // all items, those whose rows are trained first; nil: all are, in order
+	place  []int32 // of each item in order
+	frozen []bool  // by item; nil where order is
 }
 
-// newCatalogue returns all items, or those that occur in train. An item that does not is nobody's
-// target: all that a softmax could teach about it is that nobody wants it.
-func newCatalogue(train *dataset.Lists, chosenOnly bool) *catalogue {
+func newCatalogue(train *dataset.Lists, newItems string) *catalogue {
 	c := &catalogue{size: train.Columns}
-	if !chosenOnly {
+	if newItems == newCompete {
 		return c
 	}
-	c.position = make([]int32, train.Columns)
+	frozen := make([]bool, c.size)
+	for i := range frozen {
+		frozen[i] = true
+	}
 	for _, i := range train.Items {
-		c.position[i] = 1
+		frozen[i] = false
 	}
-	items := make([]int32, 0, train.Columns)
-	for i, chosen := range c.position {
-		if chosen == 1 {
-			c.position[i] = int32(len(items))
-			items = append(items, int32(i))
-		}
+	items := make([]int32, c.size)
+	for i := range items {
+		items[i] = int32(i)
 	}
-	if len(items) < train.Columns {
-		c.items, c.size = items, len(items)
+	order := frozenLast(items, frozen)
+	if !frozen[order[c.size-1]] {
+		return c
+	}
+	c.order, c.frozen, c.place = order, frozen, make([]int32, c.size)
+	for k, i := range order {
+		c.place[i] = int32(k)
 	}
 	return c
 }
 
-// at returns the item at a position below size.
-func (c *catalogue) at(position int32) int32 {
-	if c.items == nil {
-		return position
+// frozenLast returns the items with the frozen ones behind the others, each part in order.
+func frozenLast(items []int32, frozen []bool) []int32 {
+	order := make([]int32, 0, len(items))
+	for _, last := range []bool{false, true} {
+		for _, i := range items {
+			if frozen[i] == last {
+				order = append(order, i)
+			}
+		}
 	}
-	return c.items[position]
+	return order
+}
+
+// rows returns the rows of the output table of the given items, of which frozen ones come last
+// and get no gradient.
+func (c *catalogue) rows(t *autograd.Tape, table *autograd.Param, items []int32) *autograd.Var {
+	n := len(items)
+	for n > 0 && c.frozen != nil && c.frozen[items[n-1]] {
+		n--
+	}
+	trained := t.Gather(t.Param(table), items[:n])
+	if n == len(items) {
+		return trained
+	}
+	return t.ConcatRows(trained, t.Gather(t.Const(table.Value), items[n:]))
 }

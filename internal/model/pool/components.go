@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"math"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -10,8 +11,9 @@ import (
 )
 
 // components returns the first d principal components of the rows of x: the rows, centred, in the
-// directions of largest variance, the largest first. A direction's sign is that with which its
-// largest entry is positive.
+// directions of largest variance, the largest first, all times one factor, so that their root mean
+// square length is startLength. A direction's sign is that with which its largest entry is
+// positive.
 func components(x *tensor.Matrix, d int) (*tensor.Matrix, error) {
 	x = centred(x)
 	gram := tensor.New(x.Cols, x.Cols)
@@ -45,6 +47,8 @@ func components(x *tensor.Matrix, d int) (*tensor.Matrix, error) {
 	if at := tensor.FirstNaN(c.Data); at >= 0 {
 		return nil, fmt.Errorf("principal components: item %d has no number", at/d)
 	}
+	mean := tensor.SumSquares(c.Data) / float64(c.Rows)
+	tensor.Scale(float32(startLength/math.Sqrt(mean)), c.Data)
 	return c, nil
 }
 

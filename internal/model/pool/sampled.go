@@ -86,7 +86,10 @@ func (s *sampler) draw(t *autograd.Tape, b model.Batch, target []int32) candidat
 	r := rng.Stream(s.seed, "softmax sample", h.Sum64())
 	all := t.Indices(len(target) + s.negatives)
 	for k := copy(all, target); k < len(all); k++ {
-		all[k] = s.catalogue.at(r.Int32N(int32(s.catalogue.size)))
+		all[k] = r.Int32N(int32(s.catalogue.size))
+	}
+	if s.catalogue.frozen != nil {
+		copy(all, frozenLast(all, s.catalogue.frozen)) // targets are never frozen, so they stay first
 	}
 	s.distinct.Reset()
 	s.distinct.Number(all, all)
