@@ -10,8 +10,8 @@ the vectors that come of them.
 import json, os
 import numpy as np
 
-USERS, ITEMS, WIDTH, D, LR = 7, 11, 6, 4, 0.005
-DECAY, TRAIN_DECAY, SCALE, START_LENGTH = 0.7, 0.9, 20.0, 0.2
+USERS, ITEMS, WIDTH, D, LR = 7, 11, 6, 4, 0.01
+DECAY, TRAIN_DECAY, SCALE, START_LENGTH = 0.7, 0.9, 20.0, 0.65
 # By user, oldest first. One user has a single item, one the same item twice, one an item again.
 HISTORIES = [[3, 0, 7], [1, 2], [5], [4, 4], [8, 1, 0, 9, 2], [6, 3, 6, 7], [2, 8]]
 
@@ -26,7 +26,7 @@ right *= np.sign(right[np.abs(right).argmax(0), np.arange(D)])
 seed = centred @ right
 seed *= START_LENGTH / np.sqrt((seed ** 2).sum(1).mean())
 # The tables differ, so that one taken for the other shows.
-start = {"item_input": seed + 0.05 * rng.normal(size=seed.shape), "item_output": seed + 0.05 * rng.normal(size=seed.shape), "scale": np.array([SCALE])}
+start = {"item_input": seed + 0.1 * rng.normal(size=seed.shape), "item_output": seed + 0.1 * rng.normal(size=seed.shape), "scale": np.array([SCALE])}
 start = {k: v.astype(np.float32).astype(np.float64) for k, v in start.items()}
 
 
