@@ -111,7 +111,7 @@ func ExampleBuild_interactionsOnly() {
 	fmt.Println("others:", strings.Join(mllmrec.Models(), ", "))
 	// Output:
 	// bpr true
-	// others: bpr, lightgcn, mllmrec
+	// others: bpr, lightgcn, mllmrec, pool
 }
 
 // Progress comes as work goes on: what is done, how far it is, how long it may take.

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/serving"
 	"github.com/mllmrec/mllmrec/internal/stage"
@@ -37,6 +38,7 @@ type loaded struct {
 	// What places people never seen: see strangers.go.
 	strangers *kept[*strangers]
 	writers   *kept[writer]
+	histories *kept[model.HistoryPlacer] // of a model that places histories as they are
 }
 
 func load(ctx context.Context, dir string, o options) (*loaded, error) {
@@ -72,7 +74,7 @@ func load(ctx context.Context, dir string, o options) (*loaded, error) {
 		l.itemRow[item.ID] = i
 	}
 	l.reasons = newReasons(l)
-	l.strangers, l.writers = keep(l.loadStrangers), keep(l.loadWriter)
+	l.strangers, l.writers, l.histories = keep(l.loadStrangers), keep(l.loadWriter), keep(l.loadHistories)
 	return l, nil
 }
 
@@ -161,6 +163,32 @@ func (l *loaded) forHistories(ctx context.Context, histories [][]string, k int) 
 			asked[n].history = append(asked[n].history, i)
 		}
 	}
+	place := l.placeWritten
+	if l.placesHistories() {
+		place = l.placeHistories
+	}
+	vectors, err := place(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	return l.rank(ctx, l.ranker, vectors, asked, k)
+}
+
+// placeHistories places people by the items they chose.
+func (l *loaded) placeHistories(ctx context.Context, asked []question) (*tensor.Matrix, error) {
+	p, err := l.histories.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	histories := make([][]int32, len(asked))
+	for n, q := range asked {
+		histories[n] = q.history
+	}
+	return p.PlaceHistories(histories)
+}
+
+// placeWritten places people by the preferences that are written from the items they chose.
+func (l *loaded) placeWritten(ctx context.Context, asked []question) (*tensor.Matrix, error) {
 	s, err := l.strangers.get(ctx)
 	if err != nil {
 		return nil, err
@@ -175,11 +203,7 @@ func (l *loaded) forHistories(ctx context.Context, histories [][]string, k int) 
 			return nil, err
 		}
 	}
-	vectors, err := s.place(ctx, texts)
-	if err != nil {
-		return nil, err
-	}
-	return l.rank(ctx, l.ranker, vectors, asked, k)
+	return s.place(ctx, texts)
 }
 
 func (l *loaded) forTexts(ctx context.Context, texts []string, k int) ([][]Recommendation, error) {

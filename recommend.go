@@ -147,7 +147,8 @@ func (r *Recommender) ForUsers(ctx context.Context, users []string, k int) ([][]
 
 // ForHistory recommends k items to somebody never seen, from the ids of items chosen,
 // oldest first: a preference is written from them and placed by the user side of the
-// model, with no retraining (cold start). The items themselves are left out.
+// model, with no retraining (cold start). The items themselves are left out. A model whose
+// users are made of their items, such as pool, places them as they are, and none is written.
 //
 // The preference is written by the writer of the run's own, which may be a model on a
 // server; where that does not answer, the error is KindUnavailable, and [WithWriter]

@@ -52,6 +52,49 @@ func TestColdStartFollowsTheHistory(t *testing.T) {
 	}
 }
 
+// A model whose users are made of their items places a history as it is: no text, no writer.
+func TestColdStartWithoutAnyText(t *testing.T) {
+	ctx := t.Context()
+	if err := importShop(ctx, "pool.ws", ""); err != nil {
+		t.Fatal(err)
+	}
+	settings := map[string]string{"seed": "random", "embedding_dim": "16", "epochs": "100", "lr": "0.02", "scale": "5"}
+	if _, err := mllmrec.Build(ctx, "pool.ws", mllmrec.BuildOptions{Model: "pool", Settings: settings}); err != nil {
+		t.Fatal(err)
+	}
+	rec := open(t, "pool.ws")
+	items, err := rec.ForHistory(ctx, []string{"lamp-00", "lamp-03", "lamp-06"}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, it := range items {
+		if !strings.HasPrefix(it.Item, "lamp") || it.Item == "lamp-00" || it.Item == "lamp-03" || it.Item == "lamp-06" {
+			t.Errorf("three lamps get %s", it.Item)
+		}
+	}
+	// A user of the data set and a stranger with the same history are one person.
+	history, err := rec.History("u07")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, it := range history {
+		ids = append(ids, it.ID)
+	}
+	known, err := rec.ForUser(ctx, "u07", 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := rec.ForHistory(ctx, ids, 9)
+	if err != nil || !reflect.DeepEqual(known, stranger) {
+		t.Errorf("u07 gets %v, somebody with the same history %v (%v)", known, stranger, err)
+	}
+	_, err = rec.ForText(ctx, "a mug", 5)
+	wantKind(t, "a sentence", err, mllmrec.KindMistake, "only by the items they chose")
+	_, err = open(t, "pool.ws", mllmrec.WithWriter("offline")).ForHistory(ctx, ids, 5)
+	wantKind(t, "a writer without a use", err, mllmrec.KindMistake, "no preference is written")
+}
+
 func TestSimilarLeavesTheItemOutAndCosinesFall(t *testing.T) {
 	for _, dir := range []string{"shop.ws", "clicks.ws"} {
 		rec := open(t, dir)

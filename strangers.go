@@ -47,6 +47,31 @@ func (l *loaded) loadStrangers(ctx context.Context) (*strangers, error) {
 	return &strangers{encoder: enc, placer: placer}, nil
 }
 
+// placesHistories reports whether the run's model places people by the items they chose, with no
+// preference written in between.
+func (l *loaded) placesHistories() bool {
+	spec, err := model.Lookup(l.run.Model)
+	return err == nil && spec.RestoreHistories != nil
+}
+
+// loadHistories restores what places histories from the run's weights alone.
+func (l *loaded) loadHistories(context.Context) (model.HistoryPlacer, error) {
+	if l.writer != "" {
+		return nil, usererr.New("Open the run without a writer, or one of a model that reads preference texts.",
+			"writer %q has no effect: model %s places people by the items they chose, and no preference is written", l.writer, l.run.Model)
+	}
+	weights, err := l.session.WS.OpenFile(l.address, workspace.RunModelFile)
+	if err != nil {
+		return nil, err
+	}
+	defer weights.Close()
+	placer, err := train.RestoreHistories(weights)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", l.run.ID, err)
+	}
+	return placer, nil
+}
+
 // loadWriter returns whoever wrote the preferences of the run, or whom Open named.
 func (l *loaded) loadWriter(ctx context.Context) (writer, error) {
 	ws := l.session.WS

@@ -12,8 +12,8 @@ func (a *app) runCmd() *cobra.Command {
 		Use:   "run WS",
 		Short: "All that a model needs, then the model, then its evaluation; what is fresh is skipped",
 		Long: `Run trains a model and evaluates it, and makes before that what the model reads, no more:
-a model of interactions alone (bpr, lightgcn) trains at once; mllmrec has items described,
-preferences written, both encoded and the item graph built. Every result stays beside
+a model of interactions alone (bpr, lightgcn) trains at once; pool has items described and
+encoded; mllmrec has preferences written too, and the item graph built. Every result stays beside
 those of other options. Stopped at any moment, the same command goes on where it was.
 
 Without --mllm offline the texts come from a model server, Ollama on localhost unless

@@ -22,7 +22,7 @@ func (a *app) trainCmd() *cobra.Command {
 	var opt training.Options
 	set := option.Of(&opt)
 	bind(cmd, set)
-	cmd.Long = `Train trains a model with BPR and Adam, ranks the whole catalogue for the validation
+	cmd.Long = `Train trains a model on its loss with Adam, ranks the whole catalogue for the validation
 users after every epoch, and stops when Recall@20 has not risen for 'patience' epochs.
 Every epoch is checkpointed: an interrupted run goes on exactly where it stopped. A run
 that is finished and fresh, of the same options and inputs, is shown again and not

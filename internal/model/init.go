@@ -14,11 +14,20 @@ func XavierUniform(p *autograd.Param, seed uint64) {
 
 // XavierNormal draws p from N(0, 2/(rows+cols)).
 func XavierNormal(p *autograd.Param, seed uint64) {
+	normal(p, seed, math.Sqrt(2/float64(p.Value.Rows+p.Value.Cols)))
+}
+
+// normal draws p from N(0, sd²), from a stream of its own as uniform does.
+func normal(p *autograd.Param, seed uint64, sd float64) {
 	r := rng.Stream(seed, "init "+p.Name, 0)
-	sd := math.Sqrt(2 / float64(p.Value.Rows+p.Value.Cols))
 	for i := range p.Value.Data {
 		p.Value.Data[i] = float32(sd * r.NormFloat64())
 	}
+}
+
+// NormalRows draws p from N(0, length²/cols): rows of about the given length.
+func NormalRows(p *autograd.Param, length float64, seed uint64) {
+	normal(p, seed, length/math.Sqrt(float64(p.Value.Cols)))
 }
 
 // PyTorchLinear draws a linear layer's weight [out, in] and bias as PyTorch does

@@ -66,6 +66,16 @@ type Placer interface {
 	Place(preferences *tensor.Matrix) (*tensor.Matrix, error)
 }
 
+// HistoryPlacer places people never seen in training by the items they chose. Models whose
+// users are made of their items implement it, and [Spec.RestoreHistories] builds one from
+// weights alone, which is safe for concurrent use.
+type HistoryPlacer interface {
+	// PlaceHistories maps histories, item rows with the oldest first, to user vectors. The vector
+	// of one person does not depend on who else is placed in the same call. An empty history is
+	// the user's mistake.
+	PlaceHistories(histories [][]int32) (*tensor.Matrix, error)
+}
+
 // Base carries the parts of a Model that are the same everywhere.
 type Base struct {
 	name   string

@@ -82,7 +82,7 @@ func (n Needs) check(model string, in Inputs) error {
 	case n.Graph && in.Graph == nil:
 		return usererr.New("Build the item graph, or choose a model or variant that needs none.", "%s needs the item graph", model)
 	case n.Times && in.Times == nil:
-		return usererr.New("Import the interactions with their times, or choose a model that needs none.", "%s needs the times of the interactions", model)
+		return usererr.New("Import the interactions with their times, or choose a model, or settings of it, that needs none: decay=1 counts a history's items alike.", "%s needs the times of the interactions", model)
 	}
 	return nil
 }

@@ -26,6 +26,9 @@ type Spec struct {
 	// Restore builds from trained weights alone what places people never seen in training.
 	// It is nil for a model that knows users by id only.
 	Restore func(w Weights, v Values) (Placer, error)
+	// RestoreHistories is the same for a model that places people by what they chose. It is nil
+	// for a model that makes no user vector from a history alone.
+	RestoreHistories func(w Weights, v Values) (HistoryPlacer, error)
 }
 
 var registry = map[string]Spec{}

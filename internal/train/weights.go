@@ -60,9 +60,42 @@ func describe(path string, meta map[string]string) (SavedModel, error) {
 }
 
 // Restore builds from the weights in an open file alone what places people never seen in training
-// among the run's users. It reads no training inputs. A file that is damaged, or of a
-// model that knows users by id only, is the user's mistake.
+// among the run's users, by vectors of their preference texts. It reads no training inputs. A file
+// that is damaged, or of a model that cannot do it, is the user's mistake.
 func Restore(f *os.File) (model.Placer, error) {
+	s, err := readRestorable(f)
+	if err != nil {
+		return nil, err
+	}
+	if s.spec.Restore == nil {
+		return nil, usererr.New(fmt.Sprintf("Ask for a user of the training data, or name a run of a model that reads preference texts by %s.", usererr.Option("run")),
+			"model %s cannot place somebody it was not trained on%s", s.spec.Name, s.otherwise())
+	}
+	return restored(s, s.spec.Restore)
+}
+
+// RestoreHistories is [Restore] for people who are known by the items they chose.
+func RestoreHistories(f *os.File) (model.HistoryPlacer, error) {
+	s, err := readRestorable(f)
+	if err != nil {
+		return nil, err
+	}
+	if s.spec.RestoreHistories == nil {
+		return nil, usererr.New(fmt.Sprintf("Ask for a user of the training data, or name a run of a model that places histories by %s.", usererr.Option("run")),
+			"model %s cannot place somebody by the items they chose", s.spec.Name)
+	}
+	return restored(s, s.spec.RestoreHistories)
+}
+
+// restorable is what a weights file says.
+type restorable struct {
+	path    string
+	spec    model.Spec
+	config  map[string]string
+	tensors map[string]arrayfile.Tensor
+}
+
+func readRestorable(f *os.File) (*restorable, error) {
 	path := f.Name()
 	tensors, meta, err := arrayfile.SafetensorsOf(f)
 	if err != nil {
@@ -76,23 +109,31 @@ func Restore(f *os.File) (model.Placer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("restore %s: %w", path, err)
 	}
-	if spec.Restore == nil {
-		return nil, usererr.New(fmt.Sprintf("Ask for a user of the training data, or name a run of a model that reads preference texts by %s.", usererr.Option("run")),
-			"model %s cannot place somebody it was not trained on", saved.Model)
-	}
-	settings, err := model.ParseSettings("model "+saved.Model, spec.Settings, saved.Config)
+	return &restorable{path, spec, saved.Config, tensors}, nil
+}
+
+// restored builds a placer by the function of the model's.
+func restored[P any](s *restorable, build func(model.Weights, model.Values) (P, error)) (placer P, err error) {
+	settings, err := model.ParseSettings("model "+s.spec.Name, s.spec.Settings, s.config)
 	if err != nil {
-		return nil, fmt.Errorf("restore %s: %w", path, err)
+		return placer, fmt.Errorf("restore %s: %w", s.path, err)
 	}
 	weights := model.Weights{}
-	for name, t := range tensors {
+	for name, t := range s.tensors {
 		weights[name] = model.Tensor{Shape: t.Shape, Data: t.Data}
 	}
-	p, err := spec.Restore(weights, settings)
-	if err != nil {
-		return nil, fmt.Errorf("restore model %s from %s: %w", saved.Model, path, err)
+	if placer, err = build(weights, settings); err != nil {
+		return placer, fmt.Errorf("restore model %s from %s: %w", s.spec.Name, s.path, err)
 	}
-	return p, nil
+	return placer, nil
+}
+
+// otherwise says by what else the model places people, in an error that it cannot by a text.
+func (s *restorable) otherwise() string {
+	if s.spec.RestoreHistories == nil {
+		return ""
+	}
+	return " by a preference text, only by the items they chose"
 }
 
 // checkTensor reports a tensor that is missing or not of p's shape.

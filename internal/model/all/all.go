@@ -5,4 +5,5 @@ import (
 	_ "github.com/mllmrec/mllmrec/internal/model/bpr"
 	_ "github.com/mllmrec/mllmrec/internal/model/lightgcn"
 	_ "github.com/mllmrec/mllmrec/internal/model/mllmrec"
+	_ "github.com/mllmrec/mllmrec/internal/model/pool"
 )

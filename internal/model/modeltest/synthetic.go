@@ -65,7 +65,16 @@ func Make(s Shape, seed uint64) *Data {
 	items := vectors(r, s)
 	train := ds.TrainHistories()
 	return &Data{ds, model.Inputs{Train: train, Users: s.Users, Items: s.Items, ItemVectors: map[string]*tensor.Matrix{model.Text: items},
-		Preferences: means(train, items), Graph: neighbours(byTaste, s.Items), Seed: seed}}
+		Preferences: means(train, items), Graph: neighbours(byTaste, s.Items), Times: times(train), Seed: seed}}
+}
+
+// times are those of the train interactions.
+func times(train *dataset.Histories) []int64 {
+	var all []int64
+	for u := range train.Users() {
+		all = append(all, train.Times(u)...)
+	}
+	return all
 }
 
 // counts deals the train interactions out to the users.

@@ -172,6 +172,19 @@ var opCases = []opCase{
 		func(t *Tape, in []*Var) *Var { return t.BPR(in[0], in[1]) }, bprRef(0)},
 	{"bpr gamma", [][2]int{{6, 1}, {6, 1}},
 		func(t *Tape, in []*Var) *Var { return t.BPRGamma(in[0], in[1]) }, bprRef(1e-10)},
+	{"scale by a variable", [][2]int{{1, 1}, {5, 4}},
+		func(t *Tape, in []*Var) *Var { return t.ScaleBy(in[0], in[1]) },
+		func(in []mat) mat { return sumRef(in[1:], in[0].x[0]) }},
+	{"cross-entropy", [][2]int{{5, 3}, {7, 3}},
+		func(t *Tape, in []*Var) *Var { return t.CrossEntropy(in[0], in[1], entropyTargets, nil) }, entropyRef(nil)},
+	{"cross-entropy of a sample", [][2]int{{5, 3}, {7, 3}},
+		func(t *Tape, in []*Var) *Var {
+			return t.CrossEntropy(in[0], in[1], entropyTargets, entropyOffsets)
+		}, entropyRef(entropyOffsets)},
+	{"cross-entropy by blocks", [][2]int{{5, 3}, {7, 3}},
+		func(t *Tape, in []*Var) *Var {
+			return t.crossEntropyBy(2, in[0], in[1], entropyTargets, entropyOffsets)
+		}, entropyRef(entropyOffsets)},
 }
 
 func dotsRef(in []mat, ai, bi []int) mat {

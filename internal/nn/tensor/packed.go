@@ -13,9 +13,19 @@ type Packed struct {
 
 // Pack lays out op(B), k×n; ldb is the distance between rows of B as stored.
 func Pack(transB bool, k, n int, b []float32, ldb int) *Packed {
+	return PackInto(make([]float32, PackedLen(k, n)), transB, k, n, b, ldb)
+}
+
+// PackedLen returns how many elements a packed k×n matrix takes.
+func PackedLen(k, n int) int { return k * ceilDiv(n, gemmTile.nr) * gemmTile.nr }
+
+// PackInto is Pack into memory of the caller's, [PackedLen] elements that the result keeps: a
+// loop that packs a matrix anew in each step makes no garbage of its size.
+func PackInto(buf []float32, transB bool, k, n int, b []float32, ldb int) *Packed {
 	if k <= 0 || n <= 0 {
 		panic(fmt.Sprintf("tensor: Pack of k=%d n=%d", k, n))
 	}
+	sameLen("PackInto", PackedLen(k, n), len(buf))
 	checkBlock("B", transB, k, n, b, ldb)
 	t := gemmTile
 	w := &Packed{k: k, n: n, tile: t, kBlocks: 1, panels: ceilDiv(n, t.nr)}
@@ -23,16 +33,16 @@ func Pack(transB bool, k, n int, b []float32, ldb int) *Packed {
 		w.kBlocks = ceilDiv(k, kcSplit)
 	}
 	w.kc = ceilDiv(k, w.kBlocks)
-	w.data = &scratch{data: make([]float32, k*w.panels*t.nr)}
+	w.data = &scratch{data: buf}
 	j := w.job(product{transB: transB, n: n, k: k, b: b, ldb: ldb})
-	for kb := range w.kBlocks {
-		p0 := kb * w.kc
-		kc := min(w.kc, k-p0)
-		for panel := range w.panels {
-			col := panel * t.nr
+	Parallel(w.kBlocks*w.panels, max(1, elementGrain/(w.kc*t.nr)), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			kb, panel := i/w.panels, i%w.panels
+			p0, col := kb*w.kc, panel*t.nr
+			kc := min(w.kc, k-p0)
 			j.packB(j.panelB(kb, panel, kc), col, min(t.nr, n-col), p0, kc)
 		}
-	}
+	})
 	return w
 }
 
