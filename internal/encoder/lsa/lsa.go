@@ -18,6 +18,7 @@ import (
 	"hash"
 	"math"
 
+	"github.com/mllmrec/mllmrec/internal/nn/svd"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -85,7 +86,7 @@ func Fit(ctx context.Context, texts []string, opt Options) (*Model, error) {
 	if err := m.chooseTerms(ctx, texts, opt); err != nil {
 		return nil, fmt.Errorf("fit LSA on %d texts: %w", len(texts), err)
 	}
-	v, sigma, err := truncatedSVD(ctx, m.weigh(texts), opt.Dim, opt.Oversample, opt.Power, opt.Seed)
+	v, sigma, err := svd.Truncated(ctx, m.weigh(texts), svd.Options{Dim: opt.Dim, Oversample: opt.Oversample, Power: opt.Power, Seed: opt.Seed})
 	if err != nil {
 		return nil, fmt.Errorf("fit LSA on %d texts with %d terms: %w", len(texts), len(m.buckets), err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/mllmrec/mllmrec/internal/nn/svd"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 )
 
@@ -65,7 +66,7 @@ func TestSVDAgreesWithADenseOne(t *testing.T) {
 	}
 	a := m.weigh(texts)
 	const dim = 8
-	v, sigma, err := truncatedSVD(t.Context(), a, dim, 16, 4, 3)
+	v, sigma, err := svd.Truncated(t.Context(), a, svd.Options{Dim: dim, Oversample: 16, Power: 4, Seed: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,13 +77,13 @@ func TestSVDAgreesWithADenseOne(t *testing.T) {
 			dense.Set(i, int(c), float64(vals[e]))
 		}
 	}
-	var svd mat.SVD
-	if !svd.Factorize(dense, mat.SVDThin) {
+	var whole mat.SVD
+	if !whole.Factorize(dense, mat.SVDThin) {
 		t.Fatal("dense SVD did not converge")
 	}
-	want := svd.Values(nil)
+	want := whole.Values(nil)
 	var wantV mat.Dense
-	svd.VTo(&wantV)
+	whole.VTo(&wantV)
 	// Seven topics stand apart from the noise: their directions must agree.
 	for j := range 7 {
 		if math.Abs(sigma[j]-want[j]) > 1e-3*want[0] {
@@ -329,3 +330,5 @@ func BenchmarkEncode(b *testing.B) {
 		}
 	}
 }
+
+func abs(x float32) float32 { return max(x, -x) }

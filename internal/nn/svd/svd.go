@@ -1,7 +1,9 @@
-package lsa
+// Package svd factorises large sparse matrices.
+package svd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -15,14 +17,27 @@ import (
 // rounding noise of float32 products.
 const rankTolerance = 1e-6
 
-// truncatedSVD returns the right singular vectors V (columns of A × r, orthonormal
-// columns) and the singular values of the r ≤ dim largest directions of the sparse
+// ErrRankZero is the error for a matrix that has no direction to find.
+var ErrRankZero = errors.New("no common structure to factorise (rank 0)")
+
+// Options of [Truncated].
+type Options struct {
+	Dim        int    // directions wanted; a matrix of lower rank gives fewer
+	Oversample int    // extra directions of the range finder
+	Power      int    // power iterations of the range finder
+	Seed       uint64 // of the random test matrix
+}
+
+// Truncated returns the right singular vectors V (columns of A × r, orthonormal
+// columns) and the singular values of the r ≤ Dim largest directions of the sparse
 // matrix A, found by a randomized range finder (Halko, Martinsson, Tropp) with
-// power iterations on A·Aᵀ, orthonormalised after each.
-func truncatedSVD(ctx context.Context, a *tensor.CSR, dim, oversample, power int, seed uint64) (*tensor.Matrix, []float64, error) {
+// power iterations on A·Aᵀ, orthonormalised after each. The same matrix and options give
+// the same bits at any GOMAXPROCS.
+func Truncated(ctx context.Context, a *tensor.CSR, opt Options) (*tensor.Matrix, []float64, error) {
+	dim, power := opt.Dim, opt.Power
 	at := a.Transpose()
-	width := min(dim+oversample, a.Rows, a.Cols)
-	q := randomSigns(a.Rows, width, seed)
+	width := min(dim+opt.Oversample, a.Rows, a.Cols)
+	q := randomSigns(a.Rows, width, opt.Seed)
 	z := tensor.New(a.Cols, width)
 	for it := 0; it <= power+1; it++ {
 		if err := ctx.Err(); err != nil {
@@ -51,7 +66,7 @@ func truncatedSVD(ctx context.Context, a *tensor.CSR, dim, oversample, power int
 	}
 	rank := min(dim, significant(values))
 	if rank == 0 {
-		return nil, nil, fmt.Errorf("the texts have no common structure to factorise (rank 0)")
+		return nil, nil, ErrRankZero
 	}
 	turn := tensor.New(z.Cols, rank)
 	sigma := make([]float64, rank)
@@ -79,7 +94,7 @@ func orthonormal(y *tensor.Matrix) (*tensor.Matrix, error) {
 		}
 		rank := significant(values)
 		if rank == 0 {
-			return nil, fmt.Errorf("the texts have no common structure to factorise (rank 0)")
+			return nil, ErrRankZero
 		}
 		turn := tensor.New(y.Cols, rank)
 		for j := range rank {
@@ -165,7 +180,7 @@ func abs(x float32) float32 { return max(x, -x) }
 // serves a range finder.
 func randomSigns(rows, cols int, seed uint64) *tensor.Matrix {
 	m := tensor.New(rows, cols)
-	rng := rand.New(rand.NewPCG(seed, 0x6c7361)) // stream "lsa"
+	rng := rand.New(rand.NewPCG(seed, 0x6c7361)) // stream "lsa", whose models keep their bits
 	var bits uint64
 	for i := range m.Data {
 		if i%64 == 0 {

@@ -1,0 +1,75 @@
+package linear
+
+import (
+	"context"
+	"math"
+
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// CosineKNN keeps for each item i the k items j of largest similarity
+// |users of both| / (√(|users of i|·|users of j|) + shrinkage); k = 0 keeps all. Ties go to
+// the lower item.
+func CosineKNN(ctx context.Context, x *Interactions, k int, shrinkage float64) (*Sparse, error) {
+	if k < 0 || !(shrinkage >= 0) {
+		return nil, usererr.New("", "ItemKNN: k is %d and shrinkage %g, neither may be below 0", k, shrinkage)
+	}
+	s, err := x.products(ctx, nil, func(i int, cols []int32, sums []float64, out *line) {
+		for _, j := range cols {
+			if int(j) != i {
+				norm := math.Sqrt(float64(x.Popularity(i)) * float64(x.Popularity(int(j))))
+				out.add(j, float32(sums[j]/(norm+shrinkage)))
+			}
+		}
+		out.keepTop(k)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Sparse{s.Transpose()}, nil // the similarity is symmetric: neighbours of i fill column i
+}
+
+// BM25KNN is the BM25Recommender of the library implicit 0.7 (W·Wᵀ, both sides weighted): with n_i users of item i and
+// m_u items of user u among N items, W_iu = (K1+1)/(K1·L_i+1)·(ln N − ln(1+m_u)) where
+// L_i = 1−B + B·n_i/mean n, and B[j, i] = (W·Wᵀ)_ji for the k items i of largest value in
+// row j, j itself counting as one of them although its weight is left out; k = 0 keeps all.
+// Of equal values the lower item is kept; implicit keeps any.
+func BM25KNN(ctx context.Context, x *Interactions, k int, k1, b float64) (*Sparse, error) {
+	if k < 0 || !(k1 >= 0) || !(b >= 0 && b <= 1) {
+		return nil, usererr.New("", "BM25: k is %d, K1 %g and B %g; k and K1 must not be below 0, B must be 0 to 1", k, k1, b)
+	}
+	idf := make([]float64, x.Users())
+	for u := range idf {
+		idf[u] = math.Log(float64(x.Items())) - math.Log1p(float64(len(x.byUser.Of(u))))
+	}
+	gain := make([]float64, x.Items())
+	mean := float64(len(x.byUser.Items)) / float64(x.Items())
+	for i := range gain {
+		length := 1 - b + b*float64(x.Popularity(i))/mean
+		gain[i] = (k1 + 1) / (k1*length + 1)
+	}
+	weight := func(item, user int32) float64 { return gain[item] * idf[user] }
+	s, err := x.products(ctx, weight, func(j int, cols []int32, sums []float64, out *line) {
+		for _, i := range cols {
+			out.add(i, float32(sums[i]))
+		}
+		out.keepTop(k)
+		out.drop(int32(j))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Sparse{s}, nil
+}
+
+// drop takes a column out.
+func (l *line) drop(col int32) {
+	n := 0
+	for e, c := range l.cols {
+		if c != col {
+			l.cols[n], l.vals[n] = c, l.vals[e]
+			n++
+		}
+	}
+	l.cols, l.vals = l.cols[:n], l.vals[:n]
+}
