@@ -2,6 +2,7 @@ package mllmrec
 
 import (
 	"context"
+	"github.com/mllmrec/mllmrec/internal/encoder"
 	"math"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ type loaded struct {
 	users   *tensor.Matrix // M×d
 	items   *tensor.Matrix // N×d
 	ranker  *serving.Catalogue
+	fitted  *model.UserScorer  // of a fitted model, which has no vectors; nil of others
 	nearest func() *directions // for similar items
 
 	userRow map[string]int
@@ -37,6 +39,7 @@ type loaded struct {
 
 	// What places people never seen: see strangers.go.
 	strangers *kept[*strangers]
+	encoders  *kept[encoder.Encoder] // of preferences, for fitted models
 	writers   *kept[writer]
 	histories *kept[model.HistoryPlacer] // of a model that places histories as they are
 }
@@ -64,7 +67,7 @@ func load(ctx context.Context, dir string, o options) (*loaded, error) {
 		l.session.Consent.TrustAll()
 	}
 	l.train = l.ds.TrainHistories()
-	if err := l.loadVectors(); err != nil {
+	if err := l.loadVectors(run); err != nil {
 		return nil, err
 	}
 	for u, id := range l.ds.UserIDs {
@@ -78,7 +81,11 @@ func load(ctx context.Context, dir string, o options) (*loaded, error) {
 	return l, nil
 }
 
-func (l *loaded) loadVectors() (err error) {
+func (l *loaded) loadVectors(run *training.Run) (err error) {
+	if training.Fits(run.Model) {
+		l.fitted, err = training.Scorer(l.session, run, l.address)
+		return err
+	}
 	if l.users, err = l.session.Matrix(l.address, workspace.RunUsersFile); err != nil {
 		return err
 	}
@@ -136,16 +143,23 @@ func (l *loaded) item(id string) (int32, error) {
 }
 
 func (l *loaded) forUsers(ctx context.Context, ids []string, k int) ([][]Recommendation, error) {
-	vectors := tensor.New(len(ids), l.users.Cols)
-	asked := make([]question, len(ids))
+	asked, rows := make([]question, len(ids)), make([]int32, len(ids))
 	for n, id := range ids {
 		u, err := l.user(id)
 		if err != nil {
 			return nil, err
 		}
-		copy(vectors.Row(n), l.users.Row(u))
-		asked[n].history = l.train.Items(u)
+		rows[n], asked[n].history = int32(u), l.train.Items(u)
 	}
+	if l.fitted != nil {
+		people := make([]model.Person, len(ids))
+		for n, u := range rows {
+			people[n] = l.fitted.Person(int(u))
+		}
+		return l.rankPeople(ctx, people, asked, k)
+	}
+	vectors := tensor.New(len(ids), l.users.Cols)
+	tensor.Gather(vectors, l.users, rows)
 	return l.rank(ctx, l.ranker, vectors, asked, k)
 }
 
@@ -162,6 +176,13 @@ func (l *loaded) forHistories(ctx context.Context, histories [][]string, k int) 
 			}
 			asked[n].history = append(asked[n].history, i)
 		}
+	}
+	if l.fitted != nil {
+		people, err := l.strangersOf(ctx, asked)
+		if err != nil {
+			return nil, err
+		}
+		return l.rankPeople(ctx, people, asked, k)
 	}
 	place := l.placeWritten
 	if l.placesHistories() {
@@ -193,6 +214,15 @@ func (l *loaded) placeWritten(ctx context.Context, asked []question) (*tensor.Ma
 	if err != nil {
 		return nil, err
 	}
+	texts, err := l.written(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	return s.place(ctx, texts)
+}
+
+// written has preferences written from the items that people chose.
+func (l *loaded) written(ctx context.Context, asked []question) ([]string, error) {
 	write, err := l.writers.get(ctx)
 	if err != nil {
 		return nil, err
@@ -203,7 +233,7 @@ func (l *loaded) placeWritten(ctx context.Context, asked []question) (*tensor.Ma
 			return nil, err
 		}
 	}
-	return s.place(ctx, texts)
+	return texts, nil
 }
 
 func (l *loaded) forTexts(ctx context.Context, texts []string, k int) ([][]Recommendation, error) {
@@ -213,6 +243,13 @@ func (l *loaded) forTexts(ctx context.Context, texts []string, k int) ([][]Recom
 			return nil, usererr.New("Say in a sentence what is liked.", "empty sentence")
 		}
 		asked[n].text = text
+	}
+	if l.fitted != nil {
+		people, err := l.speakers(ctx, texts)
+		if err != nil {
+			return nil, err
+		}
+		return l.rankPeople(ctx, people, asked, k)
 	}
 	s, err := l.strangers.get(ctx)
 	if err != nil {
@@ -229,6 +266,11 @@ func (l *loaded) similar(ctx context.Context, id string, k int) ([]Recommendatio
 	i, err := l.item(id)
 	if err != nil {
 		return nil, err
+	}
+	if l.fitted != nil {
+		history := []int32{i}
+		lists, err := l.rankPeople(ctx, []model.Person{{History: history}}, []question{{history: history}}, k)
+		return one(lists, err)
 	}
 	near := l.nearest()
 	lists, err := l.rank(ctx, near.ranker, near.items.RowRange(int(i), int(i)+1), []question{{history: []int32{i}}}, k)
@@ -247,6 +289,11 @@ func (l *loaded) rank(ctx context.Context, catalogue *serving.Catalogue, users *
 	if err != nil {
 		return nil, err
 	}
+	return l.lists(ctx, asked, items, scores)
+}
+
+// lists makes the recommendations of ranked items, with their reasons.
+func (l *loaded) lists(ctx context.Context, asked []question, items [][]int32, scores [][]float32) ([][]Recommendation, error) {
 	lists := make([][]Recommendation, len(asked))
 	for n, q := range asked {
 		lists[n] = make([]Recommendation, 0, len(items[n]))

@@ -88,7 +88,7 @@ func (o *Options) stages(s *stage.Session) ([]stage.Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	stages := []stage.Stage{train, evaluating.Stage{}}
+	stages := []stage.Stage{train, evaluating.Stage{Fitted: training.Fits(o.Train.Model)}}
 	needs := map[workspace.Kind]bool{}
 	for _, n := range train.Needs() {
 		needs[n.Kind] = true

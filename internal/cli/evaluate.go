@@ -60,11 +60,11 @@ func (a *app) evaluate(ctx context.Context, dir, id string) (*evaluating.Evaluat
 		return nil, err
 	}
 	defer release()
-	_, address, err := training.Find(s.WS, id)
+	run, address, err := training.Find(s.WS, id)
 	if err != nil {
 		return nil, err
 	}
-	e := stage.NewEngine(s, evaluating.Stage{})
+	e := stage.NewEngine(s, evaluating.Stage{Fitted: training.Fits(run.Model)})
 	if err := e.Use(address); err != nil {
 		return nil, err
 	}

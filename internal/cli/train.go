@@ -2,7 +2,9 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -59,6 +61,9 @@ Settings (--set key=value):
 		fmt.Fprintf(a.stdout, "run %s%s\n", run.ID, leakyMark(run.Leaky))
 		if run.Warning != "" {
 			fmt.Fprintf(a.stdout, "%s\n", run.Warning)
+		}
+		for _, what := range slices.Sorted(maps.Keys(run.Found)) {
+			fmt.Fprintf(a.stdout, "%s: %s\n", what, run.Found[what])
 		}
 		table(a.stdout, []string{"", "R@10", "R@20", "N@10", "N@20"}, [][]string{
 			metricRow("valid", run.Valid), metricRow("test", run.Test),

@@ -76,6 +76,42 @@ func (j *Judge) Measure(ctx context.Context, users, items *tensor.Matrix, label 
 	return PerUser(r, j.held[label], Options{}).Means(), nil
 }
 
+// MeasureScorer is Measure for a scorer of all users.
+func (j *Judge) MeasureScorer(ctx context.Context, s Scorer, label dataset.Label) (map[string]float64, error) {
+	if len(j.users[label]) == 0 {
+		return nil, nil
+	}
+	r, err := Rank(ctx, s, j.train, j.users[label], maxCutoff)
+	if err != nil {
+		return nil, err
+	}
+	return PerUser(r, j.held[label], Options{}).Means(), nil
+}
+
+// Validation measures ranked lists on validation interactions: it is handed to what chooses
+// among settings, and tells numbers, no labels.
+type Validation struct{ judge *Judge }
+
+// Validation returns what measures lists on the validation interactions.
+func (j *Judge) Validation() Validation { return Validation{j} }
+
+// Users returns the rows of the users with validation interactions, ascending. The slice must
+// not be modified.
+func (v Validation) Users() []int32 { return v.judge.users[dataset.Valid] }
+
+// Measure returns the metrics of ranked lists of items, the best first, without the users'
+// train items: one list for each of the users given.
+func (v Validation) Measure(users []int32, lists [][]int32) (map[string]float64, error) {
+	if len(users) != len(lists) {
+		return nil, fmt.Errorf("measure lists: %d users and %d lists", len(users), len(lists))
+	}
+	r := &Ranking{Users: users, K: maxCutoff, Catalog: v.judge.train.Columns, Items: make([]int32, len(users)*maxCutoff), Counts: make([]int32, len(users))}
+	for n, list := range lists {
+		r.Counts[n] = int32(copy(r.Items[n*maxCutoff:(n+1)*maxCutoff], list))
+	}
+	return PerUser(r, v.judge.held[dataset.Valid], Options{}).Means(), nil
+}
+
 // Rank ranks by scorers for all users, in one pass. Everything that is to be known of a
 // scorer can be read from its one result.
 func (j *Judge) Rank(ctx context.Context, contenders ...Contender) ([]*Judged, error) {

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,10 @@ type Spec struct {
 	// batch is, so that an epoch of ten times the data takes a hundred times as long unless
 	// batches grow. Nil is a model of which that is not true.
 	WholeGraph func(v Values) bool
+	// Fit fits a model that is not trained in epochs and that scores people by their histories;
+	// it takes the place of New, and RestoreRanker that of Restore.
+	Fit           func(ctx context.Context, in Inputs, v Values, f Fitting) (*Fitted, error)
+	RestoreRanker func(w Weights, v Values) (Ranker, error)
 	// New builds the model on inputs that [New] has checked: what Needs asks for is there,
 	// and nothing else is.
 	New func(in Inputs, v Values) (Model, error)
@@ -81,24 +86,30 @@ func WholeGraph(name string, settings map[string]string) (bool, error) {
 	return err == nil && s.WholeGraph(v), err
 }
 
-// New builds a model on the inputs, with initial parameters drawn from in.Seed. An input
-// that the model needs and that is missing is the user's mistake; the model does not get
-// to see what it has no use for.
-func New(name string, in Inputs, settings map[string]string) (Model, error) {
+// prepare parses the settings of a model and leaves of the inputs what it needs.
+func prepare(name string, in Inputs, settings map[string]string) (Spec, Inputs, Values, error) {
 	s, err := Lookup(name)
 	if err != nil {
-		return nil, err
+		return s, in, Values{}, err
 	}
 	v, err := s.parse(settings)
 	if err != nil {
-		return nil, err
+		return s, in, v, err
 	}
 	needs := s.needs(v)
 	in = needs.of(in)
 	if err := in.Check(); err != nil {
-		return nil, err
+		return s, in, v, err
 	}
-	if err := needs.check("model "+name, in); err != nil {
+	return s, in, v, needs.check("model "+name, in)
+}
+
+// New builds a model on the inputs, with initial parameters drawn from in.Seed. An input
+// that the model needs and that is missing is the user's mistake; the model does not get
+// to see what it has no use for.
+func New(name string, in Inputs, settings map[string]string) (Model, error) {
+	s, in, v, err := prepare(name, in, settings)
+	if err != nil {
 		return nil, err
 	}
 	m, err := s.New(in, v)

@@ -20,7 +20,6 @@ import (
 type Catalogue struct {
 	items, width int
 	packed       *tensor.Packed // nil where there is no item, or no width
-	blocks       sync.Pool      // of *[]float32, blocks of scores
 }
 
 // NewCatalogue copies the item vectors, one row an item.
@@ -57,14 +56,29 @@ func (c *Catalogue) Rank(users *tensor.Matrix, k int, skip func(row int) []int32
 	if users.Cols != c.width {
 		return nil, nil, fmt.Errorf("rank the catalogue: user vectors have %d dimensions, item vectors %d", users.Cols, c.width)
 	}
-	items, scores = make([][]int32, users.Rows), make([][]float32, users.Rows)
-	rows := min(max(blockBytes/4/max(c.items, 1), minRows), users.Rows)
-	memory := c.block(rows * c.items)
-	defer c.blocks.Put(memory)
-	for lo := 0; lo < users.Rows; lo += rows {
-		hi := min(lo+rows, users.Rows)
-		block := tensor.FromSlice(hi-lo, c.items, (*memory)[:(hi-lo)*c.items])
-		c.score(users.RowRange(lo, hi), block)
+	return RankScores(users.Rows, c.items, k, func(lo, hi int, dst *tensor.Matrix) error {
+		c.score(users.RowRange(lo, hi), dst)
+		return nil
+	}, skip)
+}
+
+// RankScores is [Catalogue.Rank] for n people whose scores are not inner products: score
+// writes those of people lo to hi, exclusive, to the rows of dst, a (hi-lo)×catalogue matrix
+// with arbitrary content.
+func RankScores(n, catalogue, k int, score func(lo, hi int, dst *tensor.Matrix) error, skip func(row int) []int32) (items [][]int32, scores [][]float32, err error) {
+	if k < 1 {
+		return nil, nil, fmt.Errorf("rank the catalogue: top %d asked, want at least 1", k)
+	}
+	items, scores = make([][]int32, n), make([][]float32, n)
+	rows := min(max(blockBytes/4/max(catalogue, 1), minRows), n)
+	memory := room(rows * catalogue)
+	defer blocks.Put(memory)
+	for lo := 0; lo < n; lo += rows {
+		hi := min(lo+rows, n)
+		block := tensor.FromSlice(hi-lo, catalogue, (*memory)[:(hi-lo)*catalogue])
+		if err := score(lo, hi, block); err != nil {
+			return nil, nil, err
+		}
 		if err := leaveOut(block, lo, skip); err != nil {
 			return nil, nil, err
 		}
@@ -75,9 +89,11 @@ func (c *Catalogue) Rank(users *tensor.Matrix, k int, skip func(row int) []int32
 	return items, scores, nil
 }
 
-// block returns memory for n scores.
-func (c *Catalogue) block(n int) *[]float32 {
-	memory, ok := c.blocks.Get().(*[]float32)
+var blocks sync.Pool // of *[]float32, blocks of scores
+
+// room returns memory for n scores.
+func room(n int) *[]float32 {
+	memory, ok := blocks.Get().(*[]float32)
 	if !ok {
 		memory = new([]float32)
 	}

@@ -16,6 +16,7 @@ package train
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/model"
@@ -123,6 +124,9 @@ func Configure(name string, settings map[string]string) (opt Options, modelSetti
 	own, theirs := map[string]string{}, map[string]string{}
 	for key, value := range settings {
 		switch {
+		case has(Settings(), key) && spec.Fit != nil && !has(spec.Settings, key):
+			return Options{}, nil, usererr.New("Leave it out; the model's own settings are "+names(spec.Settings)+".",
+				"model %s is fitted at once, without epochs: the setting %s has no effect", name, key)
 		case has(Settings(), key):
 			own[key] = value
 		case has(spec.Settings, key):
@@ -139,6 +143,14 @@ func Configure(name string, settings map[string]string) (opt Options, modelSetti
 		Epochs: v.Int("epochs"), BatchSize: v.Int("batch_size"), LR: v.Float("lr"), LRDecay: v.Float("lr_decay"),
 		WeightDecay: v.Float("weight_decay"), Patience: v.Int("patience"), Select: v.Text("select"), RoundScore: v.Bool("round_score"),
 	}, theirs, nil
+}
+
+func names(defs []model.Setting) string {
+	var all []string
+	for _, d := range defs {
+		all = append(all, d.Name)
+	}
+	return strings.Join(all, ", ")
 }
 
 func has(defs []model.Setting, name string) bool {

@@ -42,6 +42,33 @@ func SaveWeights(path string, m model.Model, epoch int, valid map[string]float64
 	return arrayfile.WriteSafetensors(path, tensors, map[string]string{"format": "pt", "mllmrec": string(about)})
 }
 
+// SaveFitted writes the weights of a model that was fitted, with its effective settings, to
+// path, atomically.
+func SaveFitted(path, name string, config map[string]string, w model.Weights, valid map[string]float64) error {
+	tensors := map[string]arrayfile.Tensor{}
+	for key, t := range w {
+		tensors[key] = arrayfile.Tensor{Shape: t.Shape, Data: t.Data}
+	}
+	about, err := json.Marshal(SavedModel{name, config, 0, valid})
+	if err != nil {
+		return fmt.Errorf("describing the weights: %w", err)
+	}
+	return arrayfile.WriteSafetensors(path, tensors, map[string]string{"format": "pt", "mllmrec": string(about)})
+}
+
+// RestoreRanker builds from the weights in an open file alone what scores people by their
+// histories.
+func RestoreRanker(f *os.File) (model.Ranker, error) {
+	s, err := readRestorable(f)
+	if err != nil {
+		return nil, err
+	}
+	if s.spec.RestoreRanker == nil {
+		return nil, fmt.Errorf("%s: model %s is no ranker of histories", s.path, s.spec.Name)
+	}
+	return restored(s, s.spec.RestoreRanker)
+}
+
 // ReadSavedModel returns the description of a weights file, without reading the weights.
 func ReadSavedModel(path string) (SavedModel, error) {
 	_, meta, err := arrayfile.StatSafetensors(path)

@@ -41,7 +41,9 @@ type Baseline struct {
 const randomSeed = 1 // of the random baseline; any will do
 
 // Stage measures one run.
-type Stage struct{}
+type Stage struct {
+	Fitted bool // the run is of a model that is fitted: see [training.Fits]
+}
 
 // Name implements stage.Stage.
 func (Stage) Name() string { return workspace.StageEvaluate }
@@ -50,10 +52,14 @@ func (Stage) Name() string { return workspace.StageEvaluate }
 func (Stage) Makes() workspace.Kind { return workspace.KindEvaluation }
 
 // Needs implements stage.Stage.
-func (Stage) Needs() []stage.Need {
+func (e Stage) Needs() []stage.Need {
+	files := []string{workspace.RunUsersFile, workspace.RunItemsFile}
+	if e.Fitted {
+		files = []string{workspace.RunModelFile}
+	}
 	return []stage.Need{
 		{Kind: workspace.KindData, Files: []string{workspace.InteractionsFile}},
-		{Kind: workspace.KindRun, Files: []string{workspace.RunUsersFile, workspace.RunItemsFile}},
+		{Kind: workspace.KindRun, Files: files},
 	}
 }
 
@@ -102,11 +108,7 @@ func Measure(ctx context.Context, s *stage.Session, runID string) (*Evaluation, 
 	if err != nil {
 		return nil, err
 	}
-	users, err := s.Matrix(address, workspace.RunUsersFile)
-	if err != nil {
-		return nil, err
-	}
-	items, err := s.Matrix(address, workspace.RunItemsFile)
+	scorer, err := scorerOf(s, run, address)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +121,7 @@ func Measure(ctx context.Context, s *stage.Session, runID string) (*Evaluation, 
 	if err != nil {
 		return nil, err
 	}
-	own := eval.Contender{Name: "run " + run.ID, Scorer: eval.DotScorer(users, items)}
+	own := eval.Contender{Name: "run " + run.ID, Scorer: scorer}
 	judged, err := judge.Rank(ctx, append([]eval.Contender{own}, baselines...)...)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate %w", err)
@@ -129,6 +131,22 @@ func Measure(ctx context.Context, s *stage.Session, runID string) (*Evaluation, 
 		ev.Baselines = append(ev.Baselines, Baseline{Name: b.Name, Test: judged[n+1].Metrics(dataset.Test), Valid: judged[n+1].Metrics(dataset.Valid)})
 	}
 	return ev, nil
+}
+
+// scorerOf returns what ranks as a run does.
+func scorerOf(s *stage.Session, run *training.Run, address string) (eval.Scorer, error) {
+	if training.Fits(run.Model) {
+		return training.Scorer(s, run, address)
+	}
+	users, err := s.Matrix(address, workspace.RunUsersFile)
+	if err != nil {
+		return nil, err
+	}
+	items, err := s.Matrix(address, workspace.RunItemsFile)
+	if err != nil {
+		return nil, err
+	}
+	return eval.DotScorer(users, items), nil
 }
 
 // baselines are the rankings that need no training: popularity, random, and, of a run

@@ -34,6 +34,7 @@ type Run struct {
 	Stopped     string                    `json:"stopped"`
 	Config      map[string]string         `json:"config,omitempty"` // all that determined the result, defaults included
 	From        map[workspace.Kind]string `json:"from,omitempty"`   // addresses of what it was made from
+	Found       map[string]string         `json:"found,omitempty"`  // what a fitted model chose on validation
 	Epochs      []train.Epoch             `json:"epochs"`
 	Valid       map[string]float64        `json:"valid"`
 	Test        map[string]float64        `json:"test"`

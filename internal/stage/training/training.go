@@ -159,6 +159,9 @@ func (t *Stage) Build(ctx context.Context, b *stage.Build) error {
 		}
 		in.Times = trainTimes(ds)
 	}
+	if model.Fits(t.Options.Model) {
+		return t.fit(ctx, b, run, in)
+	}
 	m, err := model.New(t.Options.Model, in, t.own)
 	if err != nil {
 		return err
