@@ -119,6 +119,9 @@ func build(in model.Inputs, v model.Values) (model.Model, error) {
 		input: autograd.NewParam(inputTable, in.Items, dim), output: autograd.NewParam(outputTable, in.Items, dim), scale: autograd.NewVector(scaleName, 1),
 		train: in.Train.Lists(), decay: newDecay(v.Float("decay")), trainDecay: newDecay(v.Float("train_decay")),
 	}
+	if _, pairs := learnable(m.train); pairs == 0 {
+		return nil, usererr.New("Check the split, or choose another model.", "no user has two different train items, so that no item can be told from the others of its user")
+	}
 	m.scale.Value.Data[0] = float32(v.Float("scale"))
 	if err := m.begin(in, v); err != nil {
 		return nil, err
