@@ -138,7 +138,7 @@ func TestAgreesWithImplicit(t *testing.T) {
 	readJSON(t, filepath.Join("testdata", "implicit.json"), &f)
 	x := NewInteractions(listsOf(f.Items, f.Histories...))
 	for _, c := range f.BM25 {
-		k, err := BM25KNN(t.Context(), x, c.K, c.K1, c.B)
+		k, err := BM25KNN(t.Context(), x, BM25{K: c.K, K1: c.K1, B: c.B})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,7 +56,7 @@ func (x *Interactions) Cooccurrence() *tensor.Matrix {
 
 // SparseCooccurrence returns the entries of XᵀX that are not zero.
 func (x *Interactions) SparseCooccurrence(ctx context.Context) (*tensor.CSR, error) {
-	return x.products(ctx, nil, func(_ int, cols []int32, sums []float64, out *line) {
+	return x.products(ctx, weighting{}, func(_ int, cols []int32, sums []float64, out *line) {
 		for _, c := range cols {
 			out.add(c, float32(sums[c]))
 		}
@@ -88,10 +88,15 @@ func (l *line) keepTop(k int) {
 	l.cols, l.vals = l.cols[:len(at)], l.vals[:len(at)]
 }
 
-// products computes W·Wᵀ row by row, W items × users with the pattern of Xᵀ and the values
-// weight gives (nil: all 1), and hands finish the columns of row j that are not empty,
-// ascending, with their sums; finish writes the row that is kept.
-func (x *Interactions) products(ctx context.Context, weight func(item, user int32) float64, finish func(j int, cols []int32, sums []float64, out *line)) (*tensor.CSR, error) {
+// weighting gives the entries of two items × users matrices with the pattern of Xᵀ; nil is 1
+// everywhere.
+type weighting struct {
+	left, right func(item, user int32) float64
+}
+
+// products computes left·rightᵀ row by row and hands finish the columns of row j that are
+// not empty, ascending, with their sums; finish writes the row that is kept.
+func (x *Interactions) products(ctx context.Context, weight weighting, finish func(j int, cols []int32, sums []float64, out *line)) (*tensor.CSR, error) {
 	lines := make([]line, x.Items())
 	pool := sync.Pool{New: func() any { return &accumulator{sums: make([]float64, x.Items()), met: make([]bool, x.Items())} }}
 	tensor.Parallel(x.Items(), gramGrain, func(lo, hi int) {
@@ -114,21 +119,21 @@ type accumulator struct {
 	cols []int32
 }
 
-func (a *accumulator) fill(x *Interactions, j int32, weight func(item, user int32) float64) {
+func (a *accumulator) fill(x *Interactions, j int32, weight weighting) {
 	for _, u := range x.byItem.Of(int(j)) {
 		wj := 1.0
-		if weight != nil {
-			wj = weight(j, u)
+		if weight.left != nil {
+			wj = weight.left(j, u)
 		}
 		for _, i := range x.byUser.Of(int(u)) {
 			if !a.met[i] {
 				a.met[i] = true
 				a.cols = append(a.cols, i)
 			}
-			if weight != nil {
-				a.sums[i] += wj * weight(i, u)
+			if weight.right != nil {
+				a.sums[i] += wj * weight.right(i, u)
 			} else {
-				a.sums[i]++
+				a.sums[i] += wj
 			}
 		}
 	}

@@ -31,7 +31,7 @@ func LocalEASE(ctx context.Context, x *Interactions, lambda float64, c int, more
 	if err != nil {
 		return nil, err
 	}
-	l := &local{x: x, lambda: lambda, candidates: c, more: more, shared: shared, head: newHead(shared)}
+	l := &local{x: x, lambda: lambda, candidates: c, more: more, shared: shared, head: newHead(shared, headItems)}
 	columns := make([]line, x.Items())
 	pool := sync.Pool{New: func() any { return &ridge{local: l, place: make([]int32, x.Items())} }}
 	var mu sync.Mutex
@@ -84,14 +84,14 @@ type head struct {
 	counts *tensor.Matrix
 }
 
-func newHead(shared *tensor.CSR) *head {
+func newHead(shared *tensor.CSR, size int) *head {
 	order := make([]int32, shared.Rows)
 	for i := range order {
 		order[i] = int32(i)
 	}
 	length := func(i int32) int64 { return shared.Indptr[i+1] - shared.Indptr[i] }
 	slices.SortFunc(order, func(a, b int32) int { return cmp.Or(cmp.Compare(length(b), length(a)), cmp.Compare(a, b)) })
-	order = order[:min(headItems, len(order))]
+	order = order[:min(size, len(order))]
 	h := &head{rank: make([]int32, shared.Rows), counts: tensor.New(len(order), len(order))}
 	for i := range h.rank {
 		h.rank[i] = -1

@@ -97,7 +97,7 @@ type recommender struct {
 	train         *dataset.Lists
 	decay         *decay // for scoring
 	trainDecay    *decay
-	catalogue     *catalogue
+	held          []int32  // items whose output rows are not trained
 	sampler       *sampler // nil where the softmax goes over the whole catalogue
 }
 
@@ -119,12 +119,17 @@ func build(in model.Inputs, v model.Values) (model.Model, error) {
 		input: autograd.NewParam(inputTable, in.Items, dim), output: autograd.NewParam(outputTable, in.Items, dim), scale: autograd.NewVector(scaleName, 1),
 		train: in.Train.Lists(), decay: newDecay(v.Float("decay")), trainDecay: newDecay(v.Float("train_decay")),
 	}
+	if _, pairs := learnable(m.train); pairs == 0 {
+		return nil, usererr.New("Check the split, or choose another model.", "no user has two different train items, so that no item can be told from the others of its user")
+	}
 	m.scale.Value.Data[0] = float32(v.Float("scale"))
 	if err := m.begin(in, v); err != nil {
 		return nil, err
 	}
-	m.catalogue = newCatalogue(m.train, v.Text("new_items"))
-	if m.sampler, err = newSampler(in, v, m.catalogue); err != nil {
+	if v.Text("new_items") == newKeep {
+		m.held = unchosen(m.train)
+	}
+	if m.sampler, err = newSampler(in, v); err != nil {
 		return nil, err
 	}
 	m.Base = model.NewBase(name, v, m.input, m.output, m.scale)
@@ -178,17 +183,27 @@ func (m *recommender) Loss(t *autograd.Tape, b model.Batch) *autograd.Var {
 	s := contexts.csr()
 	users := t.NormalizeRows(t.SpMM(s, s.Transpose(), t.Param(m.input)), tiny)
 	users = t.ScaleBy(t.Param(m.scale), users)
-	if m.sampler != nil {
-		c := m.sampler.draw(t, b, target)
-		return t.CrossEntropy(users, t.NormalizeRows(m.catalogue.rows(t, m.output, c.items), tiny), c.target, c.offset)
+	output := t.HoldRows(t.Param(m.output), m.held)
+	if m.sampler == nil {
+		return t.CrossEntropy(users, t.NormalizeRows(output, tiny), target, nil)
 	}
-	if m.catalogue.order == nil {
-		return t.CrossEntropy(users, t.NormalizeRows(t.Param(m.output), tiny), target, nil)
+	c := m.sampler.draw(t, b, target)
+	return t.CrossEntropy(users, t.NormalizeRows(t.Gather(output, c.items), tiny), c.target, c.offset)
+}
+
+// unchosen returns the items that do not occur in train. Such an item is nobody's target: all that
+// the softmax could teach its output row is that nobody wants the item.
+func unchosen(train *dataset.Lists) (items []int32) {
+	chosen := make([]bool, train.Columns)
+	for _, i := range train.Items {
+		chosen[i] = true
 	}
-	for k, i := range target {
-		target[k] = m.catalogue.place[i]
+	for i, yes := range chosen {
+		if !yes {
+			items = append(items, int32(i))
+		}
 	}
-	return t.CrossEntropy(users, t.NormalizeRows(m.catalogue.rows(t, m.output, m.catalogue.order), tiny), target, nil)
+	return items
 }
 
 // Represent implements model.Model.

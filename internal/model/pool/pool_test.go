@@ -305,6 +305,7 @@ func TestWhatIsMissingOrWithoutEffectIsRefused(t *testing.T) {
 		{"no times, training", func(in *model.Inputs) { in.Times = nil }, map[string]string{"decay": "1", "train_decay": "0.9"}, "times"},
 		{"too wide", nil, map[string]string{"embedding_dim": "11"}, "10 numbers"},
 		{"vectors that say nothing", func(in *model.Inputs) { in.ItemVectors = map[string]*tensor.Matrix{model.Text: flat} }, nil, "same text vector"},
+		{"nothing to learn from", func(in *model.Inputs) { *in = history(24, []int32{3, 3}, []int32{7}) }, map[string]string{"seed": "random"}, "two different train items"},
 		{"negatives in full", nil, map[string]string{"softmax": "full", "negatives": "5"}, "all 24 items"},
 		{"negatives of a small catalogue", nil, map[string]string{"negatives": "5"}, "all 24 items"},
 		{"threshold in full", nil, map[string]string{"softmax": "full", "full_up_to": "5"}, "softmax=full"},

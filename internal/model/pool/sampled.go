@@ -21,7 +21,7 @@ import (
 type sampler struct {
 	seed      uint64
 	negatives int
-	catalogue *catalogue
+	items     int
 	chosen    []int // how often each item is the target of a train pair that can be learnt from
 	pairs     int   // the sum of chosen
 	distinct  *model.Distinct
@@ -29,21 +29,21 @@ type sampler struct {
 }
 
 // newSampler returns nil where the softmax goes over the whole catalogue.
-func newSampler(in model.Inputs, v model.Values, c *catalogue) (*sampler, error) {
+func newSampler(in model.Inputs, v model.Values) (*sampler, error) {
 	way, full := v.Text("softmax"), v.Int("full_up_to")
 	if v.Given("full_up_to") && way != softmaxAuto {
 		return nil, usererr.New("Leave full_up_to out, or set softmax=auto.", "setting full_up_to has no effect with softmax=%s", way)
 	}
-	if way == softmaxAuto && c.size > full {
+	if way == softmaxAuto && in.Items > full {
 		way = softmaxSampled
 	}
 	if way != softmaxSampled {
 		if v.Given("negatives") {
-			return nil, usererr.New("Leave negatives out, or set softmax=sampled.", "setting negatives has no effect where the softmax goes over all %d items", c.size)
+			return nil, usererr.New("Leave negatives out, or set softmax=sampled.", "setting negatives has no effect where the softmax goes over all %d items", in.Items)
 		}
 		return nil, nil
 	}
-	s := &sampler{seed: in.Seed, negatives: v.Int("negatives"), catalogue: c, distinct: model.NewDistinct(in.Items)}
+	s := &sampler{seed: in.Seed, negatives: v.Int("negatives"), items: in.Items, distinct: model.NewDistinct(in.Items)}
 	s.chosen, s.pairs = learnable(in.Train.Lists())
 	return s, nil
 }
@@ -86,10 +86,7 @@ func (s *sampler) draw(t *autograd.Tape, b model.Batch, target []int32) candidat
 	r := rng.Stream(s.seed, "softmax sample", h.Sum64())
 	all := t.Indices(len(target) + s.negatives)
 	for k := copy(all, target); k < len(all); k++ {
-		all[k] = r.Int32N(int32(s.catalogue.size))
-	}
-	if s.catalogue.frozen != nil {
-		copy(all, frozenLast(all, s.catalogue.frozen)) // targets are never frozen, so they stay first
+		all[k] = r.Int32N(int32(s.items))
 	}
 	s.distinct.Reset()
 	s.distinct.Number(all, all)
@@ -111,7 +108,7 @@ func (s *sampler) draw(t *autograd.Tape, b model.Batch, target []int32) candidat
 // expected returns how often item i comes in a step of n targets, for a row with another target:
 // the n−1 other rows are any of the other pairs.
 func (s *sampler) expected(i int32, n int) float64 {
-	e := float64(s.negatives) / float64(s.catalogue.size)
+	e := float64(s.negatives) / float64(s.items)
 	if s.pairs > 1 {
 		e += float64(n-1) * float64(s.chosen[i]) / float64(s.pairs-1)
 	}

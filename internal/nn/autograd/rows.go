@@ -81,6 +81,24 @@ func scatterScaled(dst *tensor.Matrix, di []int32, g []float32, src *tensor.Matr
 	}
 }
 
+// HoldRows returns x for a loss that is to leave some of its rows as they are: they get no
+// gradient. The result shares x's memory; rows are kept until Reset.
+func (t *Tape) HoldRows(x *Var, rows []int32) *Var {
+	out := t.newVar()
+	out.Value, out.needs = x.Value, x.needs
+	if !x.needs {
+		return out
+	}
+	t.nodes = append(t.nodes, out)
+	out.back = func() {
+		for _, r := range rows {
+			clear(out.grad.Row(int(r)))
+		}
+		t.addScaled(x, 1, out.grad)
+	}
+	return out
+}
+
 // ConcatRows returns the rows of xs one below the other.
 func (t *Tape) ConcatRows(xs ...*Var) *Var {
 	rows := 0

@@ -96,3 +96,27 @@ func allRows(n int) []int32 {
 	}
 	return rows
 }
+
+// Rows that are held get nothing by way of the holding, and all that comes to them otherwise.
+func TestHoldRows(t *testing.T) {
+	p, other := NewParam("p", 3, 1), NewParam("other", 3, 1)
+	copy(p.Value.Data, []float32{1, 2, 3})
+	copy(other.Value.Data, []float32{10, 20, 30})
+	all := []int32{0, 1, 2}
+	tape := NewTape()
+	held := tape.HoldRows(tape.Param(p), []int32{0, 2})
+	if !slices.Equal(held.Value.Data, p.Value.Data) {
+		t.Errorf("held rows are %v", held.Value.Data)
+	}
+	dots := tape.Add(tape.RowDots(held, all, tape.Param(other), all), tape.Scale(0.5, tape.Param(p)))
+	ones := tape.Const(tensor.FromSlice(1, 3, []float32{1, 1, 1}))
+	tape.Backward(tape.Linear(ones, tape.Linear(tape.Const(tensor.FromSlice(1, 1, []float32{1})), dots, nil), nil))
+	if want := []float32{0.5, 20.5, 0.5}; !slices.Equal(p.Grad.Data, want) {
+		t.Errorf("gradient %v, want %v", p.Grad.Data, want)
+	}
+	if want := []float32{1, 2, 3}; !slices.Equal(other.Grad.Data, want) {
+		t.Errorf("gradient of the other side %v, want %v", other.Grad.Data, want)
+	}
+	fixed := tape.HoldRows(tape.Const(other.Value), all)
+	tape.Backward(tape.RowDots(fixed, all[:1], fixed, all[:1])) // nobody to learn: no panic
+}

@@ -10,6 +10,12 @@ import (
 // It fails with the error of ctx only; b is spoilt then.
 func SolveLower(ctx context.Context, l, b *Matrix) error {
 	checkSolve("SolveLower", l, b)
+	if x := b.Data; b.Cols == 1 {
+		for i := range x {
+			x[i] = (x[i] - Dot(l.Row(i)[:i], x[:i])) / l.Row(i)[i]
+		}
+		return ctx.Err()
+	}
 	w := &factoring{ctx: ctx}
 	return w.solveLeft(blockOf(l), blockOf(b))
 }
@@ -17,6 +23,13 @@ func SolveLower(ctx context.Context, l, b *Matrix) error {
 // SolveLowerTransposed overwrites b with L⁻ᵀ·b, as [SolveLower] does with L⁻¹·b.
 func SolveLowerTransposed(ctx context.Context, l, b *Matrix) error {
 	checkSolve("SolveLowerTransposed", l, b)
+	if x := b.Data; b.Cols == 1 {
+		for i := len(x) - 1; i >= 0; i-- {
+			x[i] /= l.Row(i)[i]
+			Axpy(-x[i], l.Row(i)[:i], x[:i])
+		}
+		return ctx.Err()
+	}
 	w := &factoring{ctx: ctx}
 	return w.solveLeftTransposed(blockOf(l), blockOf(b))
 }
@@ -110,15 +123,7 @@ func (w *factoring) solveLeftTransposed(l, b block) error {
 func (w *factoring) solveRightTransposed(l, b block) error {
 	n := l.rows
 	if n <= leafSize {
-		Parallel(b.rows, leafRows, func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				row := b.row(i)
-				for j := range n {
-					rj := l.row(j)
-					row[j] = (row[j] - Dot(row[:j], rj[:j])) / rj[j]
-				}
-			}
-		})
+		multiplyByInverse(l, true, b)
 		return nil
 	}
 	k := halfway(n)
@@ -137,16 +142,7 @@ func (w *factoring) solveRightTransposed(l, b block) error {
 func (w *factoring) solveRight(l, b block) error {
 	n := l.rows
 	if n <= leafSize {
-		Parallel(b.rows, leafRows, func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				row := b.row(i)
-				for j := n - 1; j >= 0; j-- {
-					rj := l.row(j)
-					row[j] /= rj[j]
-					Axpy(-row[j], rj[:j], row[:j])
-				}
-			}
-		})
+		multiplyByInverse(l, false, b)
 		return nil
 	}
 	k := halfway(n)
@@ -159,6 +155,26 @@ func (w *factoring) solveRight(l, b block) error {
 		return err
 	}
 	return w.solveRight(l11, b1)
+}
+
+// multiplyByInverse computes b = b·L⁻¹, or b·L⁻ᵀ when trans is set, for a small triangle:
+// its inverse, then one product, which the kernels do faster than a substitution.
+func multiplyByInverse(l block, trans bool, b block) {
+	n := l.rows
+	inverse := block{n, n, n, make([]float32, n*n)}
+	for i := range n {
+		copy(inverse.row(i)[:i+1], l.row(i))
+	}
+	invertLeaf(inverse)
+	Parallel(b.rows, leafRows, func(lo, hi int) {
+		from := getScratch((hi - lo) * n)
+		defer from.release()
+		for i := lo; i < hi; i++ {
+			copy(from.data[(i-lo)*n:][:n], b.row(i))
+		}
+		to := b.sub(lo, hi, 0, n)
+		Sgemm(false, trans, hi-lo, n, n, 1, from.data, n, inverse.data, n, 0, to.data, to.ld)
+	})
 }
 
 // multiplyLeftTransposed computes b = Lᵀ·b.
@@ -213,18 +229,21 @@ func (w *factoring) invertLower(l block) error {
 	return w.invertLower(l22)
 }
 
-// invertLeaf is invertLower element by element, row after row: rows above are inverted
-// already when row i is.
+// invertLeaf is invertLower element by element, row after row with sums in float64: rows
+// above are inverted already when row i is.
 func invertLeaf(l block) {
+	var sums [leafSize]float64
 	for i := range l.rows {
 		row := l.row(i)
-		inverse := 1 / float64(row[i])
-		for j := range i {
-			var sum float64
-			for p := j; p < i; p++ {
-				sum += float64(row[p]) * float64(l.row(p)[j])
+		clear(sums[:i])
+		for p, v := range row[:i] {
+			for j, x := range l.row(p)[:p+1] {
+				sums[j] += float64(v) * float64(x)
 			}
-			row[j] = float32(-sum * inverse) // what stands at j is not read for later j
+		}
+		inverse := 1 / float64(row[i])
+		for j, sum := range sums[:i] {
+			row[j] = float32(-sum * inverse)
 		}
 		row[i] = float32(inverse)
 	}

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/folds"
 	"github.com/mllmrec/mllmrec/internal/model"
@@ -312,23 +311,6 @@ func Inputs(s *stage.Session, from stage.Inputs, seed uint64) (model.Inputs, err
 		in.Graph, err = s.Graph(address)
 	}
 	return in, err
-}
-
-// trainTimes returns when the train interactions happened, by position in Lists().Items, or
-// nil where the data set has no order of its users' interactions.
-func trainTimes(ds *dataset.Dataset) []int64 {
-	if ds.Clock == dataset.ClockNone {
-		return nil
-	}
-	h := ds.TrainHistories()
-	times := make([]int64, 0, h.Len())
-	for u := range h.Users() {
-		times = append(times, h.Times(u)...)
-	}
-	if ds.Clock == "" && len(times) > 0 && slices.Min(times) == slices.Max(times) {
-		return nil // nobody says what the times mean, and they say nothing themselves
-	}
-	return times
 }
 
 // Models names the models that can be trained.

@@ -161,6 +161,8 @@ func TestNeeds(t *testing.T) {
 		"mllmrec":      {training.Options{Model: "mllmrec"}, []workspace.Kind{workspace.KindData, workspace.KindUserVectors, workspace.KindItemVectors, workspace.KindItemGraph}},
 		"no reasoning": {training.Options{Model: "mllmrec", Settings: []string{"variant=no_reasoning"}}, []workspace.Kind{workspace.KindData, workspace.KindItemVectors, workspace.KindItemGraph}},
 		"no graph":     {training.Options{Model: "mllmrec", Settings: []string{"variant=no_gcn"}}, []workspace.Kind{workspace.KindData, workspace.KindUserVectors, workspace.KindItemVectors}},
+		"pool":         {training.Options{Model: "pool"}, []workspace.Kind{workspace.KindData, workspace.KindItemVectors}},
+		"pool of ids":  {training.Options{Model: "pool", Settings: []string{"seed=random"}}, []workspace.Kind{workspace.KindData}},
 	} {
 		st, err := training.New(c.opt)
 		if err != nil {
