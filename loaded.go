@@ -77,6 +77,7 @@ func load(ctx context.Context, dir string, o options) (*loaded, error) {
 		l.itemRow[item.ID] = i
 	}
 	l.reasons = newReasons(l)
+	l.encoders = keep(l.loadEncoder)
 	l.strangers, l.writers, l.histories = keep(l.loadStrangers), keep(l.loadWriter), keep(l.loadHistories)
 	return l, nil
 }

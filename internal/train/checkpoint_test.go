@@ -121,7 +121,7 @@ func logLines(t *testing.T, dir string) int {
 }
 
 func TestResumeAfterCancel(t *testing.T) {
-	for _, name := range model.Names() {
+	for _, name := range modeltest.Trained() {
 		for _, procs := range []int{1, 2} {
 			old := runtime.GOMAXPROCS(procs)
 			dir, data := t.TempDir(), modeltest.Make(tiny, 1)
@@ -165,7 +165,7 @@ func TestResumeAfterKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, procs := range []string{"1", "2"} {
-		for _, name := range model.Names() {
+		for _, name := range modeltest.Trained() {
 			dir := t.TempDir()
 			cmd := exec.Command(exe, "-test.run=^TestKilledHelper$")
 			cmd.Env = append(os.Environ(), killEnv+"="+dir+"|"+name, "GOMAXPROCS="+procs)

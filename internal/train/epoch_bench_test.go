@@ -22,7 +22,7 @@ import (
 // other work on the machine slows both alike.
 func BenchmarkEpoch(b *testing.B) {
 	data := modeltest.Make(modeltest.Baby, 1)
-	for _, name := range model.Names() {
+	for _, name := range modeltest.Trained() {
 		b.Run(name, func(b *testing.B) {
 			r := benchRun(b, name, data)
 			peak := newProduct()
@@ -141,7 +141,7 @@ func filled(rows, cols int) *tensor.Matrix {
 // BenchmarkStep takes a step apart, to see what is not arithmetic.
 func BenchmarkStep(b *testing.B) {
 	data := modeltest.Make(modeltest.Baby, 1)
-	for _, name := range model.Names() {
+	for _, name := range modeltest.Trained() {
 		r := benchRun(b, name, data)
 		var batch model.Batch
 		_ = r.sampler.each(1, func(x model.Batch) error {

@@ -59,7 +59,7 @@ func params(m model.Model) (all []float32) {
 
 func TestTrainingLearnsTheTaste(t *testing.T) {
 	data := modeltest.Make(modeltest.Shape{Users: 300, Items: 120, Train: 3000, Width: 12, Tastes: 6}, 1)
-	for _, name := range model.Names() {
+	for _, name := range modeltest.Trained() {
 		res, m, err := trained(t, t.Context(), name, data, train.Options{Epochs: 15, LR: 0.01, Seed: 1})
 		if err != nil {
 			t.Fatal(err)
@@ -87,7 +87,7 @@ func TestTrainingLearnsTheTaste(t *testing.T) {
 // What a run computes must depend on the number of processors in no bit.
 func TestRunIsTheSameOnOneAndTwoProcessors(t *testing.T) {
 	data := modeltest.Make(tiny, 1)
-	for _, name := range model.Names() {
+	for _, name := range modeltest.Trained() {
 		var results []*train.Result
 		var weights [][]float32
 		for _, procs := range []int{1, 2} {

@@ -51,9 +51,10 @@ var specs = []spec{
 		settings: []model.Setting{
 			{Name: "neighbours", Kind: model.Int, Default: "500", Max: 1 << 24, Doc: "items that each item is compared with, the nearest; 0 is all"},
 			{Name: "k1", Kind: model.Float, Default: "0.2", Doc: "BM25's K1: how much a rare item gains"},
-			{Name: "b", Kind: model.Float, Default: "0.2", Max: 1, Doc: "BM25's B: how much an item's popularity counts"}},
+			{Name: "b", Kind: model.Float, Default: "0.2", Max: 1, Doc: "BM25's B: how much an item's popularity counts"},
+			{Name: "sides", Kind: model.Choice, Default: "both", Choices: []string{"both", "chosen"}, Doc: "items whose audiences are weighted: both, as in implicit; chosen, those of the history only"}},
 		fit: func(ctx context.Context, in model.Inputs, v model.Values, _ model.Fitting) (linear.Kernel, error) {
-			return linear.BM25KNN(ctx, interactions(in), v.Int("neighbours"), v.Float("k1"), v.Float("b"))
+			return linear.BM25KNN(ctx, interactions(in), linear.BM25{K: v.Int("neighbours"), K1: v.Float("k1"), B: v.Float("b"), OneSided: v.Text("sides") == "chosen"})
 		}},
 	{name: "ease", doc: "EASE (Steck, WWW 2019) is the linear autoencoder in closed form over the choices.",
 		settings: []model.Setting{ridge, keep},

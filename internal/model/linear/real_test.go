@@ -12,7 +12,6 @@ import (
 	"github.com/mllmrec/mllmrec/dataset/mmrec"
 	"github.com/mllmrec/mllmrec/internal/encoder/lsa"
 	"github.com/mllmrec/mllmrec/internal/eval"
-	"github.com/mllmrec/mllmrec/internal/heldout"
 	"github.com/mllmrec/mllmrec/internal/model/linear"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 )
@@ -60,7 +59,7 @@ type expectation struct {
 const noise = 0.0008
 
 func measure(t *testing.T, ds *dataset.Dataset, all []expectation) {
-	train, test := ds.TrainHistories(), heldout.Lists(ds, dataset.Test)
+	train, judge := ds.TrainHistories(), eval.NewJudge(ds)
 	for _, c := range all {
 		start := time.Now()
 		k, err := c.fit(t.Context())
@@ -68,11 +67,10 @@ func measure(t *testing.T, ds *dataset.Dataset, all []expectation) {
 			t.Fatalf("%s: %v", c.name, err)
 		}
 		fitted := time.Now()
-		r, err := eval.Rank(t.Context(), scorer{train, k, c.gamma}, train.Lists(), nil, 50)
+		v, err := judge.MeasureScorer(t.Context(), scorer{train, k, c.gamma}, dataset.Test)
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		v := eval.Metrics(r, test, eval.Options{}).Values
 		t.Logf("%-28s γ=%.1f R@20 %.4f N@20 %.4f, sketch %.4f; fit %v, ranking %v", c.name, c.gamma, v["recall@20"], v["ndcg@20"], c.want,
 			fitted.Sub(start).Round(time.Millisecond), time.Since(fitted).Round(time.Millisecond))
 		if v["recall@20"] < c.want-noise {

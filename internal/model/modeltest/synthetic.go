@@ -187,3 +187,13 @@ func (d *Data) WithFolds(k int) model.Inputs {
 	}
 	return in
 }
+
+// Trained names the registered models that are trained in epochs; the others are fitted.
+func Trained() []string {
+	return slices.DeleteFunc(model.Names(), model.Fits)
+}
+
+// Fitted names the registered models that are fitted at once.
+func Fitted() []string {
+	return slices.DeleteFunc(model.Names(), func(name string) bool { return !model.Fits(name) })
+}

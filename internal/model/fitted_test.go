@@ -1,0 +1,152 @@
+package model_test
+
+import (
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mllmrec/mllmrec/internal/model"
+	"github.com/mllmrec/mllmrec/internal/model/modeltest"
+	"github.com/mllmrec/mllmrec/internal/nn/tensor"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// timed adds times to the inputs: the order of each history.
+func timed(in model.Inputs) model.Inputs {
+	in.Times = make([]int64, in.Train.Len())
+	for row := range in.Times {
+		in.Times[row] = int64(row)
+	}
+	return in
+}
+
+// fit fits a model and restores it from the weights alone.
+func fit(t *testing.T, name string, in model.Inputs, settings map[string]string) (model.Ranker, *model.Fitted) {
+	t.Helper()
+	f, config, err := model.Fit(t.Context(), name, in, settings, model.Fitting{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := model.Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := model.ParseSettings(name, spec.Settings, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := spec.RestoreRanker(f.Weights, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, f
+}
+
+func scores(t *testing.T, r model.Ranker, people []model.Person) *tensor.Matrix {
+	t.Helper()
+	dst := tensor.New(len(people), r.Items())
+	for i := range dst.Data {
+		dst.Data[i] = float32(math.NaN()) // content is arbitrary
+	}
+	if err := r.Score(people, dst); err != nil {
+		t.Fatal(err)
+	}
+	return dst
+}
+
+// TestFittedConformance holds for every model that is fitted at once.
+func TestFittedConformance(t *testing.T) {
+	in := timed(modeltest.Make(tiny, 3).Inputs)
+	var people []model.Person
+	for u := range in.Users {
+		people = append(people, model.Person{History: in.Train.Items(u), Preference: in.Preferences.Row(u)})
+	}
+	stranger := model.Person{History: []int32{3, 7, 1}, Preference: in.Preferences.Row(2)}
+	for _, name := range modeltest.Fitted() {
+		for _, decay := range []string{"1", "0.7"} {
+			t.Run(name+" decay="+decay, func(t *testing.T) {
+				settings := map[string]string{"decay": decay}
+				r, fitted := fit(t, name, in, settings)
+				if r.Items() != in.Items {
+					t.Fatalf("%d items of %d", r.Items(), in.Items)
+				}
+				all := scores(t, r, append(slices.Clone(people), stranger))
+				before := runtime.GOMAXPROCS(1)
+				again, other := fit(t, name, in, settings)
+				runtime.GOMAXPROCS(before)
+				for key, w := range fitted.Weights {
+					if !slices.Equal(w.Data, other.Weights[key].Data) {
+						t.Errorf("%s differs on one processor", key)
+					}
+				}
+				if alone := scores(t, again, []model.Person{stranger}); !slices.Equal(alone.Row(0), all.Row(len(people))) {
+					t.Error("a stranger's scores depend on who else is scored")
+				}
+				if empty := scores(t, r, []model.Person{{}}); slices.ContainsFunc(empty.Data, func(v float32) bool { return v-v != 0 }) {
+					t.Errorf("somebody without a history: %v", empty.Data)
+				}
+				if err := r.Score([]model.Person{{History: []int32{int32(in.Items)}}}, tensor.New(1, in.Items)); err == nil {
+					t.Error("an item outside the catalogue is scored")
+				}
+				checkShares(t, r, stranger, all.Row(len(people)))
+				for key := range fitted.Weights {
+					less := model.Weights{}
+					for k, w := range fitted.Weights {
+						if k != key {
+							less[k] = w
+						}
+					}
+					spec, _ := model.Lookup(name)
+					v, _ := model.ParseSettings(name, spec.Settings, settings)
+					if _, err := spec.RestoreRanker(less, v); err == nil {
+						t.Errorf("restored without %s", key)
+					}
+				}
+			})
+		}
+	}
+}
+
+// checkShares: the parts of a score sum to it.
+func checkShares(t *testing.T, r model.Ranker, p model.Person, scores []float32) {
+	t.Helper()
+	e, ok := r.(model.Explainer)
+	if !ok {
+		return
+	}
+	for i, want := range scores {
+		shares, err := e.Shares(p, int32(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := 0.0
+		for _, s := range shares {
+			sum += s.Part
+		}
+		if math.Abs(sum-float64(want)) > 1e-5*max(1, math.Abs(float64(want))) {
+			t.Errorf("item %d: shares %v sum to %g, the score is %g", i, shares, sum, want)
+		}
+	}
+}
+
+// TestFittedModelsSayWhatTheyLack: what they read and is missing is told.
+func TestFittedModelsSayWhatTheyLack(t *testing.T) {
+	in := modeltest.Make(tiny, 3).Inputs
+	in.Times = nil
+	for name, want := range map[string]string{"transitions": "times", "bm25": "times"} {
+		if _, _, err := model.Fit(t.Context(), name, in, map[string]string{"decay": "0.5"}, model.Fitting{}); !usererrSays(err, want) {
+			t.Errorf("%s without times: %v", name, err)
+		}
+	}
+	in.ItemVectors = nil
+	if _, _, err := model.Fit(t.Context(), "text-kernel", in, nil, model.Fitting{}); !usererrSays(err, "item features") {
+		t.Errorf("no text vectors: %v", err)
+	}
+}
+
+func usererrSays(err error, want string) bool {
+	_, ok := usererr.Hint(err)
+	return ok && strings.Contains(err.Error(), want)
+}
