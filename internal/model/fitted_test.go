@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mllmrec/mllmrec/internal/eval"
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/model/modeltest"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
@@ -23,9 +24,9 @@ func timed(in model.Inputs) model.Inputs {
 }
 
 // fit fits a model and restores it from the weights alone.
-func fit(t *testing.T, name string, in model.Inputs, settings map[string]string) (model.Ranker, *model.Fitted) {
+func fit(t *testing.T, name string, in model.Inputs, judge *eval.Judge, settings map[string]string) (model.Ranker, *model.Fitted) {
 	t.Helper()
-	f, config, err := model.Fit(t.Context(), name, in, settings, model.Fitting{})
+	f, config, err := model.Fit(t.Context(), name, in, settings, model.Fitting{Validation: judge.Validation()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,23 +59,28 @@ func scores(t *testing.T, r model.Ranker, people []model.Person) *tensor.Matrix 
 
 // TestFittedConformance holds for every model that is fitted at once.
 func TestFittedConformance(t *testing.T) {
-	in := timed(modeltest.Make(tiny, 3).Inputs)
+	data := modeltest.Make(tiny, 3)
+	in, judge := timed(data.Inputs), eval.NewJudge(data.Dataset)
 	var people []model.Person
 	for u := range in.Users {
 		people = append(people, model.Person{History: in.Train.Items(u), Preference: in.Preferences.Row(u)})
 	}
 	stranger := model.Person{History: []int32{3, 7, 1}, Preference: in.Preferences.Row(2)}
 	for _, name := range modeltest.Fitted() {
-		for _, decay := range []string{"1", "0.7"} {
+		decays := []string{"1", "0.7"}
+		if name == "hybrid" {
+			decays = []string{"auto", "none"}
+		}
+		for _, decay := range decays {
 			t.Run(name+" decay="+decay, func(t *testing.T) {
 				settings := map[string]string{"decay": decay}
-				r, fitted := fit(t, name, in, settings)
+				r, fitted := fit(t, name, in, judge, settings)
 				if r.Items() != in.Items {
 					t.Fatalf("%d items of %d", r.Items(), in.Items)
 				}
 				all := scores(t, r, append(slices.Clone(people), stranger))
 				before := runtime.GOMAXPROCS(1)
-				again, other := fit(t, name, in, settings)
+				again, other := fit(t, name, in, judge, settings)
 				runtime.GOMAXPROCS(before)
 				for key, w := range fitted.Weights {
 					if !slices.Equal(w.Data, other.Weights[key].Data) {

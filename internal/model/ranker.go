@@ -49,10 +49,25 @@ type Validation interface {
 }
 
 // Fitting is what a model that is fitted, not trained in epochs, is handed beside its inputs.
+// All but the inputs may be missing.
 type Fitting struct {
-	Validation Validation                             // may be nil for a model that chooses nothing
-	Progress   func(what string, done, total float64) // may be nil
-	Note       func(format string, args ...any)       // may be nil
+	Validation Validation                             // for a model that chooses among settings
+	Progress   func(what string, done, total float64) // of each part
+	Note       func(format string, args ...any)       // what the user should know
+	// Keep returns the named part of the model, made by make or, where an interrupted fit had
+	// made it already, read again.
+	Keep func(part string, make func() (Weights, error)) (Weights, error)
+	// Train trains another registered model, of the type that has epochs, on the inputs, for at
+	// most so many epochs, and returns the weights of its best one.
+	Train func(ctx context.Context, name string, in Inputs, settings map[string]string, epochs int) (Weights, error)
+}
+
+// Kept returns a part of the model: see [Fitting].Keep.
+func (f Fitting) Kept(part string, make func() (Weights, error)) (Weights, error) {
+	if f.Keep == nil {
+		return make()
+	}
+	return f.Keep(part, make)
 }
 
 // Say reports progress where somebody listens.

@@ -3,6 +3,7 @@ package all
 
 import (
 	_ "github.com/mllmrec/mllmrec/internal/model/bpr"
+	_ "github.com/mllmrec/mllmrec/internal/model/hybrid"
 	_ "github.com/mllmrec/mllmrec/internal/model/itemkernel"
 	_ "github.com/mllmrec/mllmrec/internal/model/lightgcn"
 	_ "github.com/mllmrec/mllmrec/internal/model/mllmrec"

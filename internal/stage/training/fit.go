@@ -29,7 +29,9 @@ func (t *Stage) fit(ctx context.Context, b *stage.Build, run *Run, in model.Inpu
 		return err
 	}
 	begun, last := time.Now(), ""
+	p := &parts{b: b, seed: t.Options.Seed, judge: judge}
 	fitted, config, err := model.Fit(ctx, t.Options.Model, in, t.own, model.Fitting{
+		Keep: p.keep, Train: p.train,
 		Validation: judge.Validation(),
 		Note:       func(format string, args ...any) { b.Note(b.Stage, format, args...) },
 		Progress: func(what string, done, total float64) {
@@ -71,6 +73,9 @@ func (t *Stage) fit(ctx context.Context, b *stage.Build, run *Run, in model.Inpu
 		return err
 	}
 	b.Files = []string{workspace.RunMetricsFile, workspace.RunModelFile}
+	if err := p.remove(); err != nil {
+		return err
+	}
 	b.Info = map[string]any{"run": run.ID, stage.InfoTimes: run.times()}
 	b.Done("%s: fitted in %s · valid R@20 %.4f N@20 %.4f", run.ID, time.Since(begun).Round(time.Second/10), run.Valid["recall@20"], run.Valid["ndcg@20"])
 	return nil

@@ -1,0 +1,256 @@
+package hybrid
+
+import (
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/mllmrec/mllmrec/internal/model"
+	"github.com/mllmrec/mllmrec/internal/model/linear"
+	"github.com/mllmrec/mllmrec/internal/nn/tensor"
+)
+
+// lengths are how many lengths of histories have weights of their own: 1, 2, and more. Who
+// chose nothing has those of 1.
+const lengths = 3
+
+// bucket is which weights a history of n items has.
+func bucket(n int) int { return min(max(n, 1), lengths) - 1 }
+
+// Ranker fuses the scores of its views.
+type Ranker struct {
+	names   []string
+	kernels []linear.Kernel // nil for the views that are none
+	items   *tensor.Matrix  // of the view preference
+	packed  *tensor.Packed  // itemsᵀ
+	prior   []float32       // of the view popularity, standardised
+	decays  []float32
+	weights [lengths][]float32
+
+	spare sync.Pool // of *[]float32, blocks of scores
+	size  int       // of the catalogue
+}
+
+var _ model.Explainer = (*Ranker)(nil)
+
+// Items implements model.Ranker.
+func (r *Ranker) Items() int { return r.size }
+
+// load reads the views from their tensors, for a catalogue of n items, or of any size.
+func (r *Ranker) load(w model.Weights, n int) (err error) {
+	r.kernels, r.decays = make([]linear.Kernel, len(r.names)), make([]float32, len(r.names))
+	for v, name := range r.names {
+		r.decays[v] = 1
+		rows := 0
+		switch name {
+		case preference:
+			if r.items, err = w.Matrix(name+itemsName, model.Any, model.Any); err != nil {
+				return err
+			}
+			r.packed = tensor.Pack(true, r.items.Cols, r.items.Rows, r.items.Data, r.items.Cols)
+			rows = r.items.Rows
+		case popularity:
+			scores, err := w.Vector(name+countsName, model.Any)
+			if err != nil {
+				return err
+			}
+			r.prior = append([]float32(nil), scores...)
+			standardise(r.prior)
+			rows = len(scores)
+		default:
+			if r.kernels[v], err = linear.Load(w, name); err != nil {
+				return err
+			}
+			rows = r.kernels[v].Items()
+		}
+		if n == model.Any {
+			n = rows
+		}
+		if rows != n {
+			return fmt.Errorf("view %s scores %d items of %d", name, rows, n)
+		}
+	}
+	for b := range r.weights {
+		r.weights[b] = make([]float32, len(r.names))
+		for v := range r.weights[b] {
+			r.weights[b][v] = 1
+		}
+	}
+	r.size = n
+	return nil
+}
+
+const (
+	decaysName  = "fusion.decays"
+	weightsName = "fusion.weights"
+)
+
+func (r *Ranker) store(w model.Weights) {
+	var all []float32
+	for b := range r.weights {
+		all = append(all, r.weights[b]...)
+	}
+	w[decaysName] = model.Tensor{Shape: []int{len(r.names)}, Data: append([]float32(nil), r.decays...)}
+	w[weightsName] = model.Tensor{Shape: []int{lengths, len(r.names)}, Data: all}
+}
+
+func (r *Ranker) loadFusion(w model.Weights) error {
+	decays, err := w.Vector(decaysName, len(r.names))
+	if err != nil {
+		return err
+	}
+	weights, err := w.Matrix(weightsName, lengths, len(r.names))
+	if err != nil {
+		return err
+	}
+	r.decays = decays
+	for b := range r.weights {
+		r.weights[b] = weights.Row(b)
+	}
+	return nil
+}
+
+// view writes the raw scores of one view.
+func (r *Ranker) view(v int, people []model.Person, decay float32, dst *tensor.Matrix) {
+	switch r.names[v] {
+	case popularity:
+		for n := range people {
+			copy(dst.Row(n), r.prior)
+		}
+		return
+	case preference:
+		users := tensor.New(len(people), r.items.Cols)
+		for n, p := range people {
+			if len(p.Preference) == r.items.Cols {
+				copy(users.Row(n), p.Preference)
+			}
+		}
+		r.packed.Mul(users, dst)
+		return
+	}
+	histories, weights := make([][]int32, len(people)), make([][]float32, len(people))
+	for n, p := range people {
+		histories[n], weights[n] = p.History, linear.RecencyWeights(len(p.History), float64(decay))
+	}
+	clear(dst.Data)
+	r.kernels[v].AddScoresBatch(histories, weights, dst)
+}
+
+// standardise makes the scores of one person have mean 0 and variance 1 over the catalogue;
+// scores that are all alike become 0. It returns what it subtracted and divided by.
+func standardise(row []float32) (mean, sd float64) {
+	for _, s := range row {
+		mean += float64(s)
+	}
+	mean /= float64(max(len(row), 1))
+	for _, s := range row {
+		d := float64(s) - mean
+		sd += d * d
+	}
+	sd = math.Sqrt(sd / float64(max(len(row), 1)))
+	scale := 0.0
+	if sd > 1e-12*math.Abs(mean) && sd > 1e-30 {
+		scale = 1 / sd
+	}
+	for i, s := range row {
+		row[i] = float32((float64(s) - mean) * scale)
+	}
+	return mean, sd
+}
+
+// standardised writes the standardised scores of one view.
+func (r *Ranker) standardised(v int, people []model.Person, decay float32, dst *tensor.Matrix) {
+	r.view(v, people, decay, dst)
+	if r.names[v] == popularity {
+		return // they are already, the same for all
+	}
+	tensor.Parallel(dst.Rows, 4, func(lo, hi int) {
+		for n := lo; n < hi; n++ {
+			standardise(dst.Row(n))
+		}
+	})
+}
+
+func (r *Ranker) check(people []model.Person) error {
+	for _, p := range people {
+		for _, i := range p.History {
+			if i < 0 || int(i) >= r.size {
+				return fmt.Errorf("score a history: item row %d of %d", i, r.size)
+			}
+		}
+	}
+	return nil
+}
+
+// Score implements model.Ranker.
+func (r *Ranker) Score(people []model.Person, dst *tensor.Matrix) error {
+	if err := r.check(people); err != nil {
+		return err
+	}
+	memory, ok := r.spare.Get().(*[]float32)
+	if !ok || len(*memory) < len(dst.Data) {
+		block := make([]float32, len(dst.Data))
+		memory = &block
+	}
+	defer r.spare.Put(memory)
+	one := tensor.FromSlice(dst.Rows, dst.Cols, (*memory)[:len(dst.Data)])
+	clear(dst.Data)
+	for v := range r.names {
+		if r.idle(v) {
+			continue
+		}
+		r.standardised(v, people, r.decays[v], one)
+		tensor.Parallel(dst.Rows, 4, func(lo, hi int) {
+			for n := lo; n < hi; n++ {
+				tensor.Axpy(r.weights[bucket(len(people[n].History))][v], one.Row(n), dst.Row(n))
+			}
+		})
+	}
+	return nil
+}
+
+// idle reports whether a view has no weight for anybody.
+func (r *Ranker) idle(v int) bool {
+	for b := range r.weights {
+		if r.weights[b][v] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Shares implements model.Explainer. A view over items gives each item of the history its part, and
+// what standardising subtracts a part of no item.
+func (r *Ranker) Shares(p model.Person, item int32) ([]model.Share, error) {
+	if err := r.check([]model.Person{p, {History: []int32{item}}}); err != nil {
+		return nil, err
+	}
+	var shares []model.Share
+	row := tensor.New(1, r.size)
+	for v, name := range r.names {
+		weight := float64(r.weights[bucket(len(p.History))][v])
+		if weight == 0 {
+			continue
+		}
+		r.view(v, []model.Person{p}, r.decays[v], row)
+		raw := float64(row.Data[item])
+		mean, sd := standardise(row.Data)
+		if name == popularity {
+			mean, sd, raw = 0, 1, float64(r.prior[item])
+		}
+		if !(sd > 1e-12*math.Abs(mean) && sd > 1e-30) {
+			continue
+		}
+		rest := weight * (raw - mean) / sd
+		if r.kernels[v] != nil {
+			decay := linear.RecencyWeights(len(p.History), float64(r.decays[v]))
+			for n, j := range p.History {
+				part := weight / sd * float64(decay[n]) * float64(r.kernels[v].Contribution(j, item))
+				shares = append(shares, model.Share{View: name, Item: j, Part: part})
+				rest -= part
+			}
+		}
+		shares = append(shares, model.Share{View: name, Item: -1, Part: rest})
+	}
+	return shares, nil
+}
