@@ -46,7 +46,7 @@ fuzz: ## every fuzz target for FUZZTIME
 bench: ## kernels beside OpenBLAS (libopenblas-dev, cgo), training epoch, ranking, serving, encoder
 	CGO_ENABLED=1 $(GO) run -tags openblas ./internal/nn/tensor/gemmbench
 	$(GO) test -run '^$$' -bench 'Epoch|Evaluation' -benchtime 5x ./internal/train
-	$(GO) test -run '^$$' -bench . -benchtime 3x ./internal/eval ./internal/itemgraph ./internal/encoder/bert ./internal/encoder/lsa
+	$(GO) test -run '^$$' -bench . -benchtime 3x ./internal/eval ./internal/itemgraph ./internal/encoder/sentence ./internal/encoder/lsa
 	$(GO) test -run '^$$' -bench . ./internal/serving
 
 bench-peers: ## the same mathematics in PyTorch, and Sentence-Transformers (python3 with torch)

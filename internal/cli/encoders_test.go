@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	tinyModel = "../encoder/bert/testdata/tiny" // a random BERT of 36 dimensions that reads 48 tokens
+	tinyModel = "../encoder/sentence/testdata/tiny" // a random BERT of 36 dimensions that reads 48 tokens
 	tinyHash  = "0123456789abcdef0123456789abcdef01234567"
 	apiKey    = "key-of-the-test"
 )
