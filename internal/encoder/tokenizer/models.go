@@ -200,6 +200,7 @@ func (m *jsonModel) mergeList() ([][2]string, error) {
 	if err := json.Unmarshal(m.Merges, &pairs); err == nil {
 		return pairs, nil
 	}
+	pairs = nil // what was read before the error
 	var lines []string
 	if err := json.Unmarshal(m.Merges, &lines); err != nil {
 		return nil, usererr.Wrap(fmt.Errorf("the merges: %w", err), "Pull the model again.")
