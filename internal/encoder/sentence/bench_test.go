@@ -14,7 +14,7 @@ import (
 )
 
 // benchTexts are 2,000 real item texts: MicroLens titles, every second one joined with
-// the 2 to 6 after it. scripts/peer_minilm.py makes the same.
+// the 2 to 6 after it. scripts/peer_encoder.py makes the same.
 func benchTexts(b *testing.B) []string {
 	b.Helper()
 	dir := os.Getenv("MLLMREC_DATA_DIR")
@@ -75,9 +75,16 @@ func countTokens(m *Model, texts []string) float64 {
 }
 
 // BenchmarkItemTexts encodes 2,000 item texts on all cores.
-func BenchmarkItemTexts(b *testing.B) {
-	texts := benchTexts(b)
-	m := mustLoad(b, miniLM(b), Options{})
+func BenchmarkItemTexts(b *testing.B) { itemTexts(b, miniLM(b), 2000) }
+
+// BenchmarkMPNet encodes 200 item texts on all cores with a network of 12 times the work.
+func BenchmarkMPNet(b *testing.B) {
+	itemTexts(b, realModel(b, "MLLMREC_MPNET_DIR", "all-mpnet-base-v2"), 200)
+}
+
+func itemTexts(b *testing.B, dir string, n int) {
+	texts := benchTexts(b)[:n]
+	m := mustLoad(b, dir, Options{})
 	tokens := countTokens(m, texts)
 	seconds := best(b, encode(b, m, texts))
 	b.ReportMetric(float64(len(texts))/seconds, "texts/s")
@@ -95,9 +102,16 @@ func BenchmarkSentence(b *testing.B) {
 // BenchmarkProcessorTime encodes 60 item texts and reports the processor's time a token,
 // which does not count the time of other programs.
 func BenchmarkProcessorTime(b *testing.B) {
+	for variable, name := range map[string]string{"MLLMREC_MINILM_DIR": "all-MiniLM-L6-v2", "MLLMREC_MPNET_DIR": "all-mpnet-base-v2"} {
+		b.Run(name, func(b *testing.B) { processorTime(b, realModel(b, variable, name)) })
+	}
+}
+
+func processorTime(b *testing.B, dir string) {
 	texts := benchTexts(b)[:60]
-	m := mustLoad(b, miniLM(b), Options{})
+	m := mustLoad(b, dir, Options{})
 	tokens := countTokens(m, texts)
+	encode(b, m, texts)() // so that loading is not counted
 	start := processorSeconds(b)
 	best(b, encode(b, m, texts))
 	b.ReportMetric((processorSeconds(b)-start)/float64(b.N)/tokens*1e6, "cpu-µs/token")

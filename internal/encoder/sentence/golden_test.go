@@ -53,11 +53,15 @@ func (g golden) quarter() []string {
 	return list
 }
 
-func miniLM(t testing.TB) string {
+func miniLM(t testing.TB) string { return realModel(t, "MLLMREC_MINILM_DIR", "all-MiniLM-L6-v2") }
+
+// realModel is the folder of real weights that a variable names; without it the test is
+// skipped.
+func realModel(t testing.TB, variable, name string) string {
 	t.Helper()
-	dir := os.Getenv("MLLMREC_MINILM_DIR")
+	dir := os.Getenv(variable)
 	if dir == "" {
-		t.Skip("MLLMREC_MINILM_DIR is not set: no folder with the weights of all-MiniLM-L6-v2")
+		t.Skipf("%s is not set: no folder with the weights of %s", variable, name)
 	}
 	return dir
 }

@@ -97,6 +97,93 @@ func TestTemplateProcessing(t *testing.T) {
 	}
 }
 
+// TestUnknownPartsAreRefused names the part of a tokenizer.json that is not run.
+func TestUnknownPartsAreRefused(t *testing.T) {
+	normalizer := `{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true}`
+	splitter, model := `{"type": "BertPreTokenizer"}`, `"type": "WordPiece"`
+	deep := strings.Repeat(`{"type": "Sequence", "normalizers": [`, 20) + strings.Repeat(`]}`, 20)
+	for part, x := range map[string][2]string{
+		`normalizer "NFC"`:               {normalizer, `{"type": "NFC"}`},
+		`8 deep`:                         {normalizer, deep},
+		`a Replace without a pattern`:    {normalizer, `{"type": "Replace"}`},
+		`the pattern "\\p{L}+"`:          {normalizer, `{"type": "Replace", "pattern": {"Regex": "\\p{L}+"}}`},
+		`the pattern "a++"`:              {normalizer, `{"type": "Replace", "pattern": {"Regex": "a++"}}`},
+		`the pattern "(?<=a)b"`:          {normalizer, `{"type": "Replace", "pattern": {"Regex": "(?<=a)b"}}`},
+		`the pattern "(a"`:               {normalizer, `{"type": "Replace", "pattern": {"Regex": "(a"}}`},
+		`the character map has 3 bytes`:  {normalizer, `{"type": "Precompiled", "precompiled_charsmap": "AAAA"}`},
+		`the normalizer: `:               {normalizer, `7`},
+		`the pre_tokenizer: `:            {splitter, `[]`},
+		`pre_tokenizer "Digits"`:         {splitter, `{"type": "Sequence", "pretokenizers": [{"type": "BertPreTokenizer"}, {"type": "Digits"}]}`},
+		`the prepend_scheme "first"`:     {splitter, `{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first"}`},
+		`Metaspace without`:              {splitter, `{"type": "Metaspace"}`},
+		`model type "WordLevel"`:         {model, `"type": "WordLevel"`},
+		`without an unknown token`:       {model, `"type": "Unigram"`},
+		`the merges: `:                   {`"##"`, `"", "merges": 3, "type": "BPE"`},
+		`merge 0 is "a b c"`:             {`"##"`, `"", "merges": ["a b c"], "type": "BPE"`},
+		`BPE with dropout`:               {`"##"`, `"", "merges": [], "dropout": 0.1, "type": "BPE"`},
+		`continuing_subword_prefix "##"`: {model, `"type": "BPE"`},
+		`end_of_word_suffix "</w>"`:      {`"##"`, `"", "end_of_word_suffix": "</w>", "type": "BPE"`},
+	} {
+		if !strings.Contains(smallJSON, x[0]) {
+			t.Fatalf("no %s", x[0])
+		}
+		_, err := parseJSON([]byte(strings.Replace(smallJSON, x[0], x[1], 1)), config{})
+		if hint, ok := usererr.Hint(err); !ok || hint == "" || !strings.Contains(err.Error(), part) {
+			t.Errorf("%s: %v", part, err)
+		}
+	}
+}
+
+// TestAddedTokensTakeWhiteSpace checks the tokens to which the white space beside them belongs.
+func TestAddedTokensTakeWhiteSpace(t *testing.T) {
+	var m matcher
+	m.add(addedToken{content: "<m>", id: 1, left: true})
+	m.add(addedToken{content: "<r>", id: 2, right: true})
+	for in, want := range map[string]string{
+		"a  <m> b": "a|1| b|", "<m><m>": "1|1|", " <m>": "1|", "<r> \u3000<m>x": "2|1|x|", "<r> ": "2|", "a <r> b": "a |2|b|", "<r> <r> <m>": "2|2|1|",
+	} {
+		got := ""
+		m.split(in, func(part string, id int32) {
+			if id >= 0 {
+				part = string('0' + id)
+			}
+			got += part + "|"
+		})
+		if got != want {
+			t.Errorf("%q: %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestSlowTokenizersAreNamedWithTheirCure(t *testing.T) {
+	dir := t.TempDir()
+	os.WriteFile(filepath.Join(dir, "sentencepiece.bpe.model"), nil, 0o644)
+	_, err := Load(dir)
+	if hint, _ := usererr.Hint(err); err == nil || !strings.Contains(err.Error(), "sentencepiece.bpe.model") || !strings.Contains(hint, "save_pretrained('"+dir+"')") {
+		t.Errorf("%v; %s", err, hint)
+	}
+	if _, err := LoadPlain(dir); err == nil || !strings.Contains(err.Error(), "no tokenizer.json") {
+		t.Error(err)
+	}
+}
+
+// TestPrefixOfTheConfig lets add_prefix_space of tokenizer_config.json decide, as the reference.
+func TestPrefixOfTheConfig(t *testing.T) {
+	c := readConformance(t)
+	data := file(t, c.Bases["byte level"], nil)
+	plain, err := parseJSON(data, config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefixed, err := parseJSON(data, config{Prefix: new(true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(prefixed.Tokens("film"), plain.Tokens(" film")) || slices.Equal(prefixed.Tokens("film"), plain.Tokens("film")) {
+		t.Errorf("%v, %v", prefixed.Tokens("film"), plain.Tokens("film"))
+	}
+}
+
 func TestLoadLetsTheConfigWin(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, content string) {
@@ -197,8 +284,20 @@ func FuzzJSON(f *testing.F) {
 	f.Add([]byte(strings.Replace(smallJSON, `"##"`, `""`, 1)), "aaa")
 	f.Add([]byte(strings.Replace(smallJSON, `: 8,`, `: -8,`, 1)), "aaa")
 	f.Add([]byte(`{"model":{"type":"BPE","vocab":{}}}`), "")
+	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0,"aa":1,"<0x62>":2},"merges":["a a"],"byte_fallback":true},"pre_tokenizer":{"type":"ByteLevel"},
+		"post_processor":{"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"RobertaProcessing","sep":["a",0],"cls":["aa",1]}]}}`), "aaab")
+	f.Add([]byte(`{"model":{"type":"Unigram","vocab":[["a",-1],["ab",-1e308],["?",-3]],"unk_id":2},"added_tokens":[{"id":9,"content":" x","lstrip":true,"rstrip":true}],
+		"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace","replacement":"▁"}]},
+		"normalizer":{"type":"Sequence","normalizers":[{"type":"Replace","pattern":{"Regex":"a{2,}|b"},"content":"a"},{"type":"Precompiled","precompiled_charsmap":"BAAAAAAAAAA="}]}}`), "aab  x ab")
+	c := readConformance(f)
+	for _, x := range c.Cases {
+		f.Add(file(f, c.Bases[x.Base], x.Change), c.More[0])
+	}
 	f.Fuzz(func(t *testing.T, data []byte, text string) {
 		if tok, err := parseJSON(data, config{}); err == nil {
+			checkTokens(t, tok, text)
+		}
+		if tok, err := parsePlain(data); err == nil {
 			checkTokens(t, tok, text)
 		}
 	})

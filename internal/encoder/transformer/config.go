@@ -128,7 +128,7 @@ func (c Config) check() error {
 	if c.Hidden%c.Heads != 0 {
 		return usererr.New("", "%s %d is no multiple of %s %d", names[0], c.Hidden, names[2], c.Heads)
 	}
-	if c.Padding < 0 || c.Padding >= c.Positions {
+	if c.Padding < 0 || c.MaxTokens() < 1 {
 		return usererr.New("Pull the model again.", "pad_token_id is %d of %d positions", c.Padding, c.Positions)
 	}
 	if c.Buckets < 4 || c.Buckets%4 != 0 || c.Buckets > 1<<16 {

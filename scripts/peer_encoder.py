@@ -1,12 +1,14 @@
-"""Sentence-Transformers on PyTorch CPU, for the numbers beside `go test -bench` in encoder/bert.
+"""Sentence-Transformers on PyTorch CPU, for the numbers beside `go test -bench` in encoder/sentence.
 
-    MLLMREC_MINILM_DIR=... MLLMREC_DATA_DIR=... python scripts/peer_minilm.py
+    MLLMREC_DATA_DIR=... python scripts/peer_encoder.py FOLDER [TEXTS [RUNS]]
 
-Encodes the same 2,000 item texts and the same sentence; prints the best of several runs.
+Encodes the same item texts (2,000 unless TEXTS says otherwise) and the same sentence; prints the
+best of several runs (3).
 """
 import csv
 import os
 import resource
+import sys
 import time
 
 import torch
@@ -15,12 +17,12 @@ from sentence_transformers import SentenceTransformer
 with open(os.path.join(os.environ["MLLMREC_DATA_DIR"], "microlens", "MicroLens-50k_titles.csv"), newline="") as f:
     titles = [row[1] for row in csv.reader(f)][1:]
 texts = []
-for i in range(2000):
+for i in range(int(sys.argv[2]) if len(sys.argv) > 2 else 2000):
     n = 1 if i % 2 == 0 else 3 + i // 2 % 5
     texts.append(" ".join(titles[i:i + n]))
 
 torch.set_num_threads(os.cpu_count())
-model = SentenceTransformer(os.environ["MLLMREC_MINILM_DIR"], device="cpu")
+model = SentenceTransformer(sys.argv[1], device="cpu")
 tokens = sum(len(x) for x in model.tokenizer(texts, truncation=True, max_length=model.max_seq_length)["input_ids"])
 sentence = " ".join(["the quick brown fox jumps over the lazy dog and"] * 10)
 
@@ -34,15 +36,16 @@ def best(runs, items):
     return min(seconds)
 
 
-batch, one = best(3, texts), best(60, [sentence])
+runs = int(sys.argv[3]) if len(sys.argv) > 3 else 3
+batch, one = best(runs, texts), best(20 * runs, [sentence])
 few = texts[:60]
 few_tokens = sum(len(x) for x in model.tokenizer(few, truncation=True, max_length=model.max_seq_length)["input_ids"])
 torch.set_num_threads(1)
 start = time.process_time()
-best(5, few)
-processor = (time.process_time() - start) / 5 / few_tokens
+best(runs, few)
+processor = (time.process_time() - start) / runs / few_tokens
 print("sentence-transformers, torch %s, %d threads" % (torch.__version__, os.cpu_count()))
-print("2,000 item texts: %.2f s, %.1f texts/s, %.0f tokens/s" % (batch, len(texts) / batch, tokens / batch))
+print("%d item texts: %.2f s, %.1f texts/s, %.0f tokens/s" % (len(texts), batch, len(texts) / batch, tokens / batch))
 print("one sentence of 100 words: %.2f ms" % (one * 1000))
 print("processor time on one core: %.0f µs/token" % (processor * 1e6))
 print("peak memory: %.0f MB" % (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
