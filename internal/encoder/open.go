@@ -21,7 +21,7 @@ import (
 // The encoders that need no server; those that ask one are named in remote.Kinds.
 const (
 	LSA    = "lsa"    // latent semantic analysis, fitted on the item texts of a catalogue
-	MiniLM = "minilm" // a BERT sentence encoder: all-MiniLM-L6-v2 unless another is named
+	MiniLM = "minilm" // a sentence encoder run here: all-MiniLM-L6-v2 unless another is named
 )
 
 // lsaDim is the number of dimensions of LSA vectors unless the options name another.
@@ -191,7 +191,7 @@ func (o Options) loadLocal(prefix *string) (*sentence.Model, error) {
 	return sentence.Load(dir, sentence.Options{Long: sentence.Long(o.Long), Prefix: prefix})
 }
 
-// Open opens any encoder: the model of lsa from the file that fitted opens, a BERT model
+// Open opens any encoder: the model of lsa from the file that fitted opens, a sentence encoder
 // from its folder or the hub's cache, or a client of an embedding server. prefix is put
 // before each text; nil means the model's default. Only lsa calls fitted.
 // Open does not check the options; see [Options.Check].

@@ -77,7 +77,7 @@ func countTokens(m *Model, texts []string) float64 {
 // BenchmarkItemTexts encodes 2,000 item texts on all cores.
 func BenchmarkItemTexts(b *testing.B) { itemTexts(b, miniLM(b), 2000) }
 
-// BenchmarkMPNet encodes 200 item texts on all cores with a network of 12 times the work.
+// BenchmarkMPNet encodes 200 item texts on all cores with a network of eight times the work.
 func BenchmarkMPNet(b *testing.B) {
 	itemTexts(b, realModel(b, "MLLMREC_MPNET_DIR", "all-mpnet-base-v2"), 200)
 }

@@ -31,6 +31,28 @@ func rename(old, fresh string) func(string) {
 	return func(dir string) { os.Rename(filepath.Join(dir, old), filepath.Join(dir, fresh)) }
 }
 
+// TestOtherWeightsAreNamedWithTheirCure looks at folders without model.safetensors.
+func TestOtherWeightsAreNamedWithTheirCure(t *testing.T) {
+	for name, x := range map[string]struct{ says, cure string }{
+		"pytorch_model.bin":            {"Python pickle", `python -c "from transformers import AutoModel as M; M.from_pretrained('DIR').save_pretrained('DIR'`},
+		"pytorch_model.bin.index.json": {"Python pickles", "save_pretrained('DIR'"},
+		"model.safetensors.index.json": {"in several parts", "save_pretrained('DIR'"},
+		"onnx":                         {"an ONNX graph", "that it was made from"},
+		"model.onnx":                   {"an ONNX graph", "that it was made from"},
+		"tf_model.h5":                  {"TensorFlow", "form for PyTorch"},
+		"README.md":                    {"has no model.safetensors", "Pull the model again"},
+	} {
+		dir := tiny(t, rename("model.safetensors", name))
+		_, err := Load(dir, Options{})
+		if hint, ok := usererr.Hint(err); !ok || !strings.Contains(err.Error(), x.says) || !strings.Contains(hint, strings.ReplaceAll(x.cure, "DIR", dir)) {
+			t.Errorf("%s: %v; %s", name, err, hint)
+		}
+		if err := Check(dir); err != nil {
+			t.Errorf("%s: the check before the weights: %v", name, err)
+		}
+	}
+}
+
 func TestLoadNamesWhatIsWrong(t *testing.T) {
 	prefix := strings.Repeat("film ", 50)
 	for name, x := range map[string]struct {
@@ -63,6 +85,11 @@ func TestLoadNamesWhatIsWrong(t *testing.T) {
 			rename("vocab.txt", "sentencepiece.bpe.model")(dir)
 		}},
 		"word level": {`model type "WordLevel"`, Options{}, replace(t, "tokenizer.json", `"WordPiece"`, `"WordLevel"`)},
+		"left cut": {"cut at the left", Options{}, func(dir string) {
+			plainModules(dir)
+			replace(t, "tokenizer.json", `"direction": "Right"`, `"direction": "Left"`)(dir)
+		}},
+		"static after": {"module 1 is sentence_transformers.models.Pooling", Options{}, replace(t, "modules.json", "models.Transformer", "models.StaticEmbedding")},
 		"larger vocab": {"the tokenizer has ids up to", Options{}, func(dir string) {
 			remove(t, "tokenizer.json")(dir)
 			replace(t, "vocab.txt", "[MASK]\n", "[MASK]\nanother\n")(dir)
@@ -133,6 +160,10 @@ func TestIDFollowsEverythingThatDeterminesAVector(t *testing.T) {
 	}
 	if _, ok := seen[mustLoad(t, tiny(t), Options{}).ID()]; !ok {
 		t.Error("the same model in another folder has another id")
+	}
+	// The vectors that users keep stand under this id: another release must give the same.
+	if id, want := mustLoad(t, tiny(t), Options{}).ID(), "bert/1 tiny sha256:ac8051985f38d72ec015919aad8b9dffdac1d5a9de61ff25cbf7e63932136536"; id != want {
+		t.Errorf("the id of the tiny model is %s, was %s", id, want)
 	}
 	dir := filepath.Join(t.TempDir(), "models--org--name", "snapshots", "abc")
 	os.MkdirAll(dir, 0o755)
