@@ -4,6 +4,7 @@ package bpe
 
 import (
 	"fmt"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -23,6 +24,8 @@ type Model struct {
 	merges  map[[2]int32]merge
 	unknown int32 // -1: none
 	opt     Options
+
+	scratches sync.Pool // of *scratch
 }
 
 type merge struct{ rank, id int32 }
@@ -30,6 +33,7 @@ type merge struct{ rank, id int32 }
 // New indexes a vocabulary and the merges, the first to be done first.
 func New(vocab map[string]int32, merges [][2]string, opt Options) (*Model, error) {
 	m := &Model{vocab: vocab, merges: make(map[[2]int32]merge, len(merges)), unknown: -1, opt: opt}
+	m.scratches.New = func() any { return new(scratch) }
 	if opt.Unknown != "" {
 		id, ok := vocab[opt.Unknown]
 		if !ok {

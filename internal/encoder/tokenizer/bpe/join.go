@@ -1,5 +1,7 @@
 package bpe
 
+import "slices"
+
 // symbol is a piece of the word in work, linked with its neighbours.
 type symbol struct {
 	id         int32
@@ -18,13 +20,22 @@ func (c candidate) before(d candidate) bool {
 	return c.rank < d.rank || c.rank == d.rank && c.at < d.at
 }
 
+// scratch is the memory of one call of join.
+type scratch struct {
+	symbols []symbol
+	queue   heap
+}
+
 // join merges the pairs of ids in place and returns how many ids are left.
 func (m *Model) join(ids []int32) int {
 	if len(ids) < 2 {
 		return len(ids)
 	}
-	symbols := make([]symbol, len(ids))
-	var queue heap
+	work := m.scratches.Get().(*scratch)
+	defer m.scratches.Put(work)
+	work.symbols = slices.Grow(work.symbols[:0], len(ids))[:len(ids)]
+	symbols, queue := work.symbols, work.queue[:0]
+	defer func() { work.queue = queue }()
 	for i, id := range ids {
 		symbols[i] = symbol{id: id, prev: int32(i) - 1, next: int32(i) + 1}
 	}
