@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	tinyModel = "../encoder/sentence/testdata/tiny" // a random BERT of 36 dimensions that reads 48 tokens
+	tinyModel = "../encoder/sentence/testdata/tiny"  // a random BERT of 36 dimensions that reads 48 tokens
 	tinyKinds = "../encoder/sentence/testdata/kinds" // small models of other architectures
 	tinyHash  = "0123456789abcdef0123456789abcdef01234567"
 	apiKey    = "key-of-the-test"
