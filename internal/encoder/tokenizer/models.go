@@ -3,7 +3,6 @@ package tokenizer
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -122,32 +121,33 @@ func (t *Tokenizer) setWordPiece(vocab map[string]int32, marker, unknown string,
 	return nil
 }
 
-// jsonPiece is ["▁the", -3.2].
-type jsonPiece unigram.Piece
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (p *jsonPiece) UnmarshalJSON(data []byte) error {
-	pair := []any{&p.Text, &p.Score}
-	if err := json.Unmarshal(data, &pair); err != nil {
-		return err
+// pieces reads [["▁the", -3.2], …].
+func (m *jsonModel) pieces() ([]unigram.Piece, error) {
+	var rows [][]any // in place of a type of their own: some have a quarter of a million
+	if err := json.Unmarshal(m.Vocab, &rows); err != nil {
+		return nil, usererr.Wrap(fmt.Errorf("the vocabulary: %w", err), "Pull the model again.")
 	}
-	if len(pair) != 2 {
-		return errors.New("a piece must be a string and a number")
+	list := make([]unigram.Piece, len(rows))
+	for i, row := range rows {
+		var text, score bool
+		if len(row) == 2 {
+			list[i].Text, text = row[0].(string)
+			list[i].Score, score = row[1].(float64)
+		}
+		if !text || !score {
+			return nil, usererr.New("Pull the model again.", "the vocabulary: piece %d is not a string and a number", i)
+		}
 	}
-	return nil
+	return list, nil
 }
 
 func (m *jsonModel) unigram() (*Tokenizer, error) {
 	if m.UnknownID == nil {
 		return nil, unsupported("a Unigram model without an unknown token (unk_id)")
 	}
-	var pieces []jsonPiece
-	if err := json.Unmarshal(m.Vocab, &pieces); err != nil {
-		return nil, usererr.Wrap(fmt.Errorf("the vocabulary: %w", err), "Pull the model again.")
-	}
-	list := make([]unigram.Piece, len(pieces))
-	for i, p := range pieces {
-		list[i] = unigram.Piece(p)
+	list, err := m.pieces()
+	if err != nil {
+		return nil, err
 	}
 	model, err := unigram.New(list, *m.UnknownID, m.Bytes)
 	if err != nil {

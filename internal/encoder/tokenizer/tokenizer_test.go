@@ -118,6 +118,7 @@ func TestUnknownPartsAreRefused(t *testing.T) {
 		`Metaspace without`:              {splitter, `{"type": "Metaspace"}`},
 		`model type "WordLevel"`:         {model, `"type": "WordLevel"`},
 		`without an unknown token`:       {model, `"type": "Unigram"`},
+		`piece 1 is not a string`:        {`"vocab": {"[PAD]": 0`, `"unk_id": 0, "type": "Unigram", "vocab": [["a", 1], [1, "a"]], "vocab2": {"[PAD]": 0`},
 		`the merges: `:                   {`"##"`, `"", "merges": 3, "type": "BPE"`},
 		`merge 0 is "a b c"`:             {`"##"`, `"", "merges": ["a b c"], "type": "BPE"`},
 		`BPE with dropout`:               {`"##"`, `"", "merges": [], "dropout": 0.1, "type": "BPE"`},

@@ -83,3 +83,21 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func FuzzConfig(f *testing.F) {
+	for _, kind := range []string{"bert", "mpnet", "distilbert"} {
+		f.Add([]byte(`{"model_type": "` + kind + `", "pad_token_id": 1, "dim": 4, "n_layers": 1, "n_heads": 2, "hidden_dim": 3, ` + sizes + `}`))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := ParseConfig(data)
+		if err != nil {
+			if _, ok := usererr.Hint(err); !ok {
+				t.Fatalf("an error that is not the user's: %v", err)
+			}
+			return
+		}
+		if c.MaxTokens() < 1 || c.Hidden%c.Heads != 0 || min(c.Hidden, c.Layers, c.Intermediate, c.Vocab) < 1 {
+			t.Fatalf("impossible: %+v", c)
+		}
+	})
+}
