@@ -3,7 +3,6 @@ package transformer
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -135,9 +134,4 @@ func (c Config) check() error {
 		return usererr.New("Pull the model again.", "relative_attention_num_buckets is %d", c.Buckets)
 	}
 	return nil
-}
-
-// String names the network, for messages.
-func (c Config) String() string {
-	return fmt.Sprintf("%s, %d layers of %d numbers", c.Type, c.Layers, c.Hidden)
 }
