@@ -46,12 +46,12 @@ fuzz: ## every fuzz target for FUZZTIME
 bench: ## kernels beside OpenBLAS (libopenblas-dev, cgo), training epoch, ranking, serving, encoder
 	CGO_ENABLED=1 $(GO) run -tags openblas ./internal/nn/tensor/gemmbench
 	$(GO) test -run '^$$' -bench 'Epoch|Evaluation' -benchtime 5x ./internal/train
-	$(GO) test -run '^$$' -bench . -benchtime 3x ./internal/eval ./internal/itemgraph ./internal/encoder/bert ./internal/encoder/lsa
+	$(GO) test -run '^$$' -bench . -benchtime 3x ./internal/eval ./internal/itemgraph ./internal/encoder/sentence ./internal/encoder/lsa
 	$(GO) test -run '^$$' -bench . ./internal/serving
 
 bench-peers: ## the same mathematics in PyTorch, and Sentence-Transformers (python3 with torch)
 	python3 scripts/peer_mllmrec.py
-	python3 scripts/peer_minilm.py
+	python3 scripts/peer_encoder.py $(MLLMREC_MINILM_DIR)
 
 demo: ## the main job on the built-in shop
 	$(GO) run ./cmd/mllmrec demo

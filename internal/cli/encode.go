@@ -20,7 +20,8 @@ func (a *app) encodeCmd() *cobra.Command {
 
   lsa      fitted on the item texts: no model, no download, fast (the default)
   minilm   the paper's sentence encoder, all-MiniLM-L6-v2, run in this program; --encoder-model
-           takes any BERT model in Sentence-Transformers form: MiniLM, BGE, E5, GTE
+           takes others in Sentence-Transformers form: BERT (MiniLM, BGE, E5, GTE), MPNet,
+           RoBERTa, XLM-RoBERTa (multilingual), DistilBERT, static embeddings (model2vec)
   openai, ollama, tei
            an embedding server at --encoder-base-url
 

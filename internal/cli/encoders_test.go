@@ -15,13 +15,15 @@ import (
 )
 
 const (
-	tinyModel = "../encoder/bert/testdata/tiny" // a random BERT of 36 dimensions that reads 48 tokens
+	tinyModel = "../encoder/sentence/testdata/tiny"  // a random BERT of 36 dimensions that reads 48 tokens
+	tinyKinds = "../encoder/sentence/testdata/kinds" // small models of other architectures
 	tinyHash  = "0123456789abcdef0123456789abcdef01234567"
 	apiKey    = "key-of-the-test"
 )
 
 // setupEncoders gives each script a copy of the tiny model ($TINY), an embedding server
-// ($SERVER) and a hub that has the model as org/tiny ($HUB), and keeps it away from the
+// ($SERVER), a hub that has the model as org/tiny and with a foreign architecture as org/foreign ($HUB), the folder
+// of models of other architectures ($KINDS), and keeps it away from the
 // caches of whoever runs the tests.
 func setupEncoders(env *testscript.Env) error {
 	tiny := filepath.Join(env.WorkDir, "models", "tiny")
@@ -32,7 +34,11 @@ func setupEncoders(env *testscript.Env) error {
 	env.Defer(server.Close)
 	hub := httptest.NewServer(serveHub(tinyModel))
 	env.Defer(hub.Close)
-	for name, value := range map[string]string{"TINY": tiny, "SERVER": server.URL, "HUB": hub.URL, "TEST_KEY": apiKey,
+	kinds, err := filepath.Abs(tinyKinds)
+	if err != nil {
+		return err
+	}
+	for name, value := range map[string]string{"TINY": tiny, "KINDS": kinds, "SERVER": server.URL, "HUB": hub.URL, "TEST_KEY": apiKey,
 		"HF_HOME": filepath.Join(env.WorkDir, "hf"), "HF_ENDPOINT": "http://127.0.0.1:1", "HF_TOKEN": "", "HF_HUB_CACHE": ""} {
 		env.Setenv(name, value)
 	}
@@ -106,7 +112,11 @@ func serveHub(dir string) http.Handler {
 	names := []string{"config.json", "modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "tokenizer.json",
 		"tokenizer_config.json", "vocab.txt", "model.safetensors"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/api/models/org/tiny/revision/main" {
+		model := "tiny"
+		if strings.Contains(r.URL.Path, "org/foreign/") { // the same files with another architecture
+			model = "foreign"
+		}
+		if r.URL.Path == "/api/models/org/"+model+"/revision/main" {
 			var list []map[string]string
 			for _, name := range names {
 				list = append(list, map[string]string{"rfilename": name})
@@ -114,8 +124,11 @@ func serveHub(dir string) http.Handler {
 			json.NewEncoder(w).Encode(map[string]any{"sha": tinyHash, "siblings": list}) //nolint:errcheck // the client notices
 			return
 		}
-		name, ok := strings.CutPrefix(r.URL.Path, "/org/tiny/resolve/"+tinyHash+"/")
+		name, ok := strings.CutPrefix(r.URL.Path, "/org/"+model+"/resolve/"+tinyHash+"/")
 		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		if model == "foreign" && name == "config.json" {
+			data = []byte(`{"model_type": "deberta-v2"}`)
+		}
 		if !ok || err != nil {
 			w.WriteHeader(http.StatusNotFound)
 			return

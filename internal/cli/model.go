@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mllmrec/mllmrec/internal/encoder/hub"
+	"github.com/mllmrec/mllmrec/internal/encoder/sentence"
+	"github.com/mllmrec/mllmrec/internal/encoder/transformer"
 	"github.com/mllmrec/mllmrec/internal/stage"
 )
 
@@ -27,7 +29,11 @@ func (a *app) modelPullCmd() *cobra.Command {
 		Short: "Bring a sentence encoder from the Hugging Face hub",
 		Long: `Pull brings a model from the Hugging Face hub into the cache that the Python tools share,
 checks every file against the hub's hash, and prints the model's folder. What is there
-is not fetched again; a broken pull resumes.
+is not fetched again; a broken pull resumes. The small files come first: a model that
+this program cannot run is refused before its weights are fetched.
+
+Models that run, by model_type in their config.json: ` + transformer.Architectures() + `; and static
+embeddings (model2vec, StaticEmbedding of Sentence-Transformers).
 
 Environment: HF_ENDPOINT (a mirror), HF_TOKEN (private and gated models), HF_HUB_CACHE or
 HF_HOME (where the cache is), HF_HUB_OFFLINE=1 (never use the network).`,
@@ -38,7 +44,7 @@ HF_HOME (where the cache is), HF_HUB_OFFLINE=1 (never use the network).`,
 			if err != nil {
 				return err
 			}
-			opt.Progress = pullProgress(a.observer())
+			opt.Progress, opt.Check = pullProgress(a.observer()), sentence.Check
 			dir, err := hub.Pull(cmd.Context(), name, opt)
 			if err != nil {
 				return err

@@ -2,10 +2,10 @@
 // preference texts, so that items and users lie in one space. It is the step from the
 // item texts of Eq. 2 to Eq. 5 and from the preferences of Eq. 4 to Eq. 13.
 //
-// [Open] opens any encoder by the [Options] that name it: LSA (package lsa), BERT sentence
-// encoders (package bert, with tokenizers from wordpiece and models from hub), and
-// embedding servers (package remote). Package cache keeps the vectors of any of them on
-// disk. LSA has to be fitted first, with lsa.Fit.
+// [Open] opens any encoder by the [Options] that name it: LSA (package lsa), sentence
+// encoders run here (package sentence, with networks from transformer and static, text cut
+// by tokenizer, models from hub), and embedding servers (package remote). Package cache keeps
+// the vectors of any of them on disk. LSA has to be fitted first, with lsa.Fit.
 package encoder
 
 import (

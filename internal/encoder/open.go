@@ -9,10 +9,10 @@ import (
 	"strconv"
 
 	"github.com/mllmrec/mllmrec/internal/consent"
-	"github.com/mllmrec/mllmrec/internal/encoder/bert"
 	"github.com/mllmrec/mllmrec/internal/encoder/hub"
 	"github.com/mllmrec/mllmrec/internal/encoder/lsa"
 	"github.com/mllmrec/mllmrec/internal/encoder/remote"
+	"github.com/mllmrec/mllmrec/internal/encoder/sentence"
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/option"
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -21,7 +21,7 @@ import (
 // The encoders that need no server; those that ask one are named in remote.Kinds.
 const (
 	LSA    = "lsa"    // latent semantic analysis, fitted on the item texts of a catalogue
-	MiniLM = "minilm" // a BERT sentence encoder: all-MiniLM-L6-v2 unless another is named
+	MiniLM = "minilm" // a sentence encoder run here: all-MiniLM-L6-v2 unless another is named
 )
 
 // lsaDim is the number of dimensions of LSA vectors unless the options name another.
@@ -66,7 +66,7 @@ func (o Options) Check() error {
 		return err
 	}
 	server := o.isServer()
-	if server && o.Long != "" && o.Long != string(bert.Truncate) {
+	if server && o.Long != "" && o.Long != string(sentence.Truncate) {
 		return usererr.New("A server can cut long texts (truncate); averaging windows (mean) is the built-in encoder's, minilm.",
 			"%s %s: no such treatment of long texts by the encoder %s", usererr.Option("encoder-long"), o.Long, o.Encoder)
 	}
@@ -150,9 +150,9 @@ func (o Options) Settle() (Options, Encoder, error) {
 		}
 	}
 	if o.Long == "" {
-		o.Long = string(bert.Truncate)
+		o.Long = string(sentence.Truncate)
 	}
-	m, err := o.loadBERT(nil)
+	m, err := o.loadLocal(nil)
 	if err != nil {
 		return o, nil, err
 	}
@@ -164,7 +164,7 @@ func (o Options) Settle() (Options, Encoder, error) {
 		o.UserPrefix = new(promptOf(m, "query"))
 	}
 	if *o.ItemPrefix != own {
-		if m, err = o.loadBERT(o.ItemPrefix); err != nil {
+		if m, err = o.loadLocal(o.ItemPrefix); err != nil {
 			return o, nil, err
 		}
 	}
@@ -173,7 +173,7 @@ func (o Options) Settle() (Options, Encoder, error) {
 
 // promptOf returns the first of the named prompts that the model defines, else its
 // default prompt.
-func promptOf(m *bert.Model, names ...string) string {
+func promptOf(m *sentence.Model, names ...string) string {
 	prompts := m.Prompts()
 	for _, name := range names {
 		if p, ok := prompts[name]; ok {
@@ -183,15 +183,15 @@ func promptOf(m *bert.Model, names ...string) string {
 	return m.Prefix()
 }
 
-func (o Options) loadBERT(prefix *string) (*bert.Model, error) {
+func (o Options) loadLocal(prefix *string) (*sentence.Model, error) {
 	dir, err := hub.Locate(o.Model, hub.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("find the sentence encoder: %w", err)
 	}
-	return bert.Load(dir, bert.Options{Long: bert.Long(o.Long), Prefix: prefix})
+	return sentence.Load(dir, sentence.Options{Long: sentence.Long(o.Long), Prefix: prefix})
 }
 
-// Open opens any encoder: the model of lsa from the file that fitted opens, a BERT model
+// Open opens any encoder: the model of lsa from the file that fitted opens, a sentence encoder
 // from its folder or the hub's cache, or a client of an embedding server. prefix is put
 // before each text; nil means the model's default. Only lsa calls fitted.
 // Open does not check the options; see [Options.Check].
@@ -209,7 +209,7 @@ func Open(ctx context.Context, o Options, prefix *string, fitted func() (*os.Fil
 		}
 		return m, nil
 	case o.Encoder == MiniLM:
-		m, err := o.loadBERT(prefix)
+		m, err := o.loadLocal(prefix)
 		if err != nil {
 			return nil, err
 		}
@@ -220,7 +220,7 @@ func Open(ctx context.Context, o Options, prefix *string, fitted func() (*os.Fil
 		return nil, err
 	}
 	c, err := remote.Open(ctx, o.Encoder, remote.Config{BaseURL: o.BaseURL, Model: o.Model, Key: key, Prefix: text(prefix),
-		Truncate: o.Long == string(bert.Truncate), Batch: o.Batch, Concurrency: o.Concurrency})
+		Truncate: o.Long == string(sentence.Truncate), Batch: o.Batch, Concurrency: o.Concurrency})
 	if err != nil {
 		return nil, err
 	}
@@ -249,4 +249,4 @@ func OpenStandalone(ctx context.Context, o Options) (Encoder, error) {
 	return Open(ctx, o, o.ItemPrefix, nil)
 }
 
-var _ = []Encoder{(*lsa.Model)(nil), (*bert.Model)(nil), (*remote.Client)(nil)}
+var _ = []Encoder{(*lsa.Model)(nil), (*sentence.Model)(nil), (*remote.Client)(nil)}

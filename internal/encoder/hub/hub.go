@@ -41,6 +41,10 @@ type Options struct {
 	Retries  int                 // further tries after a failed transfer or a server error; 0 is 5, negative none
 	Backoff  time.Duration       // wait before the first retry, doubled each time; 0 is one second
 	Progress func(file Progress) // called as bytes arrive, from one goroutine
+
+	// Check is called with the snapshot's folder when its configuration is there, before
+	// vocabularies and weights are fetched; an error ends the pull. nil accepts every model.
+	Check func(dir string) error
 }
 
 // Progress is the state of the download of one file.
@@ -89,6 +93,9 @@ func (o Options) withEnv() (Options, error) {
 	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
+	}
+	if o.Check == nil {
+		o.Check = func(string) error { return nil }
 	}
 	return o, nil
 }

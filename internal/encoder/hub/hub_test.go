@@ -334,6 +334,76 @@ func TestPullErrors(t *testing.T) {
 	}
 }
 
+// TestPullChecksBeforeTheWeights refuses a model by its configuration: its vocabulary and
+// weights are not fetched, and what is in the cache is not taken for a model.
+func TestPullChecksBeforeTheWeights(t *testing.T) {
+	h := newFakeHub(t)
+	opt := h.options()
+	refusal := errors.New("not run")
+	opt.Check = func(dir string) error {
+		for _, name := range []string{"config.json", "modules.json", "1_Pooling/config.json"} {
+			if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+				t.Error(err)
+			}
+		}
+		return refusal
+	}
+	if _, err := Pull(t.Context(), "org/model", opt); !errors.Is(err, refusal) {
+		t.Fatalf("error %v", err)
+	}
+	for call := range h.hits {
+		if strings.Contains(call, "model.safetensors") || strings.Contains(call, "vocab.txt") || strings.Contains(call, "tokenizer.json") {
+			t.Errorf("fetched before the check: %s", call)
+		}
+	}
+	if _, err := Locate("org/model", Options{}); err == nil {
+		t.Error("a refused model is located")
+	}
+	opt.Check = func(string) error { return nil }
+	pullWhole(t, h, opt)
+}
+
+func TestPullTakesModulesInFolders(t *testing.T) {
+	h := newFakeHub(t)
+	weights := h.files["model.safetensors"]
+	h.files = map[string]string{"modules.json": "[]", "0_StaticEmbedding/model.safetensors": weights, "0_StaticEmbedding/tokenizer.json": "{}",
+		"onnx/0_x/model.safetensors": "no", "openvino/config.json": "no"}
+	dir, err := Pull(t.Context(), "org/model", h.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"modules.json", "0_StaticEmbedding/model.safetensors", "0_StaticEmbedding/tokenizer.json"} {
+		if data, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(data) != h.files[name] {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "openvino")); err == nil {
+		t.Error("another form of the model was pulled")
+	}
+}
+
+// TestPullNamesOtherWeights says what a model has instead of model.safetensors, and the cure.
+func TestPullNamesOtherWeights(t *testing.T) {
+	for file, x := range map[string]struct{ says, cure string }{
+		"pytorch_model.bin":                {"Python pickles", "SentenceTransformer as S; S('org/model').save('FOLDER')"},
+		"model-00001-of-00002.safetensors": {"no model.safetensors", "Choose a model that has"},
+		"model.safetensors.index.json":     {"several parts", "save('FOLDER')"},
+		"onnx/model_quantized.onnx":        {"ONNX", "that it was made from"},
+	} {
+		h := newFakeHub(t)
+		h.files = map[string]string{"config.json": "{}", "vocab.txt": "[PAD]\n", file: "w"}
+		_, err := Pull(t.Context(), "org/model", h.options())
+		if hint, ok := usererr.Hint(err); !ok || !strings.Contains(err.Error(), x.says) || !strings.Contains(hint, x.cure) {
+			t.Errorf("%s: %v; %s", file, err, hint)
+		}
+		for call := range h.hits {
+			if strings.HasPrefix(call, "GET /org") {
+				t.Errorf("%s: fetched %s", file, call)
+			}
+		}
+	}
+}
+
 func TestOffline(t *testing.T) {
 	h := newFakeHub(t)
 	dir := pullWhole(t, h, h.options())

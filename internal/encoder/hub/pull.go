@@ -22,7 +22,7 @@ const maxListing = 32 << 20
 
 // Pull downloads a model into the cache and returns its snapshot folder. It downloads only the
 // files that a sentence encoder needs (model.safetensors, vocab.txt and the JSON files) and
-// that the cache does not have.
+// that the cache does not have; vocabularies and weights last, if Options.Check accepts the others.
 func Pull(ctx context.Context, name string, opt Options) (string, error) {
 	repo, err := RepoName(name)
 	if err != nil {
@@ -57,13 +57,18 @@ func (p *puller) pull(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if files, err = neededFiles(files); err != nil {
+	small, large, err := neededFiles(p.repo, files)
+	if err != nil {
 		return "", err
 	}
-	for _, file := range files {
-		if err := p.file(ctx, commit, file); err != nil {
-			return "", fmt.Errorf("%s: %w", file, err)
-		}
+	if err := p.files(ctx, commit, small); err != nil {
+		return "", err
+	}
+	if err := p.opt.Check(p.cache.dir("snapshots", commit)); err != nil {
+		return "", err
+	}
+	if err := p.files(ctx, commit, large); err != nil {
+		return "", err
 	}
 	if err := p.cache.recordAbsent(commit, files); err != nil {
 		return "", err
@@ -72,6 +77,15 @@ func (p *puller) pull(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return p.cache.dir("snapshots", commit), nil
+}
+
+func (p *puller) files(ctx context.Context, commit string, files []string) error {
+	for _, file := range files {
+		if err := p.file(ctx, commit, file); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return nil
 }
 
 // list asks the hub for the commit of the revision and its files.
@@ -113,27 +127,60 @@ func (p *puller) list(ctx context.Context) (commit string, files []string, err e
 	return answer.SHA, files, nil
 }
 
-// neededFiles returns the files that a sentence encoder needs.
-func neededFiles(files []string) ([]string, error) {
-	var list []string
+const weightsFile = "model.safetensors"
+
+// largeFiles are fetched when the others tell of a model that is run.
+var largeFiles = []string{weightsFile, "tokenizer.json", "vocab.json", "vocab.txt"}
+
+// neededFiles returns the files that a sentence encoder needs: those that say what it is, and
+// the large ones, vocabularies and weights. Modules lie in folders whose names begin with a
+// digit.
+func neededFiles(repo string, files []string) (small, large []string, err error) {
+	weights := false
 	for _, f := range files {
-		local := filepath.IsLocal(filepath.FromSlash(f)) && !strings.Contains(f, "\\")
 		base, dir := path.Base(f), path.Dir(f)
-		wanted := dir == "." && (base == "model.safetensors" || base == "vocab.txt" || strings.HasSuffix(base, ".json")) ||
-			base == "config.json" && !strings.Contains(dir, "/") && dir[0] >= '0' && dir[0] <= '9'
-		if wanted && !local {
-			return nil, fmt.Errorf("the hub lists the unsafe file name %q", f)
+		module := !strings.Contains(dir, "/") && dir[0] >= '0' && dir[0] <= '9'
+		isLarge := slices.Contains(largeFiles, base)
+		if dir != "." && !module || !isLarge && !strings.HasSuffix(base, ".json") {
+			continue
 		}
-		if wanted {
-			list = append(list, f)
+		if !filepath.IsLocal(filepath.FromSlash(f)) || strings.Contains(f, "\\") {
+			return nil, nil, fmt.Errorf("the hub lists the unsafe file name %q", f)
 		}
+		if isLarge {
+			large = append(large, f)
+		} else {
+			small = append(small, f)
+		}
+		weights = weights || base == weightsFile
 	}
-	if !slices.Contains(list, "config.json") || !slices.Contains(list, "model.safetensors") {
-		return nil, usererr.New("Choose a model that has config.json and model.safetensors.",
-			"unsupported model: it has %d files, and not both config.json and model.safetensors", len(files))
+	if !slices.Contains(small, "config.json") && !slices.Contains(small, "modules.json") {
+		return nil, nil, usererr.New("Choose a sentence encoder, such as "+DefaultModel+".",
+			"unsupported model: %s has %d files, and neither config.json nor modules.json", repo, len(files))
 	}
-	slices.Sort(list)
-	return list, nil
+	if !weights {
+		return nil, nil, noWeights(repo, files)
+	}
+	slices.Sort(small)
+	slices.Sort(large)
+	return small, large, nil
+}
+
+// noWeights says what a model that could be run has instead of model.safetensors.
+func noWeights(repo string, files []string) error {
+	has := func(end string) bool {
+		return slices.ContainsFunc(files, func(f string) bool { return strings.HasSuffix(f, end) })
+	}
+	switch {
+	case has("pytorch_model.bin"), has("pytorch_model.bin.index.json"), has("model.safetensors.index.json"):
+		return usererr.New(fmt.Sprintf("Write them as one file with Python (sentence-transformers and torch), and name its folder: "+
+			`python -c "from sentence_transformers import SentenceTransformer as S; S('%s').save('FOLDER')"`, repo),
+			"unsupported model: %s has no model.safetensors but its weights as Python pickles or in several parts", repo)
+	case has(".onnx"):
+		return usererr.New("An ONNX graph is not run. Pull the model that it was made from; its page names it.",
+			"unsupported model: %s has no model.safetensors but ONNX graphs", repo)
+	}
+	return usererr.New("Choose a model that has model.safetensors.", "unsupported model: %s has %d files and no model.safetensors", repo, len(files))
 }
 
 // remote is what the hub reports about a file before the download.

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/mllmrec/mllmrec/internal/encoder"
-	"github.com/mllmrec/mllmrec/internal/encoder/bert"
 	"github.com/mllmrec/mllmrec/internal/encoder/cache"
+	"github.com/mllmrec/mllmrec/internal/encoder/sentence"
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
@@ -173,7 +173,7 @@ func (w *work) finish(info Info, what string, m *cache.Manifest) error {
 	if w.opt.Encoder != encoder.LSA {
 		w.b.Info[stage.InfoTimes] = map[string]any{"cache": w.shared.stats}
 	}
-	if m.Long > 0 && m.LongMode == string(bert.Truncate) {
+	if m.Long > 0 && m.LongMode == string(sentence.Truncate) {
 		w.cut = append(w.cut, fmt.Sprintf("%d of %d %s texts (%.1f %%)", m.Long, m.Texts, what, 100*float64(m.Long)/float64(m.Texts)))
 		w.b.Note(w.b.Stage, "warning: %s", w.warning(w.cut[len(w.cut)-1:], m.MaxTokens))
 		w.b.Info["warning"] = w.warning(w.cut, m.MaxTokens)
