@@ -30,6 +30,7 @@ type loaded struct {
 	items   *tensor.Matrix // N×d
 	ranker  *serving.Catalogue
 	fitted  *model.UserScorer  // of a fitted model, which has no vectors; nil of others
+	explain model.Explainer    // nil: scores are not taken apart
 	nearest func() *directions // for similar items
 
 	userRow map[string]int
@@ -78,6 +79,11 @@ func load(ctx context.Context, dir string, o options) (*loaded, error) {
 	}
 	l.reasons = newReasons(l)
 	l.encoders = keep(l.loadEncoder)
+	if o.parts {
+		if l.explain, err = l.explainer(); err != nil {
+			return nil, err
+		}
+	}
 	l.strangers, l.writers, l.histories = keep(l.loadStrangers), keep(l.loadWriter), keep(l.loadHistories)
 	return l, nil
 }
@@ -125,6 +131,7 @@ func newDirections(items *tensor.Matrix) *directions {
 type question struct {
 	history []int32
 	text    string
+	person  model.Person // of fitted models
 }
 
 func (l *loaded) user(id string) (int, error) {
@@ -306,7 +313,13 @@ func (l *loaded) lists(ctx context.Context, asked []question, items [][]int32, s
 			if err != nil {
 				return nil, err
 			}
-			lists[n] = append(lists[n], Recommendation{Rank: j + 1, Item: l.ds.Items[i].ID, Title: l.ds.Items[i].Title, Score: float64(scores[n][j]), Because: because})
+			one := Recommendation{Rank: j + 1, Item: l.ds.Items[i].ID, Title: l.ds.Items[i].Title, Score: float64(scores[n][j]), Because: because}
+			if l.explain != nil {
+				if one.Parts, err = l.parts(q.person, i); err != nil {
+					return nil, err
+				}
+			}
+			lists[n] = append(lists[n], one)
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err

@@ -19,6 +19,9 @@ func (l *loaded) rankPeople(ctx context.Context, people []model.Person, asked []
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	for n := range people {
+		asked[n].person = people[n]
+	}
 	items, scores, err := serving.RankScores(len(people), l.fitted.Items(), min(k, len(l.ds.Items)), func(lo, hi int, dst *tensor.Matrix) error {
 		return l.fitted.Ranker.Score(people[lo:hi], dst)
 	}, func(n int) []int32 { return asked[n].history })

@@ -14,8 +14,9 @@ type Recommendation struct {
 	Rank    int      `json:"rank"`              // from 1, the best
 	Item    string   `json:"item"`              // the source's id
 	Title   string   `json:"title"`             // "" where the source has none
-	Score   float64  `json:"score"`             // inner product of the user's and the item's vector; compares items of one list only
+	Score   float64  `json:"score"`             // by the run's model; compares items of one list only
 	Because []Reason `json:"because,omitempty"` // the strongest first; may be empty
+	Parts   []Part   `json:"parts,omitempty"`   // what the score is the sum of, the largest first; with [WithParts]
 }
 
 // Recommender ranks the catalogue of one workspace with one trained run. Several
@@ -32,6 +33,7 @@ type Option func(*options)
 type options struct {
 	run, writer string
 	trust       bool
+	parts       bool
 }
 
 // TrustWorkspace lets the workspace name the servers that are asked, the environment

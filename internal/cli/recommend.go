@@ -15,12 +15,14 @@ func (a *app) recommendCmd() *cobra.Command {
 	var user, run, text, writer string
 	var history []string
 	var k int
+	var explain bool
 	cmd := &cobra.Command{
 		Use:   "recommend WS",
 		Short: "Rank items for a user, a history or a sentence",
 		Long: `Recommend ranks the whole catalogue for one person: a user of the data set (--user), somebody
 never seen who chose some items (--history, oldest first) or who says what they like
-(--text). Nothing is retrained. Each item comes with what carried it.
+(--text). Nothing is retrained. Each item comes with what carried it; --explain takes its
+score apart, for models that are fitted to items, such as hybrid.
 
 --history takes one id and may be repeated; what is no id as a whole is taken for several
 ids, separated by commas. An id that begins with a dash is written --history=-7.`,
@@ -42,6 +44,9 @@ ids, separated by commas. An id that begins with a dash is written --history=-7.
 					return usererr.New("", "--mllm has no effect without --history: nothing has to be written")
 				}
 				opts = append(opts, mllmrec.WithWriter(writer))
+			}
+			if explain {
+				opts = append(opts, mllmrec.WithParts())
 			}
 			a.dir = args[0]
 			rec, err := mllmrec.Open(cmd.Context(), args[0], opts...)
@@ -69,6 +74,7 @@ ids, separated by commas. An id that begins with a dash is written --history=-7.
 	cmd.Flags().StringVar(&text, "text", "", "what somebody likes, in a sentence")
 	cmd.Flags().StringVar(&run, "run", "", "id of the run to ask (default: the one made or chosen last)")
 	cmd.Flags().StringVar(&writer, "mllm", "", "with --history: who writes the preference, such as offline (default: who wrote the workspace's)")
+	cmd.Flags().BoolVar(&explain, "explain", false, "print what each score is the sum of: views of the person, and the items of the history in them")
 	cmd.Flags().IntVarP(&k, "k", "k", 10, "how many items")
 	return cmd
 }
@@ -125,7 +131,42 @@ func (a *app) printRecommendations(_ context.Context, rec *mllmrec.Recommender, 
 		rows = append(rows, []string{fmt.Sprint(it.Rank), it.Item, clip(it.Title, 48), fmt.Sprintf("%.3f", it.Score), because(it.Because)})
 	}
 	table(a.stdout, []string{"#", "item", "title", "score", "because"}, rows)
+	for _, it := range items {
+		a.printParts(it)
+	}
 	return nil
+}
+
+// partItems is how many items of a history are printed for a view; the others are summed up.
+const partItems = 5
+
+// printParts prints what a score is the sum of.
+func (a *app) printParts(it mllmrec.Recommendation) {
+	if len(it.Parts) == 0 {
+		return
+	}
+	fmt.Fprintf(a.stdout, "\n%s %s: %.4f\n", it.Item, clip(it.Title, 48), it.Score)
+	for _, p := range it.Parts {
+		name := p.View
+		if name == "" {
+			name = "items"
+		}
+		fmt.Fprintf(a.stdout, "  %+.4f  %s\n", p.Score, name)
+		others := 0.0
+		for n, i := range p.Items {
+			if n >= partItems {
+				others += i.Score
+				continue
+			}
+			fmt.Fprintf(a.stdout, "           %+.4f  %s %s\n", i.Score, i.Item, clip(i.Title, 48))
+		}
+		if n := len(p.Items) - partItems; n > 0 {
+			fmt.Fprintf(a.stdout, "           %+.4f  %d more items\n", others, n)
+		}
+		if p.Rest != 0 && len(p.Items) > 0 {
+			fmt.Fprintf(a.stdout, "           %+.4f  mean of the catalogue\n", p.Rest)
+		}
+	}
 }
 
 func because(reasons []mllmrec.Reason) string {

@@ -1,0 +1,71 @@
+package mllmrec
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/mllmrec/mllmrec/internal/model"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// Part is what one view of a person adds to the score of an item. The parts of a
+// recommendation sum to its score.
+type Part struct {
+	View  string     `json:"view"`  // name of the view; "" for a model that has one only
+	Score float64    `json:"score"` // the sum of Items and Rest
+	Items []ItemPart `json:"items,omitempty"`
+	// Rest is what comes from no item of the history: from the preference text, from the item's
+	// popularity, and what is subtracted so that the catalogue's mean is 0.
+	Rest float64 `json:"rest,omitempty"`
+}
+
+// ItemPart is what one item of the history adds.
+type ItemPart struct {
+	Item  string  `json:"item"`
+	Title string  `json:"title,omitempty"`
+	Score float64 `json:"score"`
+}
+
+// WithParts has every recommendation say what its score is made of: see [Recommendation].Parts.
+// Runs of models whose score is one inner product of vectors cannot be opened with it.
+func WithParts() Option { return func(o *options) { o.parts = true } }
+
+// explainer returns what takes the scores of the run apart.
+func (l *loaded) explainer() (model.Explainer, error) {
+	if l.fitted != nil {
+		if e, ok := l.fitted.Ranker.(model.Explainer); ok {
+			return e, nil
+		}
+	}
+	return nil, usererr.New("Open a run of hybrid or of another model that is fitted to items.",
+		"the score of model %s is one product of two vectors: it has no parts", l.run.Model)
+}
+
+// parts takes the score of an item for a person apart, the largest part first.
+func (l *loaded) parts(p model.Person, item int32) ([]Part, error) {
+	shares, err := l.explain.Shares(p, item)
+	if err != nil {
+		return nil, err
+	}
+	var parts []Part
+	for _, s := range shares {
+		at := slices.IndexFunc(parts, func(p Part) bool { return p.View == s.View })
+		if at < 0 {
+			at, parts = len(parts), append(parts, Part{View: s.View})
+		}
+		part := &parts[at]
+		if part.Score += s.Part; s.Item < 0 {
+			part.Rest += s.Part
+			continue
+		}
+		if s.Part != 0 {
+			part.Items = append(part.Items, ItemPart{l.ds.Items[s.Item].ID, l.ds.Items[s.Item].Title, s.Part})
+		}
+	}
+	for _, part := range parts {
+		slices.SortStableFunc(part.Items, func(a, b ItemPart) int { return cmp.Compare(math.Abs(b.Score), math.Abs(a.Score)) })
+	}
+	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(math.Abs(b.Score), math.Abs(a.Score)) })
+	return parts, nil
+}
