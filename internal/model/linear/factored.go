@@ -12,7 +12,7 @@ type Factored struct {
 	Left, Right *tensor.Matrix // Items × d each: the items chosen, the items scored
 
 	once   sync.Once
-	packed *tensor.Packed // Rightᵀ
+	packed []*tensor.Packed // Rightᵀ, scoreGrain items each
 }
 
 // Items returns the size of the catalogue.
@@ -53,9 +53,7 @@ func (f *Factored) add(histories [][]int32, weights [][]float32, out *tensor.Mat
 	if f.Left.Cols == 0 || len(histories) == 0 {
 		return
 	}
-	f.once.Do(func() {
-		f.packed = tensor.Pack(true, f.Right.Cols, f.Right.Rows, f.Right.Data, f.Right.Cols)
-	})
+	f.once.Do(f.pack)
 	users := tensor.New(len(histories), f.Left.Cols)
 	for r, h := range histories {
 		w := weightsOf(weights, r)
@@ -63,11 +61,21 @@ func (f *Factored) add(histories [][]int32, weights [][]float32, out *tensor.Mat
 			tensor.Axpy(weightOf(w, n), f.Left.Row(int(j)), users.Row(r))
 		}
 	}
-	f.packed.MulAdd(users.Rows, users.Data, users.Cols, out.Data, out.Cols)
+	tensor.Parallel(out.Cols, scoreGrain, func(lo, _ int) {
+		f.packed[lo/scoreGrain].MulAdd(users.Rows, users.Data, users.Cols, out.Data[lo:], out.Cols)
+	})
 	for r, h := range histories {
 		w := weightsOf(weights, r)
 		for n, j := range h {
 			out.Row(r)[j] -= weightOf(w, n) * tensor.Dot(f.Left.Row(int(j)), f.Right.Row(int(j)))
 		}
+	}
+}
+
+func (f *Factored) pack() {
+	d := f.Right.Cols
+	for lo := 0; lo < f.Right.Rows; lo += scoreGrain {
+		hi := min(lo+scoreGrain, f.Right.Rows)
+		f.packed = append(f.packed, tensor.Pack(true, d, hi-lo, f.Right.RowRange(lo, hi).Data, d))
 	}
 }

@@ -367,3 +367,25 @@ func TestFitsStop(t *testing.T) {
 		}
 	}
 }
+
+// A catalogue of several blocks of items, the last one short.
+func TestFactoredInBlocks(t *testing.T) {
+	const items = 2*scoreGrain + 100
+	k := &Factored{Left: vectors(3, items, 3), Right: vectors(4, items, 3)}
+	history := []int32{7, scoreGrain, items - 1}
+	batch, one := tensor.New(2, items), make([]float32, items)
+	k.AddScoresBatch([][]int32{history, {5}}, nil, batch)
+	k.AddScores(history, nil, one)
+	if !slices.Equal(one, batch.Row(0)) {
+		t.Error("a user alone gets other bits than in a batch")
+	}
+	for i := range one {
+		var want float64
+		for _, j := range history {
+			want += float64(k.Contribution(j, int32(i)))
+		}
+		if math.Abs(float64(one[i])-want) > 1e-4 {
+			t.Fatalf("item %d scores %g, want %g", i, one[i], want)
+		}
+	}
+}

@@ -118,6 +118,7 @@ type ridge struct {
 	*local
 	place  []int32 // by item: 1 + its place among the candidates, 0 for others
 	chosen line    // candidates ascending, with what they share
+	ranks  []int32 // of the candidates in the head
 	gram   []float32
 	target []float32
 }
@@ -131,8 +132,10 @@ func (r *ridge) solve(ctx context.Context, i int32, out *line) error {
 		return nil
 	}
 	r.gram, r.target = zeros(r.gram, n*n), zeros(r.target, n)
+	r.ranks = r.ranks[:0]
 	for p, j := range items {
 		r.place[j] = int32(p) + 1
+		r.ranks = append(r.ranks, r.head.rank[j])
 	}
 	for p, j := range items {
 		r.fillRow(p, j)
@@ -164,11 +167,11 @@ func (r *ridge) solve(ctx context.Context, i int32, out *line) error {
 func (r *ridge) fillRow(p int, j int32) {
 	n := len(r.chosen.cols)
 	r.gram[p*n+p] = float32(float64(r.x.Popularity(int(j))) + r.lambda)
-	if rank := r.head.rank[j]; rank >= 0 {
-		row := r.head.counts.Row(int(rank))
-		for q, l := range r.chosen.cols[:p] {
-			if to := r.head.rank[l]; to >= 0 {
-				r.gram[p*n+q] = row[to]
+	if rank := r.ranks[p]; rank >= 0 {
+		row, out := r.head.counts.Row(int(rank)), r.gram[p*n:]
+		for q, to := range r.ranks[:p] {
+			if to >= 0 {
+				out[q] = row[to]
 			}
 		}
 		return

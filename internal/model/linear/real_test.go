@@ -46,7 +46,7 @@ func (s scorer) Scores(users []int32, dst *tensor.Matrix) error {
 }
 
 // expectation is a kernel and the test R@20 that a sketch in NumPy or the library implicit
-// reached with it; below less of it something is wrong.
+// reached with it; what stays below has something wrong.
 type expectation struct {
 	name  string
 	fit   func(ctx context.Context) (linear.Kernel, error)
@@ -54,9 +54,9 @@ type expectation struct {
 	want  float64
 }
 
-// The noise between two ways to the same numbers: ties, and directions that a randomized
-// factorisation finds.
-const noise = 0.0008
+// noise is what two ways to the same numbers may differ by: ties, directions that a
+// randomized factorisation finds, and the sketches on MicroLens, measured on some of its users.
+const noise = 0.0018
 
 func measure(t *testing.T, ds *dataset.Dataset, all []expectation) {
 	train, judge := ds.TrainHistories(), eval.NewJudge(ds)
@@ -103,7 +103,7 @@ func TestRealBaby(t *testing.T) {
 		{"spectral q=256", func(ctx context.Context) (linear.Kernel, error) { return kernelOf(linear.Spectral(ctx, x, 256, 1)) }, 1, 0.0681},
 		{"local EASE λ=500 c=200", func(ctx context.Context) (linear.Kernel, error) {
 			return kernelOf(linear.LocalEASE(ctx, x, 500, 200, nil, nil))
-		}, 1, 0.0815},
+		}, 1, 0.0822},
 		{"EASE λ=500", func(ctx context.Context) (linear.Kernel, error) { return kernelOf(linear.EASE(ctx, x, 500, nil)) }, 1, 0.0835},
 	})
 }
@@ -147,11 +147,11 @@ func TestRealMicroLens(t *testing.T) {
 	all := []expectation{
 		{"ItemKNN", cosine, 1, 0.0457},
 		{"ItemKNN", cosine, 0.7, 0.0512},
-		{"transitions", keep(linear.Transitions(lists)), 1, 0.0478},
+		{"transitions", keep(linear.Transitions(lists)), 0.7, 0.0478},
 		{"text kernel λ_F=100", keep(text), 1, 0},
 		{"local EASE λ=200 c=200", func(ctx context.Context) (linear.Kernel, error) {
 			return kernelOf(linear.LocalEASE(ctx, x, 200, 200, nil, nil))
-		}, 0.7, 0.0535},
+		}, 0.7, 0.0537},
 		{"EASE λ=200", func(ctx context.Context) (_ linear.Kernel, err error) {
 			ease, err = linear.EASE(ctx, x, 200, nil)
 			return ease, err

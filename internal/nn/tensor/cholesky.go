@@ -8,7 +8,7 @@ import (
 
 // leafSize is the order of the triangles below which the recursions of this file and of
 // triangular.go solve element by element; everything above is Sgemm.
-const leafSize = 64
+const leafSize = 32
 
 // squareSize is the order up to which the square of a symmetric update is computed whole,
 // the half that nobody needs included: that costs less than smaller products would.

@@ -229,22 +229,19 @@ func (w *factoring) invertLower(l block) error {
 	return w.invertLower(l22)
 }
 
-// invertLeaf is invertLower element by element, row after row with sums in float64: rows
-// above are inverted already when row i is.
+// invertLeaf is invertLower for a small triangle, row after row: rows above are inverted
+// already when row i is.
 func invertLeaf(l block) {
-	var sums [leafSize]float64
+	var sums [leafSize]float32
 	for i := range l.rows {
 		row := l.row(i)
 		clear(sums[:i])
 		for p, v := range row[:i] {
-			for j, x := range l.row(p)[:p+1] {
-				sums[j] += float64(v) * float64(x)
-			}
+			Axpy(v, l.row(p)[:p+1], sums[:p+1])
 		}
-		inverse := 1 / float64(row[i])
 		for j, sum := range sums[:i] {
-			row[j] = float32(-sum * inverse)
+			row[j] = -sum / row[i]
 		}
-		row[i] = float32(inverse)
+		row[i] = 1 / row[i]
 	}
 }
