@@ -111,7 +111,7 @@ func ExampleBuild_interactionsOnly() {
 	fmt.Println("others:", strings.Join(mllmrec.Models(), ", "))
 	// Output:
 	// bpr true
-	// others: add-ease, bm25, bpr, ease, itemknn, l3ae, lightgcn, mllmrec, pool, spectral, text-kernel, transitions
+	// others: add-ease, bm25, bpr, ease, hybrid, itemknn, l3ae, lightgcn, mllmrec, pool, spectral, text-kernel, transitions
 }
 
 // Progress comes as work goes on: what is done, how far it is, how long it may take.

@@ -74,7 +74,7 @@ func init() {
 			{Name: "embedding_dim", Kind: model.Int, Default: "0", Max: 4096, Doc: "width of the user and item vectors; 0 is 128, or the width of the text vectors where they are narrower"},
 			{Name: "seed", Kind: model.Choice, Default: seedContent, Choices: []string{seedContent, seedRandom},
 				Doc: "where the item vectors begin: content, the principal components of the items' text vectors; random, which needs no text vectors"},
-			{Name: "decay", Kind: model.Float, Default: "0.7", Min: 0.01, Max: 1, Doc: "weight of an item of the history in proportion to the next newer one, for scoring; 1 counts all alike and needs no times"},
+			{Name: "decay", Kind: model.Float, Default: "0.6", Min: 0.01, Max: 1, Doc: "weight of an item of the history in proportion to the next newer one, for scoring; 1 counts all alike and needs no times"},
 			{Name: "train_decay", Kind: model.Float, Default: "1", Min: 0.01, Max: 1, Doc: "the same, for training"},
 			{Name: "scale", Kind: model.Float, Default: "20", Min: 1, Max: 80, Doc: "initial factor τ on the cosines, which is trained"},
 			{Name: "new_items", Kind: model.Choice, Default: newKeep, Choices: []string{newKeep, newCompete},
