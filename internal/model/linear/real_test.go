@@ -46,7 +46,8 @@ func (s scorer) Scores(users []int32, dst *tensor.Matrix) error {
 }
 
 // expectation is a kernel and the test R@20 that a sketch in NumPy or the library implicit
-// reached with it; what stays below has something wrong.
+// reached with it (of the local form: what it reached when it was written); what stays below has
+// something wrong.
 type expectation struct {
 	name  string
 	fit   func(ctx context.Context) (linear.Kernel, error)
@@ -71,7 +72,7 @@ func measure(t *testing.T, ds *dataset.Dataset, all []expectation) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		t.Logf("%-28s γ=%.1f R@20 %.4f N@20 %.4f, sketch %.4f; fit %v, ranking %v", c.name, c.gamma, v["recall@20"], v["ndcg@20"], c.want,
+		t.Logf("%-28s γ=%.1f R@20 %.4f N@20 %.4f, expected %.4f; fit %v, ranking %v", c.name, c.gamma, v["recall@20"], v["ndcg@20"], c.want,
 			fitted.Sub(start).Round(time.Millisecond), time.Since(fitted).Round(time.Millisecond))
 		if v["recall@20"] < c.want-noise {
 			t.Errorf("%s: test R@20 is %.4f, want %.4f", c.name, v["recall@20"], c.want)
