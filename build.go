@@ -89,7 +89,7 @@ func Import(ctx context.Context, dir string, ds *dataset.Dataset, opt ImportOpti
 // BuildOptions say what to build. The zero value trains the model mllmrec with the
 // published settings, its texts written by a model on an Ollama server of this machine.
 type BuildOptions struct {
-	Model    string            // recommender, one of [Models]; "" = mllmrec
+	Model    string            // recommender, one of [Models]; "" = hybrid
 	Settings map[string]string // of the model and the trainer, such as "embedding_dim": "32" or "epochs": "200"
 	Seed     uint64            // random seed of the training; 0 = 999, the default
 

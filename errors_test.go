@@ -246,7 +246,7 @@ func TestAModelServerComesAndGoes(t *testing.T) {
 	}
 	likes := mllmtest.Options{Answer: func(mllmtest.Record) string { return "Likes striped mugs of stoneware for the kitchen." }}
 	server := mllmtest.New(t, likes)
-	opt := mllmrec.BuildOptions{Settings: map[string]string{"epochs": "1"}, Options: map[string]string{"mllm": "ollama", "base-url": server.URL}}
+	opt := mllmrec.BuildOptions{Model: "mllmrec", Settings: map[string]string{"epochs": "1"}, Options: map[string]string{"mllm": "ollama", "base-url": server.URL}}
 	if _, err := mllmrec.Build(t.Context(), dir, opt); err != nil {
 		t.Fatal(err)
 	}

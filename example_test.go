@@ -83,8 +83,7 @@ func ExampleImport_byHand() {
 // the texts, and LSA, fitted on the catalogue, encodes them.
 func ExampleBuild() {
 	built, err := mllmrec.Build(context.Background(), "shop.ws", mllmrec.BuildOptions{
-		Settings: map[string]string{"epochs": "60"},
-		Options:  map[string]string{"mllm": "offline", "encoder": "lsa"},
+		Options: map[string]string{"mllm": "offline", "encoder": "lsa"},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -94,7 +93,7 @@ func ExampleBuild() {
 		fmt.Printf("better than %s: %t\n", b.Name, built.Test["recall@10"] > b.Test["recall@10"])
 	}
 	// Output:
-	// model: mllmrec leaky: false
+	// model: hybrid leaky: false
 	// better than popularity: true
 	// better than random: true
 	// better than untrained vectors: true
@@ -147,7 +146,7 @@ func ExampleOpen() {
 		log.Fatal(err)
 	}
 	fmt.Printf("%s answers %d users; lamp-01 is %q\n", rec.Run().Model, len(rec.Users()), item.Title)
-	// Output: mllmrec answers 80 users; lamp-01 is "Blue lamp"
+	// Output: hybrid answers 80 users; lamp-01 is "Blue lamp"
 }
 
 func ExampleRecommender_ForUser() {
@@ -351,5 +350,5 @@ func ExampleRuns() {
 	}
 	defer rec.Close()
 	fmt.Println("the best of", len(runs), "answers:", rec.Run().ID == best.ID)
-	// Output: the best of 2 answers: true
+	// Output: the best of 3 answers: true
 }

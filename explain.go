@@ -94,7 +94,9 @@ func (l *loaded) loadTies(context.Context) (*ties, error) {
 }
 
 // because lists the strongest ties of item i to what was asked by.
-func (r *reasons) because(ctx context.Context, i int32, q question) ([]Reason, error) {
+// carried are the items of the history that the model itself says carried it, the strongest
+// first; nil where it says nothing.
+func (r *reasons) because(ctx context.Context, i int32, q question, carried []int32) ([]Reason, error) {
 	if q.text != "" {
 		return r.sharedWords(ctx, i, q.text)
 	}
@@ -104,6 +106,9 @@ func (r *reasons) because(ctx context.Context, i int32, q question) ([]Reason, e
 	t, err := r.ties.get(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if len(carried) > 0 {
+		return t.name(i, carried[:min(len(carried), reasonsEach)]), nil
 	}
 	return t.because(i, q.history), nil
 }
@@ -151,6 +156,19 @@ func (e *ties) because(i int32, history []int32) []Reason {
 		return cmp.Or(cmp.Compare(b.Edge, a.Edge), cmp.Compare(b.Weight, a.Weight))
 	})
 	return reasons[:min(len(reasons), reasonsEach)]
+}
+
+// name says how items that carried item i are tied to it, in the order given.
+func (e *ties) name(i int32, history []int32) []Reason {
+	var reasons []Reason
+	for _, h := range history {
+		r := Reason{Item: e.ds.Items[h].ID, Title: e.ds.Items[h].Title, Edge: e.edge(i, h), Via: ViaContent, Weight: e.cosine(i, h)}
+		if both := e.together(i, h); both > 0 {
+			r.Via, r.Weight = ViaAudience, float64(both)
+		}
+		reasons = append(reasons, r)
+	}
+	return reasons
 }
 
 // nearer returns the stronger of two weak ties: a shared audience before likeness.

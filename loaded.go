@@ -305,19 +305,25 @@ func (l *loaded) lists(ctx context.Context, asked []question, items [][]int32, s
 	lists := make([][]Recommendation, len(asked))
 	for n, q := range asked {
 		lists[n] = make([]Recommendation, 0, len(items[n]))
+		explain, err := l.explained(q)
+		if err != nil {
+			return nil, err
+		}
 		for j, i := range items[n] {
 			if math.IsInf(float64(scores[n][j]), -1) {
 				break
 			}
-			because, err := l.reasons.because(ctx, i, q)
+			var shares []model.Share
+			if explain != nil {
+				shares = explain(i)
+			}
+			because, err := l.reasons.because(ctx, i, q, carried(shares))
 			if err != nil {
 				return nil, err
 			}
 			one := Recommendation{Rank: j + 1, Item: l.ds.Items[i].ID, Title: l.ds.Items[i].Title, Score: float64(scores[n][j]), Because: because}
 			if l.explain != nil {
-				if one.Parts, err = l.parts(q.person, i); err != nil {
-					return nil, err
-				}
+				one.Parts = l.partsOf(shares)
 			}
 			lists[n] = append(lists[n], one)
 		}

@@ -42,12 +42,19 @@ func (l *loaded) explainer() (model.Explainer, error) {
 		"the score of model %s is one product of two vectors: it has no parts", l.run.Model)
 }
 
-// parts takes the score of an item for a person apart, the largest part first.
-func (l *loaded) parts(p model.Person, item int32) ([]Part, error) {
-	shares, err := l.explain.Shares(p, item)
-	if err != nil {
-		return nil, err
+// explained returns what takes the scores of one person apart; nil where the model cannot.
+func (l *loaded) explained(q question) (func(item int32) []model.Share, error) {
+	if l.fitted == nil {
+		return nil, nil
 	}
+	if e, ok := l.fitted.Ranker.(model.Explainer); ok {
+		return e.Explain(q.person)
+	}
+	return nil, nil
+}
+
+// partsOf sums shares up by view, the largest part first.
+func (l *loaded) partsOf(shares []model.Share) []Part {
 	var parts []Part
 	for _, s := range shares {
 		at := slices.IndexFunc(parts, func(p Part) bool { return p.View == s.View })
@@ -67,5 +74,22 @@ func (l *loaded) parts(p model.Person, item int32) ([]Part, error) {
 		slices.SortStableFunc(part.Items, func(a, b ItemPart) int { return cmp.Compare(math.Abs(b.Score), math.Abs(a.Score)) })
 	}
 	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(math.Abs(b.Score), math.Abs(a.Score)) })
-	return parts, nil
+	return parts
+}
+
+// carried returns the items of the history whose parts in a score are above 0, the largest first.
+func carried(shares []model.Share) []int32 {
+	sum, items := map[int32]float64{}, []int32(nil)
+	for _, s := range shares {
+		if s.Item < 0 {
+			continue
+		}
+		if _, met := sum[s.Item]; !met {
+			items = append(items, s.Item)
+		}
+		sum[s.Item] += s.Part
+	}
+	items = slices.DeleteFunc(items, func(i int32) bool { return !(sum[i] > 0) })
+	slices.SortStableFunc(items, func(a, b int32) int { return cmp.Compare(sum[b], sum[a]) })
+	return items
 }

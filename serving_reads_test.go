@@ -32,7 +32,7 @@ func servedShop(t *testing.T) (dir string) {
 	if _, err := Import(t.Context(), dir, ds, ImportOptions{Split: dataset.SplitByLatest}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Build(t.Context(), dir, BuildOptions{Settings: map[string]string{"epochs": "2"},
+	if _, err := Build(t.Context(), dir, BuildOptions{Model: "mllmrec", Settings: map[string]string{"epochs": "2"},
 		Options: map[string]string{"mllm": "offline", "dim": "5", "folds": "2"}}); err != nil {
 		t.Fatal(err)
 	}

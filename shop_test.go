@@ -58,8 +58,8 @@ func makeShop(ctx context.Context) error {
 		return err
 	}
 	for _, opt := range []mllmrec.BuildOptions{
-		{Settings: map[string]string{"epochs": "1"}, Options: map[string]string{"mllm": "offline"}},
-		{Settings: map[string]string{"epochs": "60"}, Options: map[string]string{"mllm": "offline"}},
+		{Model: "mllmrec", Settings: map[string]string{"epochs": "1"}, Options: map[string]string{"mllm": "offline"}},
+		{Model: "mllmrec", Settings: map[string]string{"epochs": "60"}, Options: map[string]string{"mllm": "offline"}},
 	} {
 		if _, err := mllmrec.Build(ctx, "shop.ws", opt); err != nil {
 			return err

@@ -84,7 +84,11 @@ func Run(ctx context.Context, s *stage.Session, o *Options, force bool) (*Result
 // does. Options of stages that it does not need are refused.
 func (o *Options) stages(s *stage.Session) ([]stage.Stage, error) {
 	ws := s.WS
-	train, err := training.New(o.Train)
+	offered, err := training.Offered(s, o.Train, importing.HasVectors(ws))
+	if err != nil {
+		return nil, err
+	}
+	train, err := training.New(offered)
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func TestARunReadsNothingTwice(t *testing.T) {
 		options []string
 		read    []string // beginnings of paths that must be counted, or the count is blind
 	}{
-		"mllmrec": {[]string{"mllm=offline", "dim=5", "folds=2", "set=epochs=2"}, []string{"texts/items-", "features/items-", "graphs/", "runs/"}},
+		"mllmrec": {[]string{"model=mllmrec", "mllm=offline", "dim=5", "folds=2", "set=epochs=2"}, []string{"texts/items-", "features/items-", "graphs/", "runs/"}},
 		"bpr":     {[]string{"model=bpr", "set=epochs=2"}, []string{"runs/"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -166,7 +166,7 @@ func TestDamagedWorkspaceIsNamedAndLeftAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := fingerprint(t, ws)
-			code, _, errs := call(t, "train", ws, "--set", "epochs=1", "--seed", "1")
+			code, _, errs := call(t, "train", ws, "--model", "mllmrec", "--set", "epochs=1", "--seed", "1")
 			if code == exitOK || !strings.Contains(errs, filepath.Base(file)) {
 				t.Errorf("exit %d: %s", code, errs)
 			}

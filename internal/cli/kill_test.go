@@ -190,7 +190,7 @@ func TestColdStartNamesTheWayOn(t *testing.T) {
 	server := mllmtest.New(t, mllmtest.Options{})
 	ws := shopOfUsers(t, t.TempDir(), 20)
 	var out strings.Builder
-	if code := run(t.Context(), []string{"run", ws, "--base-url", server.URL, "--set", "epochs=1", "-q"}, &out, &out); code != 0 {
+	if code := run(t.Context(), []string{"run", ws, "--base-url", server.URL, "--model", "mllmrec", "--set", "epochs=1", "-q"}, &out, &out); code != 0 {
 		t.Fatalf("exit %d: %s", code, out.String())
 	}
 	server.Stop()

@@ -20,7 +20,7 @@ func variants(t *testing.T) (all [][]string) {
 	for _, encoder := range [][]string{{"--dim", "6"}, {"--dim", "9"}, {"--encoder", "minilm", "--encoder-model", tiny}} {
 		for _, graph := range [][]string{{"--threshold", "0.3"}, {"--threshold", "0.999"}, {"--graph", "paper", "--knn-k", "5"}} {
 			for _, history := range []string{"train", "all"} {
-				all = append(all, append(append([]string{"--mllm", "offline", "--set", "epochs=2", "--history", history}, encoder...), graph...))
+				all = append(all, append(append([]string{"--mllm", "offline", "--model", "mllmrec", "--set", "epochs=2", "--history", history}, encoder...), graph...))
 			}
 		}
 	}

@@ -88,14 +88,14 @@ func every() map[string][]string {
 		"reason retry": {"reason", "retry", "WS"}, "reason show": {"reason", "show", "WS"},
 		"sample": {"describe", "WS", "TEXTS", "--sample", "2"}, "estimate": {"describe", "WS", "--estimate"},
 		"encode": {"encode", "WS", "--force"}, "graph build": {"graph", "build", "WS", "--force"}, "graph stats": {"graph", "stats", "WS"},
-		"train": {"train", "WS", "--fresh", "--set", "epochs=1"}, "resume": {"train", "WS", "--set", "epochs=3"},
+		"train": {"train", "WS", "--fresh", "--model", "mllmrec", "--set", "epochs=1"}, "resume": {"train", "WS", "--set", "epochs=3"},
 		"evaluate": {"evaluate", "WS"}, "recommend": {"recommend", "WS", "--user", "u1"},
 		"recommend history": {"recommend", "WS", "--history", "i1,i2"}, "recommend text": {"recommend", "WS", "--text", "red lamp"},
 		"audit": {"audit", "WS", "--measure", "off"}, "status": {"status", "WS"}, "prune": {"prune", "WS"},
 		"export mmrec": {"export", "mmrec", "WS", "--out", "OUT"}, "export chat": {"export", "chat", "WS", "--out", "OUT.jsonl"},
 		"batch export": {"batch", "export", "WS", "--stage", "reason", "--mllm", "openai", "--mllm-model", "m", "--out", "OUT"},
 		"batch import": {"batch", "import", "WS", "RESULTS"}, "prompt show": {"prompt", "show", "WS", "--item", "i1", "--mllm-model", "m"},
-		"run": {"run", "WS", "TEXTS", "--set", "epochs=1"}, "trust": {"trust", "WS"}, "withdraw": {"worker", "withdraw", "WS", "--store", "postgres://127.0.0.1:1/none"},
+		"run": {"run", "WS", "TEXTS", "--model", "mllmrec", "--set", "epochs=1"}, "trust": {"trust", "WS"}, "withdraw": {"worker", "withdraw", "WS", "--store", "postgres://127.0.0.1:1/none"},
 		"import tables": {"import", "tables", "--interactions", "RESULTS", "--out", "WS"},
 	}
 }
@@ -127,9 +127,9 @@ func TestHostileWorkspaces(t *testing.T) {
 	t.Setenv("HF_HUB_CACHE", t.TempDir())
 	base := picturedShop(t, h)
 	ok(t, "run", base, "--model", "bpr", "--set", "epochs=1", "-q")
-	ok(t, "run", base, "--mllm", "offline", "--dim", "6", "--threshold", "0.4", "--set", "epochs=1", "-q")
+	ok(t, "run", base, "--mllm", "offline", "--dim", "6", "--threshold", "0.4", "--model", "mllmrec", "--set", "epochs=1", "-q")
 	ok(t, "batch", "export", base, "--stage", "reason", "--mllm", "openai", "--mllm-model", "m", "--out", filepath.Join(t.TempDir(), "batch"), "-q")
-	leaveBegun(t, base, "--set", "epochs=3")
+	leaveBegun(t, base, "--model", "mllmrec", "--set", "epochs=3")
 	results := filepath.Join(t.TempDir(), "results.jsonl")
 	if err := os.WriteFile(results, []byte(`{"custom_id":"x","response":{"status_code":200,"body":{}}}`+"\n"), 0o644); err != nil {
 		t.Fatal(err)

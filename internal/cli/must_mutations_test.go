@@ -62,7 +62,7 @@ var readers = [][]string{
 	{"evaluate", "WS", "--run", "RUN", "--json"},
 	{"export", "mmrec", "WS", "--out", "OUT"},
 	{"audit", "WS", "--measure", "off", "--json"},
-	{"train", "WS", "--fresh", "--set", "epochs=2", "--json"},
+	{"train", "WS", "--fresh", "--model", "mllmrec", "--set", "epochs=2", "--json"},
 }
 
 // outcome is what came of a command: its answer without times, and what it wrote.
@@ -123,9 +123,9 @@ func TestMutatedFilesAreRefused(t *testing.T) {
 		changes = 500
 	}
 	ws := importWordyShop(t, 40, 40)
-	run := runJSONOf(t, ws, "--mllm", "offline", "--dim", "8", "--threshold", "0.4", "--set", "epochs=2")
+	run := runJSONOf(t, ws, "--mllm", "offline", "--dim", "8", "--threshold", "0.4", "--model", "mllmrec", "--set", "epochs=2")
 	runJSONOf(t, ws, "--model", "bpr", "--set", "epochs=2")
-	ok(t, "train", ws, "--fresh", "--set", "epochs=2", "-q") // the current run is of texts again
+	ok(t, "train", ws, "--fresh", "--model", "mllmrec", "--set", "epochs=2", "-q") // the current run is of texts again
 	want := map[string]string{}
 	for _, command := range readers {
 		pristine := copied(t, ws)
@@ -249,7 +249,7 @@ func runJSONOf(t *testing.T, ws string, options ...string) string {
 // match: the audit encodes texts again and proves nothing any more.
 func TestForgedVectorsAreNotProvable(t *testing.T) {
 	ws := importWordyShop(t, 60, 40)
-	ok(t, "run", ws, "--mllm", "offline", "--dim", "8", "--set", "epochs=1", "-q")
+	ok(t, "run", ws, "--mllm", "offline", "--dim", "8", "--model", "mllmrec", "--set", "epochs=1", "-q")
 	address := currentOf(opened(t, ws), workspace.KindUserVectors)
 	raw, err := os.ReadFile(filepath.Join(ws, address, workspace.UserVectorsFile))
 	if err != nil {

@@ -55,7 +55,7 @@ func TestPruneKeepsWhatRunsNeed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	offline := []string{"--mllm", "offline", "--set", "epochs=1"}
+	offline := []string{"--mllm", "offline", "--model", "mllmrec", "--set", "epochs=1"}
 	var made []madeRun
 	add := func(options ...string) {
 		p, _ := runJSON(t, ws, options...)

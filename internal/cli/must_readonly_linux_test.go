@@ -13,7 +13,7 @@ import (
 func TestReadOnlyMediumCanBeRead(t *testing.T) {
 	t.Setenv("MLLMREC_CONFIG_DIR", t.TempDir())
 	ws := importWordyShop(t, 24, 24)
-	ok(t, "run", ws, "--mllm", "offline", "--dim", "4", "--set", "epochs=1", "-q")
+	ok(t, "run", ws, "--mllm", "offline", "--dim", "4", "--model", "mllmrec", "--set", "epochs=1", "-q")
 	reads := [][]string{
 		{"evaluate", "WS", "--json"}, {"status", "WS", "--json"}, {"recommend", "WS", "--user", "u1", "--json"}, {"recommend", "WS", "--text", "a mug", "--json"},
 		{"describe", "show", "WS", "--json"}, {"reason", "show", "WS", "--json"}, {"graph", "stats", "WS", "--json"},

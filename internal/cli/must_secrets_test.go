@@ -76,7 +76,7 @@ func (a *aviary) shop() string {
 		}
 	}
 	ws := importTables(a.t, dir, inter, items)
-	ok(a.t, "run", ws, "--mllm", "offline", "--dim", "4", "--threshold", "0.4", "--set", "epochs=1", "-q")
+	ok(a.t, "run", ws, "--mllm", "offline", "--dim", "4", "--threshold", "0.4", "--model", "mllmrec", "--set", "epochs=1", "-q")
 	ok(a.t, "describe", ws, "--sample", "1", "--mllm", "offline", "-q")
 	return ws
 }
@@ -177,7 +177,7 @@ func gossiped() map[string][]string {
 		"describe": with(asked, "describe", "WS"), "describe retry": with(chat, "describe", "retry", "WS"),
 		"reason": with(asked, "reason", "WS"), "reason retry": with(chat, "reason", "retry", "WS"),
 		"sample": with(asked, "describe", "WS", "--sample", "1"), "estimate": with(asked, "reason", "WS", "--estimate"),
-		"run": with(append(slices.Clone(asked), vectors...), "run", "WS", "--set", "epochs=1"), "encode": with(vectors, "encode", "WS"),
+		"run": with(append(slices.Clone(asked), vectors...), "run", "WS", "--model", "mllmrec", "--set", "epochs=1"), "encode": with(vectors, "encode", "WS"),
 		"embed": with(vectors, "embed"), "model pull": {"model", "pull", "org/tiny"},
 		"recommend": {"recommend", "WS", "--text", "a red mug"}, "recommend history": {"recommend", "WS", "--history", "i1,i2", "--mllm", "DIALECT"},
 		"prompt show": {"prompt", "show", "WS", "--item", "i0", "--mllm-model", "m"},
@@ -358,7 +358,7 @@ func (a *aviary) results(base string) string {
 func secretive() map[string][]string {
 	return map[string][]string{
 		"store: reason": {"reason", "WS", "--mllm", "offline", "--store", "STORE", "--force"}, "store: describe": {"describe", "WS", "--mllm", "offline", "--store", "STORE", "--json", "--force"},
-		"store: run": {"run", "WS", "--mllm", "offline", "--store", "STORE", "--set", "epochs=1"}, "store: status": {"status", "WS", "--store", "STORE"},
+		"store: run": {"run", "WS", "--mllm", "offline", "--store", "STORE", "--model", "mllmrec", "--set", "epochs=1"}, "store: status": {"status", "WS", "--store", "STORE"},
 		"store: worker": {"worker", "--store", "STORE", "--until-empty"}, "store: worker withdraw": {"worker", "withdraw", "WS", "--store", "STORE", "--stage", "reason"},
 		"store: batch import": {"batch", "import", "WS", "RESULTS", "--store", "STORE"}, "store: batch export": {"batch", "export", "WS", "--stage", "reason", "--mllm", "openai", "--mllm-model", "m", "--store", "STORE", "--out", "OUT"},
 		"store: show": {"reason", "show", "WS", "--store", "STORE"}, "store: retry": {"reason", "retry", "WS", "--store", "STORE"},
@@ -372,7 +372,7 @@ func secretive() map[string][]string {
 		"batch import": {"batch", "import", "WS", "RESULTS", "--on-error", "skip"}, "batch import json": {"batch", "import", "WS", "RESULTS", "--on-error", "skip", "--json"}, "batch import stop": {"batch", "import", "WS", "RESULTS"},
 		"batch export":  {"batch", "export", "WS", "--stage", "reason", "--mllm", "openai", "--mllm-model", "m", "--out", "OUT"},
 		"describe show": {"describe", "show", "WS"}, "reason show": {"reason", "show", "WS", "--json"}, "graph build": {"graph", "build", "WS", "--force"}, "graph stats": {"graph", "stats", "WS"},
-		"train": {"train", "WS", "--fresh", "--set", "epochs=1"}, "evaluate": {"evaluate", "WS"}, "recommend": {"recommend", "WS", "--user", "u1"},
+		"train": {"train", "WS", "--fresh", "--model", "mllmrec", "--set", "epochs=1"}, "evaluate": {"evaluate", "WS"}, "recommend": {"recommend", "WS", "--user", "u1"},
 		"audit": {"audit", "WS", "--measure", "off"}, "status": {"status", "WS", "--json"}, "prune": {"prune", "WS"},
 		"export mmrec": {"export", "mmrec", "WS", "--out", "OUT"}, "export chat": {"export", "chat", "WS", "--out", "OUT.jsonl"},
 		"trust": {"trust", "WS"}, "prompt show": {"prompt", "show", "WS", "--item", "i1", "--mllm-model", "m"},

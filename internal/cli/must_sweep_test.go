@@ -22,7 +22,7 @@ import (
 func TestNextCommandSweepsItsFolder(t *testing.T) {
 	server := mllmtest.New(t, mllmtest.Options{})
 	ws := importWordyShop(t, 24, 24)
-	ok(t, "run", ws, "--mllm", "offline", "--dim", "8", "--set", "epochs=1", "-q")
+	ok(t, "run", ws, "--mllm", "offline", "--dim", "8", "--model", "mllmrec", "--set", "epochs=1", "-q")
 	asked := filepath.Join(filepath.Dir(importWordyShop(t, 12, 12)), "ws")
 	ok(t, "describe", asked, "--base-url", server.URL, "-q")
 	ok(t, "reason", asked, "--base-url", server.URL, "-q")

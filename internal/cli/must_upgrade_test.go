@@ -132,10 +132,10 @@ func TestFormat1IsFreshUnderItsOptions(t *testing.T) {
 	dir := format1Shop(t)
 	gone := []string{"--mllm", "openai", "--mllm-model", "m", "--base-url", "http://127.0.0.1:1/v1", "--image-dir", ".", "--folds", "2", "--dim", "8", "--threshold", "0.3"}
 	for run, options := range map[string][]string{
-		"paid.ws mllmrec-04220adc":    append([]string{"--seed", "1", "--set", "embedding_dim=4", "--set", "epochs=3"}, gone...),
+		"paid.ws mllmrec-04220adc":    append([]string{"--seed", "1", "--model", "mllmrec", "--set", "embedding_dim=4", "--set", "epochs=3"}, gone...),
 		"paid.ws bpr-c568bef4":        {"--model", "bpr", "--seed", "1", "--set", "embedding_dim=4", "--set", "epochs=2"},
 		"paid.ws lightgcn-ff308c48":   {"--model", "lightgcn", "--seed", "1", "--set", "embedding_dim=4", "--set", "epochs=2"},
-		"foreign.ws mllmrec-16b7f2a8": {"--threshold", "0.7", "--set", "embedding_dim=4", "--set", "epochs=2"},
+		"foreign.ws mllmrec-16b7f2a8": {"--threshold", "0.7", "--model", "mllmrec", "--set", "embedding_dim=4", "--set", "epochs=2"},
 	} {
 		folder, id, _ := strings.Cut(run, " ")
 		ws := filepath.Join(dir, folder)

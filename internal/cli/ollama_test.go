@@ -110,7 +110,7 @@ func TestCommandsAgainstARealOllama(t *testing.T) {
 			}
 		}
 	}
-	ask("run", ws, "--mllm-model", ollamatest.Brief, "--set", "epochs=2")
+	ask("run", ws, "--mllm-model", ollamatest.Brief, "--model", "mllmrec", "--set", "epochs=2")
 	code, out, errs := call(t, "recommend", ws, "--user", "u1", "-k", "3", "--json")
 	if code != exitOK || strings.Count(out, `"rank"`) != 3 {
 		t.Errorf("recommend: exit %d: %s%s", code, out, errs)

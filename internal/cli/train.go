@@ -11,6 +11,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/option"
 	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/stage/importing"
 	"github.com/mllmrec/mllmrec/internal/stage/training"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
@@ -34,8 +35,7 @@ there ('mllmrec run' makes it).
 Settings (--set key=value):
 ` + settingsHelp()
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		st, err := training.New(opt)
-		if err != nil {
+		if _, err := training.New(opt); err != nil { // before the workspace is opened
 			return err
 		}
 		s, release, err := a.openForWriting(args[0])
@@ -43,6 +43,14 @@ Settings (--set key=value):
 			return err
 		}
 		defer release()
+		offered, err := training.Offered(s, opt, importing.HasVectors(s.WS))
+		if err != nil {
+			return err
+		}
+		st, err := training.New(offered)
+		if err != nil {
+			return err
+		}
 		e := stage.NewEngine(s, st)
 		if opt.Fresh {
 			e.Again(workspace.KindRun)

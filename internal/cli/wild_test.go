@@ -34,7 +34,7 @@ func shopOfIDs(t *testing.T, items, users []string) string {
 	}
 	ws := filepath.Join(dir, "ws")
 	ok(t, "import", "tables", "--interactions", clicks, "--items", filepath.Join(dir, "items.tsv"), "--out", ws, "--k-core", "0", "--split", "leave-latest", "-q")
-	ok(t, "run", ws, "--mllm", "offline", "--set", "epochs=1", "-q")
+	ok(t, "run", ws, "--mllm", "offline", "--model", "mllmrec", "--set", "epochs=1", "-q")
 	return ws
 }
 
@@ -129,7 +129,7 @@ func TestImportNamesEncodings(t *testing.T) {
 	if text, _ := ok(t, append(args, ws, "--encoding", "cp1252")...); strings.Contains(text, "replaced") {
 		t.Errorf("named: %s", text)
 	}
-	ok(t, "run", ws, "--mllm", "offline", "--set", "epochs=1", "-q")
+	ok(t, "run", ws, "--mllm", "offline", "--model", "mllmrec", "--set", "epochs=1", "-q")
 	if text, _ := ok(t, "recommend", ws, "--history", "z", "--mllm", "offline"); !strings.Contains(text, "Müsli") {
 		t.Errorf("the title: %s", text)
 	}

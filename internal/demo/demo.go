@@ -34,6 +34,9 @@ const Epochs = 150
 // Sentence is what the demo says to the cold-start recommender.
 const Sentence = "something red with stripes for the kitchen"
 
+// paperModel is what the demo trains: the model that reads all that the stages before it make.
+const paperModel = "mllmrec"
+
 const (
 	shoppersShown = 4
 	itemsShown    = 5
@@ -90,6 +93,7 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 		return nil, err
 	}
 	ropt := build.New()
+	ropt.Train.Model = paperModel
 	ropt.Writer.MLLM, ropt.Train.Seed = backend.Offline, opt.Seed
 	ropt.Train.Settings = []string{"epochs=" + strconv.Itoa(cmp.Or(opt.Epochs, Epochs))}
 	session := stage.NewSession(ws, opt.Observe)

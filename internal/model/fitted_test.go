@@ -122,11 +122,12 @@ func checkShares(t *testing.T, r model.Ranker, p model.Person, scores []float32)
 	if !ok {
 		return
 	}
+	explain, err := e.Explain(p)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, want := range scores {
-		shares, err := e.Shares(p, int32(i))
-		if err != nil {
-			t.Fatal(err)
-		}
+		shares := explain(int32(i))
 		sum := 0.0
 		for _, s := range shares {
 			sum += s.Part

@@ -34,8 +34,8 @@ type Share struct {
 
 // Explainer is a Ranker that takes its scores apart.
 type Explainer interface {
-	// Shares returns what the score of an item for a person is made of.
-	Shares(p Person, item int32) ([]Share, error)
+	// Explain returns what tells what the score of an item for a person is made of.
+	Explain(p Person) (func(item int32) []Share, error)
 }
 
 // Validation measures ranked lists by validation interactions, which the model never sees: what

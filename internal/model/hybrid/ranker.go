@@ -10,12 +10,11 @@ import (
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 )
 
-// lengths are how many lengths of histories have weights of their own: 1, 2, and more. Who
-// chose nothing has those of 1.
-const lengths = 3
+// lengths are how many lengths of histories have weights of their own: none, 1, 2, and more.
+const lengths = 4
 
 // bucket is which weights a history of n items has.
-func bucket(n int) int { return min(max(n, 1), lengths) - 1 }
+func bucket(n int) int { return min(n, lengths-1) }
 
 // Ranker fuses the scores of its views.
 type Ranker struct {
@@ -136,9 +135,8 @@ func (r *Ranker) view(v int, people []model.Person, decay float32, dst *tensor.M
 	r.kernels[v].AddScoresBatch(histories, weights, dst)
 }
 
-// standardise makes the scores of one person have mean 0 and variance 1 over the catalogue;
-// scores that are all alike become 0. It returns what it subtracted and divided by.
-func standardise(row []float32) (mean, sd float64) {
+// moments returns mean and standard deviation.
+func moments(row []float32) (mean, sd float64) {
 	for _, s := range row {
 		mean += float64(s)
 	}
@@ -147,15 +145,23 @@ func standardise(row []float32) (mean, sd float64) {
 		d := float64(s) - mean
 		sd += d * d
 	}
-	sd = math.Sqrt(sd / float64(max(len(row), 1)))
+	return mean, math.Sqrt(sd / float64(max(len(row), 1)))
+}
+
+// flat reports scores that are all alike, but for rounding.
+func flat(mean, sd float64) bool { return !(sd > 1e-12*math.Abs(mean) && sd > 1e-30) }
+
+// standardise makes the scores of one person have mean 0 and variance 1 over the catalogue;
+// scores that are all alike become 0.
+func standardise(row []float32) {
+	mean, sd := moments(row)
 	scale := 0.0
-	if sd > 1e-12*math.Abs(mean) && sd > 1e-30 {
+	if !flat(mean, sd) {
 		scale = 1 / sd
 	}
 	for i, s := range row {
 		row[i] = float32((float64(s) - mean) * scale)
 	}
-	return mean, sd
 }
 
 // standardised writes the standardised scores of one view.
@@ -219,38 +225,50 @@ func (r *Ranker) idle(v int) bool {
 	return true
 }
 
-// Shares implements model.Explainer. A view over items gives each item of the history its part, and
-// what standardising subtracts a part of no item.
-func (r *Ranker) Shares(p model.Person, item int32) ([]model.Share, error) {
-	if err := r.check([]model.Person{p, {History: []int32{item}}}); err != nil {
+// standing is how one view stands to a person: what its scores are standardised by, and the
+// weights of the history's items in it.
+type standing struct {
+	view     int
+	weight   float64
+	mean, sd float64
+	scores   []float32 // raw
+	recency  []float32
+}
+
+// Explain implements model.Explainer. A view over items gives each item of the history its part, and
+// what standardising subtracts, or what is from no item, one part more.
+func (r *Ranker) Explain(p model.Person) (func(item int32) []model.Share, error) {
+	if err := r.check([]model.Person{p}); err != nil {
 		return nil, err
 	}
-	var shares []model.Share
-	row := tensor.New(1, r.size)
+	var all []standing
 	for v, name := range r.names {
-		weight := float64(r.weights[bucket(len(p.History))][v])
-		if weight == 0 {
+		s := standing{view: v, weight: float64(r.weights[bucket(len(p.History))][v]), scores: make([]float32, r.size)}
+		if s.weight == 0 {
 			continue
 		}
-		r.view(v, []model.Person{p}, r.decays[v], row)
-		raw := float64(row.Data[item])
-		mean, sd := standardise(row.Data)
-		if name == popularity {
-			mean, sd, raw = 0, 1, float64(r.prior[item])
+		r.view(v, []model.Person{p}, r.decays[v], tensor.FromSlice(1, r.size, s.scores))
+		if s.mean, s.sd = moments(s.scores); name == popularity {
+			s.mean, s.sd = 0, 1
 		}
-		if !(sd > 1e-12*math.Abs(mean) && sd > 1e-30) {
+		if flat(s.mean, s.sd) {
 			continue
 		}
-		rest := weight * (raw - mean) / sd
 		if r.kernels[v] != nil {
-			decay := linear.RecencyWeights(len(p.History), float64(r.decays[v]))
-			for n, j := range p.History {
-				part := weight / sd * float64(decay[n]) * float64(r.kernels[v].Contribution(j, item))
-				shares = append(shares, model.Share{View: name, Item: j, Part: part})
+			s.recency = linear.RecencyWeights(len(p.History), float64(r.decays[v]))
+		}
+		all = append(all, s)
+	}
+	return func(item int32) (shares []model.Share) {
+		for _, s := range all {
+			name, rest := r.names[s.view], s.weight*(float64(s.scores[item])-s.mean)/s.sd
+			for n, w := range s.recency {
+				part := s.weight / s.sd * float64(w) * float64(r.kernels[s.view].Contribution(p.History[n], item))
+				shares = append(shares, model.Share{View: name, Item: p.History[n], Part: part})
 				rest -= part
 			}
+			shares = append(shares, model.Share{View: name, Item: -1, Part: rest})
 		}
-		shares = append(shares, model.Share{View: name, Item: -1, Part: rest})
-	}
-	return shares, nil
+		return shares
+	}, nil
 }

@@ -16,10 +16,13 @@ var (
 	tryWeights = []float32{0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1, 1.4, 2}
 )
 
+// sentenceTries are the weights of popularity that are tried beside a sentence of weight 1.
+var sentenceTries = []float32{0, 0.05, 0.1, 0.2, 0.3}
+
 const (
 	searchUsers = 12000 // at most so many of the validation users are asked
 	shortUsers  = 4000  // and so many, with histories cut, for the weights of short histories
-	depth       = 200   // best items of each view that the fusion may choose from
+	depth       = 150   // best items of each view that the fusion may choose from
 	listLength  = 20    // of a fused list: what the metrics read
 	blockUsers  = 128
 	maxPasses   = 6
@@ -44,11 +47,9 @@ func choose(ctx context.Context, r *Ranker, in model.Inputs, v model.Values, f m
 		return nil, err
 	}
 	best := slices.Index(alone, slices.Max(alone))
-	for b := range r.weights {
-		clear(r.weights[b])
-		r.weights[b][best] = 1
-	}
-	reached, err := s.descend(ctx, s.users, all, lengths-1, nil)
+	clear(r.weights[lengths-1])
+	r.weights[lengths-1][best] = 1
+	reached, err := s.descend(ctx, s.users, all, lengths-1, nil, tryWeights)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +249,7 @@ func (s *search) measure(users []int32, all []candidate, weights []float32) (flo
 
 // descend moves the weights of one bucket, or only those of the views given, one by one to the
 // best value, until none changes.
-func (s *search) descend(ctx context.Context, users []int32, all []candidate, b int, only []int) (float64, error) {
+func (s *search) descend(ctx context.Context, users []int32, all []candidate, b int, only []int, tries []float32) (float64, error) {
 	w := s.r.weights[b]
 	best, err := s.measure(users, all, w)
 	if err != nil {
@@ -266,7 +267,7 @@ func (s *search) descend(ctx context.Context, users []int32, all []candidate, b 
 			s.f.Say("choosing weights", float64(pass*len(w)+v), float64(maxPasses*len(w)))
 			before := w[v]
 			kept := before
-			for _, try := range tryWeights {
+			for _, try := range tries {
 				if w[v] = try; try == before || zero(w) {
 					continue
 				}
@@ -290,24 +291,38 @@ func (s *search) descend(ctx context.Context, users []int32, all []candidate, b 
 
 func zero(w []float32) bool { return !slices.ContainsFunc(w, func(x float32) bool { return x != 0 }) }
 
-// short chooses the weight of popularity for histories of one and two items: validation users
-// are asked with the rest of their histories left out.
+// short chooses what short histories take other weights for: validation users are asked with the
+// rest of their histories left out. What is chosen is popularity's weight. Somebody without a
+// history is known by a sentence alone: the view preference has the word, and popularity at most
+// a fraction of it.
 func (s *search) short(ctx context.Context, found map[string]string) error {
-	at := slices.Index(s.r.names, popularity)
+	popular, said := slices.Index(s.r.names, popularity), slices.Index(s.r.names, preference)
+	users := sample(s.f.Validation.Users(), shortUsers)
 	for b := range lengths - 1 {
-		copy(s.r.weights[b], s.r.weights[lengths-1])
-		if at < 0 || len(s.r.names) == 1 {
+		w, tries := s.r.weights[b], tryWeights
+		switch {
+		case b > 0:
+			copy(w, s.r.weights[lengths-1])
+		case said >= 0:
+			clear(w)
+			w[said], tries = 1, sentenceTries
+		default:
+			clear(w)
+		}
+		if b == 0 && said < 0 && popular >= 0 {
+			w[popular] = 1
+		}
+		if popular < 0 || len(s.r.names) == 1 || b == 0 && said < 0 {
 			continue
 		}
-		users := sample(s.f.Validation.Users(), shortUsers)
-		all, err := s.candidates(ctx, users, b+1)
+		all, err := s.candidates(ctx, users, b)
 		if err != nil {
 			return err
 		}
-		if _, err := s.descend(ctx, users, all, b, []int{at}); err != nil {
+		if _, err := s.descend(ctx, users, all, b, []int{popular}, tries); err != nil {
 			return err
 		}
-		found[fmt.Sprintf("popularity, histories of %d", b+1)] = "weight " + number(float64(s.r.weights[b][at]))
+		found[fmt.Sprintf("histories of %d", b)] = "weight of popularity " + number(float64(w[popular]))
 	}
 	return nil
 }

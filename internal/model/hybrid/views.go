@@ -74,7 +74,11 @@ func fitPool(ctx context.Context, in model.Inputs, f model.Fitting) (model.Weigh
 	if f.Train == nil {
 		return nil, nil
 	}
-	trained, err := f.Train(ctx, pool, in, map[string]string{"decay": "1"}, poolEpochs)
+	settings := map[string]string{"batch_size": "1024"}
+	if in.Times == nil {
+		settings["decay"] = "1"
+	}
+	trained, err := f.Train(ctx, pool, in, settings, poolEpochs)
 	if err != nil {
 		return nil, err
 	}

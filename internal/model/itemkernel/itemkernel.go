@@ -7,7 +7,6 @@ package itemkernel
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/model/linear"
@@ -185,12 +184,14 @@ func (r *Ranker) Score(people []model.Person, dst *tensor.Matrix) error {
 	return nil
 }
 
-// Shares implements model.Explainer: each item of the history has its own part.
-func (r *Ranker) Shares(p model.Person, item int32) ([]model.Share, error) {
-	shares := make([]model.Share, len(p.History))
-	for n, j := range p.History {
-		weight := math.Pow(r.Decay, float64(len(p.History)-1-n))
-		shares[n] = model.Share{Item: j, Part: weight * float64(r.Kernel.Contribution(j, item))}
-	}
-	return shares, nil
+// Explain implements model.Explainer: each item of the history has its own part.
+func (r *Ranker) Explain(p model.Person) (func(item int32) []model.Share, error) {
+	weights := linear.RecencyWeights(len(p.History), r.Decay)
+	return func(item int32) []model.Share {
+		shares := make([]model.Share, len(p.History))
+		for n, j := range p.History {
+			shares[n] = model.Share{Item: j, Part: float64(weights[n]) * float64(r.Kernel.Contribution(j, item))}
+		}
+		return shares
+	}, nil
 }

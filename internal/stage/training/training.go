@@ -28,7 +28,7 @@ import (
 // Options say what to train and how.
 type Options struct {
 	_        struct{} `group:"Training"`
-	Model    string   `option:"model" default:"mllmrec" doc:"recommender to train"`
+	Model    string   `option:"model" default:"hybrid" doc:"recommender to train (mllmrec: the paper's)"`
 	Settings []string `option:"set" doc:"setting of the model or the trainer, key=value"`
 	Batches  string   `option:"batches" choices:"auto,published,grown" default:"auto" doc:"train pairs of a step where the setting batch_size is not given: published (2048); grown with the data (at most 128 steps an epoch; lr grows with the root); auto (grown where each step costs the whole user–item graph)"`
 	Seed     uint64   `option:"seed" default:"999" doc:"random seed of initial weights, shuffling and negative sampling"`

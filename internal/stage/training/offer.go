@@ -1,0 +1,57 @@
+package training
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/model"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/workspace"
+)
+
+// What a model may read or leave, by the names of its settings: a model with such settings takes
+// what the data offers.
+const (
+	readsTimes       = "times"
+	readsTexts       = "texts"
+	readsPreferences = "preferences"
+)
+
+// Offered returns the options with the settings by which a model leaves what the data set does
+// not offer, where the user has not set them, and says so: a data set without times is no
+// mistake of who trains a model that does without.
+func Offered(s *stage.Session, opt Options, importedVectors bool) (Options, error) {
+	has := func(name string) bool {
+		return slices.ContainsFunc(model.Settings(opt.Model), func(d model.Setting) bool { return d.Name == name })
+	}
+	given := func(name string) bool {
+		return slices.ContainsFunc(opt.Settings, func(pair string) bool { return strings.HasPrefix(pair, name+"=") })
+	}
+	if !has(readsTimes) && !has(readsTexts) && !has(readsPreferences) {
+		return opt, nil
+	}
+	ds, err := s.Dataset()
+	if err != nil {
+		return opt, err
+	}
+	texts := importedVectors || slices.ContainsFunc(ds.Items, func(i dataset.Item) bool { return i.Text() != "" || i.Image != "" })
+	for _, c := range []struct {
+		name, lacks string
+		offered     bool
+	}{
+		{readsTimes, "no order of choices", trainTimes(ds) != nil},
+		{readsTexts, "no texts and no pictures", texts},
+		{readsPreferences, "", texts},
+	} {
+		if !has(c.name) || given(c.name) || c.offered {
+			continue
+		}
+		opt.Settings = append(slices.Clone(opt.Settings), c.name+"="+strconv.FormatBool(false))
+		if c.lacks != "" {
+			s.Note(workspace.StageTrain, "the data set has %s: %s does without", c.lacks, opt.Model)
+		}
+	}
+	return opt, nil
+}
