@@ -170,9 +170,13 @@ func checkpoint(t *testing.T, name string) string {
 // pullFrom serves a model as the hub does, slowly, and has commands pull from there.
 func pullFrom(t *testing.T) {
 	t.Helper()
-	files := map[string]string{
-		"config.json": `{"model_type":"bert"}`, "modules.json": "[]", "1_Pooling/config.json": "{}", "vocab.txt": "[PAD]\n",
-		"tokenizer.json": "{}", "model.safetensors": strings.Repeat("weights!", 1<<17),
+	files := map[string]string{"vocab.txt": "[PAD]\n", "tokenizer.json": "{}", "model.safetensors": strings.Repeat("weights!", 1<<17)}
+	for _, name := range []string{"config.json", "modules.json", "1_Pooling/config.json"} { // looked at before the rest is fetched
+		data, err := os.ReadFile(filepath.Join(tinyModel, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(data)
 	}
 	const commit = "0123456789abcdef0123456789abcdef01234567"
 	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

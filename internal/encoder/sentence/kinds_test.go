@@ -92,7 +92,7 @@ func TestKindsAreTheReference(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			closeTo(t, got, want, 1e-5)
+			closeTo(t, got, want, 2e-5)
 		})
 	}
 }

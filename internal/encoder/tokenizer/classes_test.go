@@ -34,6 +34,9 @@ func TestEveryCodePoint(t *testing.T) {
 		if _, err := fmt.Sscanf(line, "%x %s", &start, &want); err != nil {
 			t.Fatal(err)
 		}
+		if testing.Short() && start%0x4000 != 0 {
+			continue
+		}
 		digest := sha256.New()
 		for c := start; c < start+0x1000; c++ {
 			if 0xd800 <= c && c < 0xe000 {

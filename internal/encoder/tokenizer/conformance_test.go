@@ -96,6 +96,9 @@ func TestTokenizersAreTheReference(t *testing.T) {
 			}
 			wrong := 0
 			for i, text := range c.Texts {
+				if testing.Short() && i%8 != 0 {
+					continue
+				}
 				if got := tok.Encode(text, 0); digest(got) != x.Digests[i] {
 					if wrong++; wrong <= 3 {
 						t.Errorf("text %d %.80q: %d ids %.20v; the reference has %s", i, text, len(got), got, x.Digests[i])
