@@ -18,6 +18,7 @@ import (
 
 func (a *app) evaluateCmd() *cobra.Command {
 	var run string
+	var views bool
 	cmd := &cobra.Command{
 		Use:   "evaluate WS",
 		Short: "Full-ranking metrics of a run on valid and test",
@@ -25,9 +26,16 @@ func (a *app) evaluateCmd() *cobra.Command {
 lower item index, and averages Recall, NDCG, Precision, MAP and hit rate at 5, 10, 20
 and 50 over the users of a split, with popularity, random and, where the run was made
 from vectors, those vectors untrained beside them; then catalogue coverage, novelty and
-Gini, and the same by history length and by item popularity.`,
+Gini, and the same by history length and by item popularity.
+
+--views tells what each view of a hybrid run is worth: how much Recall@20 up to 8,000
+validation users lose when it is left out and the others stay, with a 95 % interval over
+users. The view preference is what a language model's texts are worth.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if views {
+				return a.worth(cmd.Context(), args[0], run)
+			}
 			ev, err := a.evaluate(cmd.Context(), args[0], run)
 			if err != nil {
 				return err
@@ -40,7 +48,30 @@ Gini, and the same by history length and by item popularity.`,
 		},
 	}
 	cmd.Flags().StringVar(&run, "run", "", "id of the run (default: the one made or chosen last)")
+	cmd.Flags().BoolVar(&views, "views", false, "what each view of a hybrid run is worth on validation; nothing is recorded")
 	return cmd
+}
+
+// worth prints what the views of a run are worth.
+func (a *app) worth(ctx context.Context, dir, id string) error {
+	s, err := a.open(dir)
+	if err != nil {
+		return err
+	}
+	w, err := evaluating.Views(ctx, s, id)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.emit(w)
+	}
+	fmt.Fprintf(a.stdout, "run %s: valid R@20 %.4f over %d users\n\n", w.Run, w.With, w.Users)
+	var rows [][]string
+	for _, v := range w.Views {
+		rows = append(rows, []string{v.View, metric(v.Gain.MeanB), fmt.Sprintf("%+.4f", v.Gain.Difference), fmt.Sprintf("%+.4f to %+.4f", v.Gain.Low, v.Gain.High)})
+	}
+	table(a.stdout, []string{"view", "R@20 without it", "gain", "95 % interval"}, rows)
+	return nil
 }
 
 // evaluate measures a run, and records what came of it unless somebody else writes to the

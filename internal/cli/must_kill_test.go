@@ -22,7 +22,7 @@ type attack struct {
 	few   int    // and in the plain test
 }
 
-// attacks are the commands that make something and ask no model server: 200 kills.
+// attacks are the commands that make something and ask no model server: 225 kills.
 func attacks() []attack {
 	data := func(args ...string) []string {
 		return append(args, "--interactions", "DIR/inter.csv", "--items", "DIR/items.csv", "--split", "leave-latest", "--k-core", "0", "--out", "HERE/ws")
@@ -37,6 +37,7 @@ func attacks() []attack {
 		{args: []string{"evaluate", "HERE/ws"}, begin: "train", kills: 5},
 		{args: []string{"export", "mmrec", "HERE/ws", "--out", "HERE/out"}, begin: "train", kills: 20, few: 2},
 		{args: []string{"run", "HERE/ws", "--mllm", "offline", "--folds", "2", "--dim", "24", "--threshold", "0.4", "--model", "mllmrec", "--set", "epochs=12"}, begin: "import", kills: 30, few: 2},
+		{args: []string{"train", "HERE/ws", "--model", "hybrid"}, begin: "graph", kills: 25, few: 1},
 		{args: []string{"model", "pull", "org/model", "--dir", "HERE/models"}, kills: 17, few: 2},
 		{args: []string{"demo", "--out", "HERE/demo", "--epochs", "2"}, kills: 8},
 	}

@@ -88,6 +88,24 @@ func (j *Judge) MeasureScorer(ctx context.Context, s Scorer, label dataset.Label
 	return PerUser(r, j.held[label], Options{}).Means(), nil
 }
 
+// Sampled returns the accuracy metrics of each of at most n users with held-out items of a label, at
+// equal distances, for comparisons user by user: those of equal n are of the same users.
+func (j *Judge) Sampled(ctx context.Context, s Scorer, label dataset.Label, n int) (*UserMetrics, error) {
+	users := j.users[label]
+	if len(users) > n {
+		some := make([]int32, n)
+		for i := range some {
+			some[i] = users[i*len(users)/n]
+		}
+		users = some
+	}
+	r, err := Rank(ctx, s, j.train, users, maxCutoff)
+	if err != nil {
+		return nil, err
+	}
+	return PerUser(r, j.held[label], Options{}), nil
+}
+
 // Validation measures ranked lists on validation interactions: it is handed to what chooses
 // among settings, and tells numbers, no labels.
 type Validation struct{ judge *Judge }

@@ -139,3 +139,12 @@ func (s *UserScorer) Person(u int) Person {
 	}
 	return p
 }
+
+// Viewed is a Ranker that fuses views which can be left out one by one.
+type Viewed interface {
+	Ranker
+	// Views names the views that have a say, in a fixed order.
+	Views() []string
+	// Without returns the same ranker without a view; the weights of the others stay.
+	Without(view string) Ranker
+}

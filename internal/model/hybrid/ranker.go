@@ -3,6 +3,7 @@ package hybrid
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/mllmrec/mllmrec/internal/model"
@@ -271,4 +272,28 @@ func (r *Ranker) Explain(p model.Person) (func(item int32) []model.Share, error)
 		}
 		return shares
 	}, nil
+}
+
+var _ model.Viewed = (*Ranker)(nil)
+
+// Views implements model.Viewed.
+func (r *Ranker) Views() (views []string) {
+	for v, name := range r.names {
+		if !r.idle(v) {
+			views = append(views, name)
+		}
+	}
+	return views
+}
+
+// Without implements model.Viewed.
+func (r *Ranker) Without(view string) model.Ranker {
+	less := &Ranker{names: r.names, kernels: r.kernels, items: r.items, packed: r.packed, prior: r.prior, decays: r.decays, size: r.size}
+	for b := range r.weights {
+		less.weights[b] = slices.Clone(r.weights[b])
+		if at := slices.Index(r.names, view); at >= 0 {
+			less.weights[b][at] = 0
+		}
+	}
+	return less
 }

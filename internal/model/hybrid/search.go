@@ -32,8 +32,8 @@ const (
 func goal(metrics map[string]float64) float64 { return metrics["recall@20"] + metrics["ndcg@20"] }
 
 // choose sets the decays and weights of the ranker by validation, and returns in words what it
-// chose. The search is deterministic: the best view alone, then the weights one by one, each to
-// the best of a few values, until none changes.
+// chose. The search is deterministic: from several starts the weights are moved one by one, each
+// to the best of a few values, until none changes.
 func choose(ctx context.Context, r *Ranker, in model.Inputs, v model.Values, f model.Fitting) (map[string]string, error) {
 	s := &search{r: r, in: in, f: f, users: sample(f.Validation.Users(), searchUsers)}
 	alone := make([]float64, len(r.names))
@@ -46,10 +46,7 @@ func choose(ctx context.Context, r *Ranker, in model.Inputs, v model.Values, f m
 	if err != nil {
 		return nil, err
 	}
-	best := slices.Index(alone, slices.Max(alone))
-	clear(r.weights[lengths-1])
-	r.weights[lengths-1][best] = 1
-	reached, err := s.descend(ctx, s.users, all, lengths-1, nil, tryWeights)
+	reached, err := s.start(ctx, all, alone)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +55,38 @@ func choose(ctx context.Context, r *Ranker, in model.Inputs, v model.Values, f m
 		found["view "+name] = fmt.Sprintf("weight %s, decay %s, alone %s", number(float64(r.weights[lengths-1][n])), number(float64(r.decays[n])), number(alone[n]))
 	}
 	return found, s.short(ctx, found)
+}
+
+// start chooses the weights of long histories from several starts: the best view alone, all
+// alike, and each as good as it is alone.
+func (s *search) start(ctx context.Context, all []candidate, alone []float64) (reached float64, err error) {
+	w := s.r.weights[lengths-1]
+	best := make([]float32, len(w))
+	for start := range 3 {
+		for v := range w {
+			switch start {
+			case 0:
+				w[v] = 0
+				if v == slices.Index(alone, slices.Max(alone)) {
+					w[v] = 1
+				}
+			case 1:
+				w[v] = 0.5
+			case 2:
+				w[v] = float32(alone[v] / slices.Max(alone))
+			}
+		}
+		g, err := s.descend(ctx, s.users, all, lengths-1, nil, tryWeights)
+		if err != nil {
+			return 0, err
+		}
+		if g > reached || start == 0 {
+			reached = g
+			copy(best, w)
+		}
+	}
+	copy(w, best)
+	return reached, nil
 }
 
 func number(x float64) string { return strconv.FormatFloat(x, 'g', 4, 32) }
@@ -168,7 +197,8 @@ func top(scores *tensor.Matrix, k int, lists [][]int32) {
 // standardised scores of them.
 type candidate struct {
 	items  []int32
-	scores []float32 // items × views
+	scores []float32 // views × items
+	fused  []float32 // of the items, by the weights so far
 }
 
 // candidates collects them for users with the newest items of their histories.
@@ -201,10 +231,11 @@ func (s *search) candidates(ctx context.Context, users []int32, newest int) ([]c
 				slices.Sort(c.items)
 				c.items = slices.DeleteFunc(slices.Compact(c.items), func(i int32) bool { return own[i] })
 				c.items = slices.Clip(c.items)
-				c.scores = make([]float32, 0, len(c.items)*views)
-				for _, i := range c.items {
-					for v := range scores {
-						c.scores = append(c.scores, scores[v].Row(n)[i])
+				c.scores, c.fused = make([]float32, 0, len(c.items)*views), make([]float32, len(c.items))
+				for v := range scores {
+					row := scores[v].Row(n)
+					for _, i := range c.items {
+						c.scores = append(c.scores, row[i])
 					}
 				}
 			}
@@ -214,23 +245,31 @@ func (s *search) candidates(ctx context.Context, users []int32, newest int) ([]c
 	return all, err
 }
 
-// measure fuses the candidates by weights and asks validation.
-func (s *search) measure(users []int32, all []candidate, weights []float32) (float64, error) {
-	lists := make([][]int32, len(all))
+// fuse sums the views up by weights.
+func fuse(all []candidate, weights []float32) {
 	tensor.Parallel(len(all), 32, func(lo, hi int) {
-		var fused, values []float32
-		at := make([]int32, listLength)
-		values = make([]float32, listLength)
 		for n := lo; n < hi; n++ {
 			c := &all[n]
-			fused = slices.Grow(fused[:0], len(c.items))[:len(c.items)]
-			for i := range fused {
-				var sum float32
-				for v, w := range weights {
-					sum += w * c.scores[i*len(weights)+v]
+			clear(c.fused)
+			for v, w := range weights {
+				if w != 0 {
+					tensor.Axpy(w, c.scores[v*len(c.items):(v+1)*len(c.items)], c.fused)
 				}
-				fused[i] = sum
 			}
+		}
+	})
+}
+
+// measure asks validation how the candidates do with the weight of one view changed by delta.
+func (s *search) measure(users []int32, all []candidate, view int, delta float32) (float64, error) {
+	lists := make([][]int32, len(all))
+	tensor.Parallel(len(all), 32, func(lo, hi int) {
+		var fused []float32
+		at, values := make([]int32, listLength), make([]float32, listLength)
+		for n := lo; n < hi; n++ {
+			c := &all[n]
+			fused = append(fused[:0], c.fused...)
+			tensor.Axpy(delta, c.scores[view*len(c.items):(view+1)*len(c.items)], fused)
 			k := min(listLength, len(fused))
 			if k == 0 {
 				continue
@@ -251,7 +290,8 @@ func (s *search) measure(users []int32, all []candidate, weights []float32) (flo
 // best value, until none changes.
 func (s *search) descend(ctx context.Context, users []int32, all []candidate, b int, only []int, tries []float32) (float64, error) {
 	w := s.r.weights[b]
-	best, err := s.measure(users, all, w)
+	fuse(all, w)
+	best, err := s.measure(users, all, 0, 0)
 	if err != nil {
 		return 0, err
 	}
@@ -271,7 +311,7 @@ func (s *search) descend(ctx context.Context, users []int32, all []candidate, b 
 				if w[v] = try; try == before || zero(w) {
 					continue
 				}
-				g, err := s.measure(users, all, w)
+				g, err := s.measure(users, all, v, try-before)
 				if err != nil {
 					return 0, err
 				}
@@ -279,7 +319,9 @@ func (s *search) descend(ctx context.Context, users []int32, all []candidate, b 
 					best, kept, changed = g, try, true
 				}
 			}
-			w[v] = kept
+			if w[v] = kept; kept != before {
+				fuse(all, w)
+			}
 		}
 		if !changed {
 			break
