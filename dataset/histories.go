@@ -120,6 +120,25 @@ func (d *Dataset) histories(scope Scope, keep func(Label) bool) *Histories {
 	return h
 }
 
+// Keep returns histories of the same users over the same items with only the interactions that
+// keep accepts: for trials with users or items that a model has never seen.
+func (h *Histories) Keep(keep func(user int, item int32) bool) *Histories {
+	less := &Histories{users: h.users, scope: h.scope, split: h.split, lists: &Lists{Offsets: make([]int, 1, h.Users()+1), Columns: h.NumItems()}}
+	for u := range h.Users() {
+		for row := h.lists.Offsets[u]; row < h.lists.Offsets[u+1]; row++ {
+			if !keep(u, h.lists.Items[row]) {
+				continue
+			}
+			less.lists.Items, less.times = append(less.lists.Items, h.lists.Items[row]), append(less.times, h.times[row])
+			if h.lists.Source != nil {
+				less.lists.Source = append(less.lists.Source, h.lists.Source[row])
+			}
+		}
+		less.lists.Offsets = append(less.lists.Offsets, len(less.lists.Items))
+	}
+	return less
+}
+
 // Users returns the number of users.
 func (h *Histories) Users() int { return h.lists.Len() }
 

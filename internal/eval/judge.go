@@ -106,6 +106,38 @@ func (j *Judge) Sampled(ctx context.Context, s Scorer, label dataset.Label, n in
 	return PerUser(r, j.held[label], Options{}), nil
 }
 
+// Among returns the accuracy metrics of those of the users given who have held-out items of a label
+// that only accepts, by these items alone; only may be nil. Users without such items are left out.
+func (j *Judge) Among(ctx context.Context, s Scorer, label dataset.Label, users []int32, only func(item int32) bool) (*UserMetrics, error) {
+	held := j.held[label]
+	if only != nil {
+		some := &dataset.Lists{Offsets: make([]int, 1, held.Len()+1), Columns: held.Columns}
+		for u := range held.Len() {
+			for _, i := range held.Of(u) {
+				if only(i) {
+					some.Items = append(some.Items, i)
+				}
+			}
+			some.Offsets = append(some.Offsets, len(some.Items))
+		}
+		held = some
+	}
+	var asked []int32
+	for _, u := range users {
+		if len(held.Of(int(u))) > 0 {
+			asked = append(asked, u)
+		}
+	}
+	if len(asked) == 0 {
+		return &UserMetrics{}, nil
+	}
+	r, err := Rank(ctx, s, j.train, asked, maxCutoff)
+	if err != nil {
+		return nil, err
+	}
+	return PerUser(r, held, Options{}), nil
+}
+
 // Validation measures ranked lists on validation interactions: it is handed to what chooses
 // among settings, and tells numbers, no labels.
 type Validation struct{ judge *Judge }

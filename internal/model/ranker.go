@@ -114,6 +114,7 @@ type UserScorer struct {
 	Ranker      Ranker
 	Train       *dataset.Histories
 	Preferences *tensor.Matrix // one row a user; nil for a model that reads none
+	Newest      int            // items of a history that are shown, the newest; 0 = all
 }
 
 // Users returns the number of users.
@@ -134,6 +135,9 @@ func (s *UserScorer) Scores(users []int32, dst *tensor.Matrix) error {
 // Person returns a user of the training data.
 func (s *UserScorer) Person(u int) Person {
 	p := Person{History: s.Train.Items(u)}
+	if s.Newest > 0 && len(p.History) > s.Newest {
+		p.History = p.History[len(p.History)-s.Newest:]
+	}
 	if s.Preferences != nil {
 		p.Preference = s.Preferences.Row(u)
 	}

@@ -41,7 +41,7 @@ func Offered(s *stage.Session, opt Options, importedVectors bool) (Options, erro
 		name, lacks string
 		offered     bool
 	}{
-		{readsTimes, "no order of choices", trainTimes(ds) != nil},
+		{readsTimes, "no order of choices", trainTimes(ds, ds.TrainHistories()) != nil},
 		{readsTexts, "no texts and no pictures", texts},
 		{readsPreferences, "", texts},
 	} {

@@ -56,11 +56,7 @@ func (p *parts) keep(part string, make func() (model.Weights, error)) (model.Wei
 
 // train implements model.Fitting.Train.
 func (p *parts) train(ctx context.Context, name string, in model.Inputs, settings map[string]string, epochs int) (model.Weights, error) {
-	opt, own, err := train.Configure(name, settings)
-	if err != nil {
-		return nil, err
-	}
-	m, err := model.New(name, in, own)
+	m, opt, err := part(name, in, settings, epochs, p.seed)
 	if err != nil {
 		return nil, err
 	}
@@ -68,19 +64,35 @@ func (p *parts) train(ctx context.Context, name string, in model.Inputs, setting
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, fmt.Errorf("train part %s: %w", name, err)
 	}
-	opt.Epochs, opt.Seed, opt.Dir, opt.Resume = epochs, p.seed, dir, true
-	opt.Patience = 1
+	opt.Dir, opt.Resume = dir, true
 	opt.OnEpoch = func(e train.Epoch) {
 		p.b.Emit(stage.Event{Stage: p.b.Stage, Message: EpochLine(name, e, p.b.Leaky), End: true, Elapsed: time.Duration((e.TrainSeconds + e.EvalSeconds) * float64(time.Second))})
 	}
 	if _, err := train.Run(ctx, m, in, p.judge, opt); err != nil {
 		return nil, fmt.Errorf("train %s: %w", name, err)
 	}
+	return weightsOf(m), nil
+}
+
+// part builds a model that is part of a fitted one, and the options to train it with: it stops
+// after the second epoch in a row without gain.
+func part(name string, in model.Inputs, settings map[string]string, epochs int, seed uint64) (model.Model, train.Options, error) {
+	opt, own, err := train.Configure(name, settings)
+	if err != nil {
+		return nil, opt, err
+	}
+	m, err := model.New(name, in, own)
+	opt.Epochs, opt.Seed, opt.Patience = epochs, seed, 1
+	return m, opt, err
+}
+
+// weightsOf are the parameters of a trained model.
+func weightsOf(m model.Model) model.Weights {
 	w := model.Weights{}
 	for _, param := range m.Params() {
 		w[param.Name] = model.Tensor{Shape: param.Shape(), Data: param.Value.Data}
 	}
-	return w, nil
+	return w
 }
 
 // remove takes the parts away once the whole is written.

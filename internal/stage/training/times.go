@@ -6,13 +6,12 @@ import (
 	"github.com/mllmrec/mllmrec/dataset"
 )
 
-// trainTimes returns when the train interactions happened, by position in Lists().Items, or
+// trainTimes returns when the interactions of train histories happened, by position in Lists().Items, or
 // nil where the data set has no order of its users' interactions.
-func trainTimes(ds *dataset.Dataset) []int64 {
+func trainTimes(ds *dataset.Dataset, h *dataset.Histories) []int64 {
 	if ds.Clock == dataset.ClockNone {
 		return nil
 	}
-	h := ds.TrainHistories()
 	times := make([]int64, 0, h.Len())
 	for u := range h.Users() {
 		times = append(times, h.Times(u)...)

@@ -20,7 +20,7 @@ func TestTimesAreThoseOfTrain(t *testing.T) {
 			ds.Append(x)
 		}
 		ds.Sort()
-		return trainTimes(ds), ds.TrainHistories().Lists()
+		return trainTimes(ds, ds.TrainHistories()), ds.TrainHistories().Lists()
 	}
 	for _, clock := range []string{dataset.ClockOrder, dataset.ClockMoment, ""} {
 		times, lists := of(clock, 1)

@@ -156,7 +156,7 @@ func (t *Stage) Build(ctx context.Context, b *stage.Build) error {
 		if err != nil {
 			return err
 		}
-		in.Times = trainTimes(ds)
+		in.Times = trainTimes(ds, in.Train)
 	}
 	if model.Fits(t.Options.Model) {
 		return t.fit(ctx, b, run, in)
