@@ -60,7 +60,9 @@ func scores(t *testing.T, r model.Ranker, people []model.Person) *tensor.Matrix 
 // TestFittedConformance holds for every model that is fitted at once.
 func TestFittedConformance(t *testing.T) {
 	data := modeltest.Make(tiny, 3)
-	in, judge := timed(data.Inputs), eval.NewJudge(data.Dataset)
+	in, judge := data.Inputs, eval.NewJudge(data.Dataset)
+	in.Train = in.Train.Keep(func(_ int, i int32) bool { return i != 5 && i != 11 }) // nobody chose these
+	in = timed(in)
 	var people []model.Person
 	for u := range in.Users {
 		people = append(people, model.Person{History: in.Train.Items(u), Preference: in.Preferences.Row(u)})
@@ -156,4 +158,48 @@ func TestFittedModelsSayWhatTheyLack(t *testing.T) {
 func usererrSays(err error, want string) bool {
 	_, ok := usererr.Hint(err)
 	return ok && strings.Contains(err.Error(), want)
+}
+
+// TestHybridPlacesItemsNobodyChose: an item without an audience stands where its text puts it, not
+// at the end of every list, and whoever has no history is served by what they say.
+func TestHybridPlacesItemsNobodyChose(t *testing.T) {
+	data := modeltest.Make(modeltest.Shape{Users: 300, Items: 80, Train: 2400, Width: 16, Tastes: 8}, 4)
+	const cold = int32(13)
+	in, judge := data.Inputs, eval.NewJudge(data.Dataset)
+	in.Train = in.Train.Keep(func(_ int, i int32) bool { return i != cold })
+	in = timed(in)
+	r, fitted := fit(t, "hybrid", in, judge, map[string]string{"pool": "false"})
+	var people []model.Person
+	for u := range in.Users {
+		people = append(people, model.Person{History: in.Train.Items(u), Preference: in.Preferences.Row(u)})
+	}
+	all := scores(t, r, people)
+	own, others := 0.0, 0.0
+	n := [2]float64{}
+	for u := range people {
+		rank := 0.0
+		for _, s := range all.Row(u) {
+			if s > all.Row(u)[cold] {
+				rank++
+			}
+		}
+		alike := 0
+		for _, i := range people[u].History {
+			if i%8 == cold%8 {
+				alike++
+			}
+		}
+		if 2*alike > len(people[u].History) { // whose taste the item is of
+			own, n[0] = own+rank, n[0]+1
+		} else {
+			others, n[1] = others+rank, n[1]+1
+		}
+	}
+	if n[0] < 10 || own/n[0] > 0.6*others/n[1] || own/n[0] > 30 {
+		t.Errorf("mean rank of the new item: %.1f for those of its taste, %.1f for others (%v)", own/n[0], others/n[1], fitted.Found)
+	}
+	said := scores(t, r, []model.Person{{Preference: in.Preferences.Row(0)}, {Preference: in.Preferences.Row(1)}})
+	if slices.Equal(said.Row(0), said.Row(1)) {
+		t.Error("two people who say different things are served alike")
+	}
 }

@@ -26,6 +26,7 @@ type Ranker struct {
 	prior   []float32       // of the view popularity, standardised
 	decays  []float32
 	weights [lengths][]float32
+	cold    cold
 
 	spare sync.Pool // of *[]float32, blocks of scores
 	size  int       // of the catalogue
@@ -83,6 +84,8 @@ func (r *Ranker) load(w model.Weights, n int) (err error) {
 const (
 	decaysName  = "fusion.decays"
 	weightsName = "fusion.weights"
+	coldName    = "fusion.cold"   // 1 for an item that nobody chose, else 0
+	slopesName  = "fusion.slopes" // see type cold
 )
 
 func (r *Ranker) store(w model.Weights) {
@@ -90,6 +93,12 @@ func (r *Ranker) store(w model.Weights) {
 	for b := range r.weights {
 		all = append(all, r.weights[b]...)
 	}
+	nobody := make([]float32, r.size)
+	for _, i := range r.cold.items {
+		nobody[i] = 1
+	}
+	w[coldName] = model.Tensor{Shape: []int{r.size}, Data: nobody}
+	w[slopesName] = model.Tensor{Shape: []int{len(r.names)}, Data: append([]float32(nil), r.cold.slope...)}
 	w[decaysName] = model.Tensor{Shape: []int{len(r.names)}, Data: append([]float32(nil), r.decays...)}
 	w[weightsName] = model.Tensor{Shape: []int{lengths, len(r.names)}, Data: all}
 }
@@ -101,6 +110,18 @@ func (r *Ranker) loadFusion(w model.Weights) error {
 	}
 	weights, err := w.Matrix(weightsName, lengths, len(r.names))
 	if err != nil {
+		return err
+	}
+	nobody, err := w.Vector(coldName, r.size)
+	if err != nil {
+		return err
+	}
+	for i, is := range nobody {
+		if is != 0 {
+			r.cold.items = append(r.cold.items, int32(i))
+		}
+	}
+	if r.cold.slope, err = w.Vector(slopesName, len(r.names)); err != nil {
 		return err
 	}
 	r.decays = decays
@@ -202,11 +223,16 @@ func (r *Ranker) Score(people []model.Person, dst *tensor.Matrix) error {
 	defer r.spare.Put(memory)
 	one := tensor.FromSlice(dst.Rows, dst.Cols, (*memory)[:len(dst.Data)])
 	clear(dst.Data)
-	for v := range r.names {
-		if r.idle(v) {
+	var said *tensor.Matrix
+	for _, v := range r.inOrder() {
+		if r.idle(v) && !(r.names[v] == text && len(r.cold.items) > 0) {
 			continue
 		}
 		r.standardised(v, people, r.decays[v], one)
+		if r.names[v] == text {
+			said = r.said(v, one)
+		}
+		r.fill(v, one, said)
 		tensor.Parallel(dst.Rows, 4, func(lo, hi int) {
 			for n := lo; n < hi; n++ {
 				tensor.Axpy(r.weights[bucket(len(people[n].History))][v], one.Row(n), dst.Row(n))
@@ -243,9 +269,10 @@ func (r *Ranker) Explain(p model.Person) (func(item int32) []model.Share, error)
 		return nil, err
 	}
 	var all []standing
+	var said *standing // the view text
 	for v, name := range r.names {
 		s := standing{view: v, weight: float64(r.weights[bucket(len(p.History))][v]), scores: make([]float32, r.size)}
-		if s.weight == 0 {
+		if s.weight == 0 && r.names[v] != text {
 			continue
 		}
 		r.view(v, []model.Person{p}, r.decays[v], tensor.FromSlice(1, r.size, s.scores))
@@ -258,10 +285,26 @@ func (r *Ranker) Explain(p model.Person) (func(item int32) []model.Share, error)
 		if r.kernels[v] != nil {
 			s.recency = linear.RecencyWeights(len(p.History), float64(r.decays[v]))
 		}
-		all = append(all, s)
+		if name == text && len(r.cold.items) > 0 {
+			kept := s
+			said = &kept
+		}
+		if s.weight != 0 {
+			all = append(all, s)
+		}
 	}
 	return func(item int32) (shares []model.Share) {
+		_, nobody := slices.BinarySearch(r.cold.items, item)
 		for _, s := range all {
+			switch own := r.names[s.view]; {
+			case !nobody || said == nil || !r.cold.estimated(own) && own != popularity:
+			case own == popularity:
+				continue // its mean: 0
+			default: // what text says of it, in the view's place
+				weight := s.weight * float64(r.cold.slope[s.view])
+				s = *said
+				s.weight = weight
+			}
 			name, rest := r.names[s.view], s.weight*(float64(s.scores[item])-s.mean)/s.sd
 			for n, w := range s.recency {
 				part := s.weight / s.sd * float64(w) * float64(r.kernels[s.view].Contribution(p.History[n], item))
@@ -288,7 +331,7 @@ func (r *Ranker) Views() (views []string) {
 
 // Without implements model.Viewed.
 func (r *Ranker) Without(view string) model.Ranker {
-	less := &Ranker{names: r.names, kernels: r.kernels, items: r.items, packed: r.packed, prior: r.prior, decays: r.decays, size: r.size}
+	less := &Ranker{names: r.names, kernels: r.kernels, items: r.items, packed: r.packed, prior: r.prior, decays: r.decays, cold: r.cold, size: r.size}
 	for b := range r.weights {
 		less.weights[b] = slices.Clone(r.weights[b])
 		if at := slices.Index(r.names, view); at >= 0 {

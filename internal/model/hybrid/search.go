@@ -42,6 +42,9 @@ func choose(ctx context.Context, r *Ranker, in model.Inputs, v model.Values, f m
 			return nil, err
 		}
 	}
+	if err := s.regress(ctx); err != nil {
+		return nil, err
+	}
 	all, err := s.candidates(ctx, s.users, whole)
 	if err != nil {
 		return nil, err
@@ -53,6 +56,9 @@ func choose(ctx context.Context, r *Ranker, in model.Inputs, v model.Values, f m
 	found := map[string]string{"valid goal, R@20 + N@20": number(reached)}
 	for n, name := range r.names {
 		found["view "+name] = fmt.Sprintf("weight %s, decay %s, alone %s", number(float64(r.weights[lengths-1][n])), number(float64(r.decays[n])), number(alone[n]))
+	}
+	if err := s.gain(ctx, found); err != nil {
+		return nil, err
 	}
 	return found, s.short(ctx, found)
 }
@@ -210,9 +216,14 @@ func (s *search) candidates(ctx context.Context, users []int32, newest int) ([]c
 	}
 	err := s.blocks(ctx, users, newest, func(lo int, people []model.Person, room *tensor.Matrix) {
 		best := make([][][]int32, views)
-		for v := range scores {
+		var said *tensor.Matrix
+		for _, v := range s.r.inOrder() {
 			block := scores[v].RowRange(0, len(people))
 			s.r.standardised(v, people, s.r.decays[v], block)
+			if s.r.names[v] == text {
+				said = s.r.said(v, block)
+			}
+			s.r.fill(v, block, said)
 			copy(room.Data, block.Data)
 			s.mask(users[lo:lo+len(people)], room)
 			best[v] = make([][]int32, len(people))
