@@ -38,7 +38,11 @@ func setupEncoders(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	for name, value := range map[string]string{"TINY": tiny, "KINDS": kinds, "SERVER": server.URL, "HUB": hub.URL, "TEST_KEY": apiKey,
+	tutorial, err := filepath.Abs("../../docs/tutorial")
+	if err != nil {
+		return err
+	}
+	for name, value := range map[string]string{"TUTORIAL": tutorial, "TINY": tiny, "KINDS": kinds, "SERVER": server.URL, "HUB": hub.URL, "TEST_KEY": apiKey,
 		"HF_HOME": filepath.Join(env.WorkDir, "hf"), "HF_ENDPOINT": "http://127.0.0.1:1", "HF_TOKEN": "", "HF_HUB_CACHE": ""} {
 		env.Setenv(name, value)
 	}

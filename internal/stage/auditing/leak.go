@@ -10,6 +10,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/stage/encoding"
+	"github.com/mllmrec/mllmrec/internal/stage/graphing"
 	"github.com/mllmrec/mllmrec/internal/stage/reasoning"
 	"github.com/mllmrec/mllmrec/internal/stage/training"
 	"github.com/mllmrec/mllmrec/internal/texts"
@@ -23,7 +24,7 @@ const leakModel = "mllmrec"
 // measureLeak trains twice with everything equal but the histories that preferences were
 // written from: train only, and all. Nothing of it is stored.
 func (a *auditor) measureLeak(ctx context.Context) (*LeakWorth, error) {
-	in, err := a.trainingInputs()
+	in, err := a.trainingInputs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -49,13 +50,25 @@ func (a *auditor) measureLeak(ctx context.Context) (*LeakWorth, error) {
 	return w, nil
 }
 
-// trainingInputs loads what both sides have in common; the paper's way, without folds.
-func (a *auditor) trainingInputs() (model.Inputs, error) {
+// trainingInputs loads what both sides have in common; the paper's way, without folds. Where
+// no graph of the item vectors was built, since the run's model reads none, one is built
+// with the usual options and not stored.
+func (a *auditor) trainingInputs(ctx context.Context) (model.Inputs, error) {
 	from := stage.Inputs{workspace.KindItemVectors: {Address: a.items}}
-	if graph := a.graphOf(a.items); graph != "" {
+	graph := a.graphOf(a.items)
+	if graph != "" {
 		from[workspace.KindItemGraph] = workspace.Input{Address: graph}
 	}
-	return training.Inputs(a.Session, from, a.opt.Seed)
+	in, err := training.Inputs(a.Session, from, a.opt.Seed)
+	if err != nil || graph != "" {
+		return in, err
+	}
+	built, err := graphing.Compute(ctx, a.Session, a.items, graphing.Defaults())
+	if err != nil {
+		return in, err
+	}
+	in.Graph = built.Norm
+	return in, nil
 }
 
 // graphOf returns the latest graph of the item vectors; "" if there is none.

@@ -97,6 +97,9 @@ func allOrNothing(s itemgraph.Similarities, o itemgraph.Options) string {
 		"without a threshold the better half is kept with any encoder", *o.Threshold, drops, 100*s.Kept, s.Mean)
 }
 
+// Defaults are the options of a graph unless the user gives others.
+func Defaults() itemgraph.Options { return itemgraph.DefaultOptions() }
+
 // Compute builds the graph of the item vectors under an address without storing it.
 func Compute(ctx context.Context, s *stage.Session, vectors string, opt itemgraph.Options) (*itemgraph.Graph, error) {
 	ds, err := s.Dataset()
