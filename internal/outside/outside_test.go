@@ -11,7 +11,7 @@ import (
 
 const want = `imported 60 users, 40 items, 480 interactions
 not ready: first train
-built bpr and mllmrec; the latter took 6 stages
+built bpr and hybrid; the latter took 5 stages
 user: mug, mug; chosen together
 history: lamp, lamp; chosen together
 sentence: tent, tent; same words
