@@ -127,7 +127,7 @@ func Configure(name string, settings map[string]string) (opt Options, modelSetti
 		case has(Settings(), key) && spec.Fit != nil && !has(spec.Settings, key):
 			return Options{}, nil, usererr.New("Leave it out; the model's own settings are "+names(spec.Settings)+".",
 				"model %s is fitted at once, without epochs: the setting %s has no effect", name, key)
-		case has(Settings(), key):
+		case has(Settings(), key) && spec.Fit == nil:
 			own[key] = value
 		case has(spec.Settings, key):
 			theirs[key] = value

@@ -70,6 +70,7 @@ func init() {
 			model.Setting{Name: "factors", Kind: model.Int, Default: "256", Min: 1, Max: 1 << 14, Doc: "singular vectors of the view spectral"},
 			model.Setting{Name: "exact_up_to", Kind: model.Int, Default: "10000", Min: 0, Max: 1 << 24, Doc: "largest catalogue for which the view kernel is exact: it takes the square of it in memory"},
 			model.Setting{Name: "keep", Kind: model.Int, Default: "1000", Min: 0, Max: 1 << 24, Doc: "weights of each item that the view kernel keeps, the largest; 0 keeps all"},
+			model.Setting{Name: "epochs", Kind: model.Int, Default: "8", Min: 1, Max: 1000, Doc: "largest number of epochs of the view pool, which mostly stops by itself before"},
 			model.Setting{Name: "decay", Kind: model.Choice, Default: "auto", Choices: []string{"auto", "none"}, Doc: "weight of newer items of a history: auto, chosen on validation where there are times; none, all alike"},
 			model.Setting{Name: "times", Kind: model.Bool, Default: "true", Doc: "read the order of choices"},
 			model.Setting{Name: "texts", Kind: model.Bool, Default: "true", Doc: "read the items' text vectors"},

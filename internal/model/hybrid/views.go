@@ -31,7 +31,7 @@ func fitView(ctx context.Context, view string, in model.Inputs, v model.Values, 
 			w[countsName] = prior(in)
 			return w, nil
 		case pool:
-			return fitPool(ctx, in, f)
+			return fitPool(ctx, in, v.Int("epochs"), f)
 		}
 		k, err := fitKernel(ctx, view, in, v, f)
 		if err != nil {
@@ -70,7 +70,7 @@ const bm25Neighbours = 1000
 
 // fitPool trains the tables of model pool. A person's pooled vector is a sum over what they
 // chose, up to a length that standardising takes out, so that the tables are a kernel.
-func fitPool(ctx context.Context, in model.Inputs, f model.Fitting) (model.Weights, error) {
+func fitPool(ctx context.Context, in model.Inputs, epochs int, f model.Fitting) (model.Weights, error) {
 	if f.Train == nil {
 		return nil, nil
 	}
@@ -78,7 +78,7 @@ func fitPool(ctx context.Context, in model.Inputs, f model.Fitting) (model.Weigh
 	if in.Times == nil {
 		settings["decay"] = "1"
 	}
-	trained, err := f.Train(ctx, pool, in, settings, poolEpochs)
+	trained, err := f.Train(ctx, pool, in, settings, epochs)
 	if err != nil {
 		return nil, err
 	}
@@ -95,9 +95,6 @@ func fitPool(ctx context.Context, in model.Inputs, f model.Fitting) (model.Weigh
 	w := model.Weights{}
 	return w, linear.Store(w, "", &linear.Factored{Left: left, Right: right})
 }
-
-// poolEpochs bounds the training of the view pool.
-const poolEpochs = 8
 
 func unitVectors(m *tensor.Matrix) model.Tensor {
 	unit := m.Clone()
