@@ -8,7 +8,7 @@ import (
 )
 
 // echoes reports an answer that gives the prompt back: a mark around its data, ten words in a
-// row of what its author wrote, or, in an answer of at least 20 words, three fifths in runs of
+// row of what its author wrote, or, in an answer of at least 25 words, three fifths in runs of
 // eight words or more, of the data too. An answer that quotes a title has fewer.
 func (r Rules) echoes(text string, words []string, q mllm.Request) string {
 	for _, m := range r.Marks {
@@ -23,7 +23,7 @@ func (r Rules) echoes(text string, words []string, q mllm.Request) string {
 			return "it has words of the prompt: " + run
 		}
 	}
-	const run, least = 8, 20
+	const run, least = 8, 25
 	if len(words) < least {
 		return ""
 	}

@@ -3,6 +3,7 @@ package hybrid
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/model/linear"
@@ -74,6 +75,10 @@ func fitPool(ctx context.Context, in model.Inputs, epochs int, f model.Fitting) 
 	if f.Train == nil {
 		return nil, nil
 	}
+	if !pairs(in) {
+		f.Tell("nobody has two different train items: the view %s, which learns one from the others, is left out", pool)
+		return nil, nil
+	}
 	settings := map[string]string{"batch_size": "1024"}
 	if in.Times == nil {
 		settings["decay"] = "1"
@@ -94,6 +99,16 @@ func fitPool(ctx context.Context, in model.Inputs, epochs int, f model.Fitting) 
 	right.NormalizeRows(1e-6)
 	w := model.Weights{}
 	return w, linear.Store(w, "", &linear.Factored{Left: left, Right: right})
+}
+
+// pairs reports whether any user has two different items.
+func pairs(in model.Inputs) bool {
+	for u := range in.Train.Users() {
+		if items := in.Train.Items(u); len(items) > 1 && slices.ContainsFunc(items, func(i int32) bool { return i != items[0] }) {
+			return true
+		}
+	}
+	return false
 }
 
 func unitVectors(m *tensor.Matrix) model.Tensor {
