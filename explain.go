@@ -163,8 +163,11 @@ func (e *ties) name(i int32, history []int32) []Reason {
 	var reasons []Reason
 	for _, h := range history {
 		r := Reason{Item: e.ds.Items[h].ID, Title: e.ds.Items[h].Title, Edge: e.edge(i, h), Via: ViaContent, Weight: e.cosine(i, h)}
-		if both := e.together(i, h); both > 0 {
+		switch both := e.together(i, h); {
+		case both > 0:
 			r.Via, r.Weight = ViaAudience, float64(both)
+		case r.Weight < minCosine:
+			continue // tied by ways that have no name: through others' choices
 		}
 		reasons = append(reasons, r)
 	}
