@@ -11,16 +11,18 @@ func (a *app) runCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run WS",
 		Short: "All that a model needs, then the model, then its evaluation; what is fresh is skipped",
-		Long: `Run trains a model and evaluates it, and makes before that what the model reads, no more:
-a model of interactions alone (bpr, lightgcn) trains at once; pool has items described and
-encoded; mllmrec has preferences written too, and the item graph built. Every result stays beside
-those of other options. Stopped at any moment, the same command goes on where it was.
+		Long: `Run makes a model and evaluates it, and makes before that what the model reads, no more. Unless
+--model says otherwise it is hybrid, which fuses what choices, texts, their order and
+preferences say, and does without what the data set lacks. A model of interactions alone (bm25, ease,
+bpr, lightgcn) is made at once; pool has items described and encoded; mllmrec, the paper's,
+has preferences written too, and the item graph built. Every result stays beside those of other
+options. Stopped at any moment, the same command goes on where it was.
 
 Without --mllm offline the texts come from a model server, Ollama on localhost unless
 --base-url says otherwise.`,
 		Example: `  mllmrec run shop.ws --mllm offline                 # no model server, no download
-  mllmrec run shop.ws --model bpr                    # interactions only
-  mllmrec run shop.ws --mllm offline --threshold 0.5 # another graph beside the first`,
+  mllmrec run shop.ws --model bm25                   # interactions only
+  mllmrec run shop.ws --model mllmrec --mllm offline # the paper's model, beside the first`,
 		Args: cobra.ExactArgs(1),
 	}
 	opt := build.New()

@@ -25,8 +25,10 @@ func (a *app) trainCmd() *cobra.Command {
 	var opt training.Options
 	set := option.Of(&opt)
 	bind(cmd, set)
-	cmd.Long = `Train trains a model on its loss with Adam, ranks the whole catalogue for the validation
-users after every epoch, and stops when Recall@20 has not risen for 'patience' epochs.
+	cmd.Long = `Train makes a model. hybrid and the kernels (bm25, ease, …) are fitted at once; what they
+choose, they choose on validation. Other models are trained in epochs, on their loss with
+Adam: the whole catalogue is ranked for the validation users after each, and training stops
+when Recall@20 has not risen for 'patience' epochs.
 Every epoch is checkpointed: an interrupted run goes on exactly where it stopped. A run
 that is finished and fresh, of the same options and inputs, is shown again and not
 trained a second time; --fresh trains another beside it. What the model reads must be
@@ -90,7 +92,7 @@ func settingsHelp() string {
 			owner = s.Owner
 			title := owner
 			if title == "" {
-				title = "any model"
+				title = "any model that is trained in epochs"
 			}
 			fmt.Fprintf(&b, "  %s\n", title)
 		}

@@ -36,7 +36,7 @@ func lambda(name, preset, doc string) model.Setting {
 
 var ridge = lambda("lambda", "200", "ridge penalty on the kernel over choices")
 
-var textRidge = lambda("lambda_text", "1", "ridge penalty on the kernel over text vectors")
+var textRidge = lambda("lambda_text", "100", "ridge penalty on the kernel over text vectors")
 
 var specs = []spec{
 	{name: "itemknn", doc: "ItemKNN scores an item by the cosine of its audience with those of the items chosen.",
