@@ -84,7 +84,8 @@ func Run(ctx context.Context, s *stage.Session, o *Options, force bool) (*Result
 // does. Options of stages that it does not need are refused.
 func (o *Options) stages(s *stage.Session) ([]stage.Stage, error) {
 	ws := s.WS
-	offered, err := training.Offered(s, o.Train, importing.HasVectors(ws))
+	items, users := importing.Vectors(ws)
+	offered, err := training.Offered(s, o.Train, items, users)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,8 @@ Settings (--set key=value):
 			return err
 		}
 		defer release()
-		offered, err := training.Offered(s, opt, importing.HasVectors(s.WS))
+		items, users := importing.Vectors(s.WS)
+		offered, err := training.Offered(s, opt, items, users)
 		if err != nil {
 			return err
 		}

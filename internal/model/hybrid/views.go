@@ -26,6 +26,10 @@ func fitView(ctx context.Context, view string, in model.Inputs, v model.Values, 
 		w := model.Weights{}
 		switch view {
 		case preference:
+			if in.Preferences.Cols != in.ItemVectors[model.Text].Cols {
+				f.Tell("vectors of preferences are %d wide, those of items %d: the view %s, which compares them, is left out", in.Preferences.Cols, in.ItemVectors[model.Text].Cols, preference)
+				return nil, nil
+			}
 			w[itemsName] = unitVectors(in.ItemVectors[model.Text])
 			return w, nil
 		case popularity:

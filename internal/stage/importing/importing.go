@@ -167,12 +167,17 @@ func (f *features) Build(_ context.Context, b *stage.Build) error {
 // HasVectors reports whether the current item vectors came with the data, so that nothing
 // has to be written and encoded.
 func HasVectors(ws *workspace.Workspace) bool {
-	for _, kind := range []workspace.Kind{workspace.KindItemVectors, workspace.KindUserVectors} {
-		if _, a, ok := ws.Current(kind); ok && a.Options["encoder"] == imported {
-			return true
-		}
+	items, users := Vectors(ws)
+	return items || users
+}
+
+// Vectors reports which of the current vectors came with the data.
+func Vectors(ws *workspace.Workspace) (items, users bool) {
+	came := func(kind workspace.Kind) bool {
+		_, a, ok := ws.Current(kind)
+		return ok && a.Options["encoder"] == imported
 	}
-	return false
+	return came(workspace.KindItemVectors), came(workspace.KindUserVectors)
 }
 
 // RefuseTexts fails where a stage about texts would silently replace, or have no effect

@@ -22,7 +22,10 @@ const (
 // Offered returns the options with the settings by which a model leaves what the data set does
 // not offer, where the user has not set them, and says so: a data set without times is no
 // mistake of who trains a model that does without.
-func Offered(s *stage.Session, opt Options, importedVectors bool) (Options, error) {
+//
+// Where item or user vectors came with the data, nothing else is written: a view whose vectors
+// did not come is left out.
+func Offered(s *stage.Session, opt Options, importedItems, importedUsers bool) (Options, error) {
 	has := func(name string) bool {
 		return slices.ContainsFunc(model.Settings(opt.Model), func(d model.Setting) bool { return d.Name == name })
 	}
@@ -36,22 +39,24 @@ func Offered(s *stage.Session, opt Options, importedVectors bool) (Options, erro
 	if err != nil {
 		return opt, err
 	}
-	texts := importedVectors || slices.ContainsFunc(ds.Items, func(i dataset.Item) bool { return i.Text() != "" || i.Image != "" })
+	texts := slices.ContainsFunc(ds.Items, func(i dataset.Item) bool { return i.Text() != "" || i.Image != "" })
+	preferences := texts
+	if importedItems || importedUsers {
+		texts, preferences = importedItems, importedItems && importedUsers
+	}
 	for _, c := range []struct {
 		name, lacks string
 		offered     bool
 	}{
 		{readsTimes, "no order of choices", trainTimes(ds, ds.TrainHistories()) != nil},
-		{readsTexts, "no texts and no pictures", texts},
-		{readsPreferences, "", texts},
+		{readsTexts, "no texts, pictures or vectors of items", texts},
+		{readsPreferences, "nothing to write preferences from, or no vectors of them", preferences},
 	} {
 		if !has(c.name) || given(c.name) || c.offered {
 			continue
 		}
 		opt.Settings = append(slices.Clone(opt.Settings), c.name+"="+strconv.FormatBool(false))
-		if c.lacks != "" {
-			s.Note(workspace.StageTrain, "the data set has %s: %s does without", c.lacks, opt.Model)
-		}
+		s.Note(workspace.StageTrain, "the data set has %s: %s does without", c.lacks, opt.Model)
 	}
 	return opt, nil
 }
