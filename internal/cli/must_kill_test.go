@@ -37,7 +37,7 @@ func attacks() []attack {
 		{args: []string{"evaluate", "HERE/ws"}, begin: "train", kills: 5},
 		{args: []string{"export", "mmrec", "HERE/ws", "--out", "HERE/out"}, begin: "train", kills: 20, few: 2},
 		{args: []string{"run", "HERE/ws", "--mllm", "offline", "--folds", "2", "--dim", "24", "--threshold", "0.4", "--model", "mllmrec", "--set", "epochs=12"}, begin: "import", kills: 30, few: 2},
-		{args: []string{"train", "HERE/ws", "--model", "hybrid"}, begin: "graph", kills: 20, few: 1},
+		{args: []string{"train", "HERE/ws", "--model", "hybrid"}, begin: "graph", kills: 20},
 		{args: []string{"model", "pull", "org/model", "--dir", "HERE/models"}, kills: 17, few: 2},
 		{args: []string{"demo", "--out", "HERE/demo", "--epochs", "2"}, kills: 8},
 	}
