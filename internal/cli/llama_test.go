@@ -93,7 +93,7 @@ func TestRealLlamaServersAreKnownBeforeTheyAreAsked(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"a model that sees nothing": {[]string{"describe", ws, "--mllm-model", llamatest.Model}, []string{"sees no pictures", "--mmproj", url}},
+		"a model that sees nothing": {[]string{"describe", ws, "--mllm-model", llamatest.Model}, []string{"sees no pictures", "projector", url}},
 		"a model that is not there": {[]string{"reason", ws, "--mllm-model", "gemma3"}, []string{`does not have the model "gemma3"`, "it has: " + llamatest.Model, "any-model=yes"}},
 		"a window that is too wide": {[]string{"reason", ws, "--mllm-model", llamatest.Model, "--window", "4096"}, []string{"reads 1536 tokens"}},
 		"a server without vectors": {[]string{"encode", ws, "--encoder", "openai", "--encoder-model", llamatest.Model, "--encoder-base-url", url, "-q"},

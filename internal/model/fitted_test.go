@@ -30,15 +30,7 @@ func fit(t *testing.T, name string, in model.Inputs, judge *eval.Judge, settings
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := model.Lookup(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := model.ParseSettings(name, spec.Settings, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := spec.RestoreRanker(f.Weights, v)
+	r, err := model.RestoreRanker(name, f.Weights, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,9 +98,7 @@ func TestFittedConformance(t *testing.T) {
 							less[k] = w
 						}
 					}
-					spec, _ := model.Lookup(name)
-					v, _ := model.ParseSettings(name, spec.Settings, settings)
-					if _, err := spec.RestoreRanker(less, v); err == nil {
+					if _, err := model.RestoreRanker(name, less, settings); err == nil {
 						t.Errorf("restored without %s", key)
 					}
 				}

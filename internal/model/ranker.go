@@ -108,6 +108,20 @@ func Fit(ctx context.Context, name string, in Inputs, settings map[string]string
 	return fitted, v.Map(), nil
 }
 
+// RestoreRanker builds the ranker of the named model from what was fitted, under the settings that it
+// was fitted with.
+func RestoreRanker(name string, w Weights, settings map[string]string) (Ranker, error) {
+	s, err := Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.parse(settings)
+	if err != nil {
+		return nil, err
+	}
+	return s.RestoreRanker(w, v)
+}
+
 // UserScorer scores the users of the training data by a ranker and their train histories. It is
 // a Scorer of package eval.
 type UserScorer struct {

@@ -101,7 +101,6 @@ func ease(ctx context.Context, in model.Inputs, lambda float64, f model.Fitting)
 	return linear.EASE(ctx, interactions(in), lambda, progress(f, "kernel"))
 }
 
-// addEASE adds the text kernel to that of EASE, in place.
 func addEASE(ctx context.Context, in model.Inputs, v model.Values, f model.Fitting) (linear.Kernel, error) {
 	text, err := linear.TextKernel(ctx, in.ItemVectors[model.Text], v.Float("lambda_text"))
 	if err != nil {
@@ -111,13 +110,7 @@ func addEASE(ctx context.Context, in model.Inputs, v model.Values, f model.Fitti
 	if err != nil {
 		return nil, err
 	}
-	alpha := v.Float("alpha")
-	for j := range d.B.Rows {
-		row := d.B.Row(j)
-		tensor.Scale(float32(1-alpha), row)
-		text.AddScores([]int32{int32(j)}, []float32{float32(alpha)}, row)
-	}
-	return d, nil
+	return linear.AddEASE(d, text, v.Float("alpha"))
 }
 
 func init() {

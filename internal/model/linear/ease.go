@@ -60,15 +60,29 @@ func L3AE(ctx context.Context, x *Interactions, text *Factored, lambdaX, lambdaE
 	return &Dense{p}, ctx.Err()
 }
 
-// AddEASE is (1−α)·ease + α·text.
-func AddEASE(ease, text Kernel, alpha float64) (*Blend, error) {
+// addRows is how many rows of the text kernel are added at a time.
+const addRows = 256
+
+// AddEASE is (1−α)·ease + α·text, in the memory of ease: a second square of the catalogue would
+// not fit beside it.
+func AddEASE(ease *Dense, text Kernel, alpha float64) (*Dense, error) {
 	if !(alpha >= 0 && alpha <= 1) {
 		return nil, usererr.New("", "Add-EASE: α is %g, must be 0 to 1", alpha)
 	}
 	if ease.Items() != text.Items() {
 		return nil, fmt.Errorf("add the text kernel of %d items to an EASE of %d", text.Items(), ease.Items())
 	}
-	return &Blend{[]Part{{float32(1 - alpha), ease}, {float32(alpha), text}}}, nil
+	tensor.Scale(float32(1-alpha), ease.B.Data)
+	for lo := 0; lo < ease.B.Rows; lo += addRows {
+		rows := ease.B.RowRange(lo, min(lo+addRows, ease.B.Rows))
+		chosen, weights := make([][]int32, rows.Rows), make([][]float32, rows.Rows)
+		for n := range chosen {
+			chosen[n], weights[n] = []int32{int32(lo + n)}, []float32{float32(alpha)}
+		}
+		text.AddScoresBatch(chosen, weights, rows)
+	}
+	clearDiagonal(ease.B) // what a factored kernel takes out again leaves a rounding error
+	return ease, nil
 }
 
 // invertedGram returns (XᵀX + λI)⁻¹.

@@ -89,7 +89,7 @@ func TestGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	add, err := AddEASE(ease, text, f.Config.Alpha)
+	add, err := AddEASE(&Dense{ease.B.Clone()}, text, f.Config.Alpha)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func kernels(t *testing.T, lists *dataset.Lists) map[string]Kernel {
 	return map[string]Kernel{
 		"EASE":        ease,
 		"text":        text,
-		"Add-EASE":    must[*Blend](t)(AddEASE(ease, text, 0.3)),
+		"Add-EASE":    must[*Dense](t)(AddEASE(&Dense{ease.B.Clone()}, text, 0.3)),
 		"L3AE":        must[*Dense](t)(L3AE(ctx, x, text, 5, 7, nil)),
 		"cosine":      must[*Sparse](t)(CosineKNN(ctx, x, 5, 1)),
 		"BM25":        must[*Sparse](t)(BM25KNN(ctx, x, BM25{K: 8, K1: 0.2, B: 0.2})),

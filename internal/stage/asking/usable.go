@@ -18,6 +18,6 @@ func Usable(r texts.Report, show string) error {
 	if n := len(r.Failures); n > 0 {
 		last = fmt.Sprintf(", the last: %s: %s", r.Failures[n-1].Subject, r.Failures[n-1].Error)
 	}
-	return usererr.New(fmt.Sprintf("See them with '%s --status quarantined'. Ask another model, or write without one: %s offline.", show, usererr.Option("mllm")),
+	return usererr.New(fmt.Sprintf("See them with '%s' and %s quarantined. Ask another model, or write without one: %s offline.", show, usererr.Option("status"), usererr.Option("mllm")),
 		"no question of %d has a usable answer (%s)%s", r.Quarantined, classes(r.Classes), last)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/eval"
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/stage/training"
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -131,6 +132,20 @@ func Measure(ctx context.Context, s *stage.Session, runID string) (*Evaluation, 
 		ev.Baselines = append(ev.Baselines, Baseline{Name: b.Name, Test: judged[n+1].Metrics(dataset.Test), Valid: judged[n+1].Metrics(dataset.Valid)})
 	}
 	return ev, nil
+}
+
+// fittedRun finds a run ("": the current one) of a model that is fitted, with what scores by it.
+// hint is for a run of another.
+func fittedRun(s *stage.Session, runID, hint string) (*training.Run, *model.UserScorer, error) {
+	run, address, err := training.Find(s.WS, runID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !training.Fits(run.Model) {
+		return nil, nil, usererr.New(hint, "run %s of model %s has no views: it is trained to vectors of its users", run.ID, run.Model)
+	}
+	scorer, err := training.Scorer(s, run, address)
+	return run, scorer, err
 }
 
 // scorerOf returns what ranks as a run does.

@@ -11,7 +11,6 @@ import (
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/stage/training"
-	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
@@ -58,12 +57,9 @@ func leftOut(ids []string, n int) []bool {
 // MeasureStrangers fits the model of a run again without a tenth of the users and a twentieth of
 // the items, and measures on test how it serves them.
 func MeasureStrangers(ctx context.Context, s *stage.Session, runID string) (*Strangers, error) {
-	run, address, err := training.Find(s.WS, runID)
+	run, known, err := fittedRun(s, runID, "Name a run of hybrid or of another model that knows nobody by an id.")
 	if err != nil {
 		return nil, err
-	}
-	if !training.Fits(run.Model) {
-		return nil, usererr.New("Name a run of hybrid or of another model that is fitted.", "model %s of run %s is trained to vectors of its users: this trial is of models that know nobody by an id", run.Model, run.ID)
 	}
 	ds, err := s.Dataset()
 	if err != nil {
@@ -75,10 +71,6 @@ func MeasureStrangers(ctx context.Context, s *stage.Session, runID string) (*Str
 	}
 	away, cold := leftOut(ds.UserIDs, strangersOf), leftOut(itemIDs, coldOf)
 	blind, err := training.Refit(ctx, s, run, func(u int, i int32) bool { return !away[u] && !cold[i] }, func(u int32) bool { return !away[u] })
-	if err != nil {
-		return nil, err
-	}
-	known, err := training.Scorer(s, run, address)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/mllmrec/mllmrec/internal/eval"
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/stage"
-	"github.com/mllmrec/mllmrec/internal/stage/training"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
@@ -36,14 +35,7 @@ const (
 // Views measures what each view of a run is worth on validation. The weights of the other
 // views stay as they are: a view that others could stand in for is worth little here.
 func Views(ctx context.Context, s *stage.Session, runID string) (*Worth, error) {
-	run, address, err := training.Find(s.WS, runID)
-	if err != nil {
-		return nil, err
-	}
-	if !training.Fits(run.Model) {
-		return nil, usererr.New("Name a run of model hybrid.", "run %s of model %s has no views", run.ID, run.Model)
-	}
-	scorer, err := training.Scorer(s, run, address)
+	run, scorer, err := fittedRun(s, runID, "Name a run of model hybrid.")
 	if err != nil {
 		return nil, err
 	}

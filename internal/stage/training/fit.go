@@ -43,15 +43,7 @@ func (t *Stage) fit(ctx context.Context, b *stage.Build, run *Run, in model.Inpu
 	if err != nil {
 		return fmt.Errorf("train run %s: %w", run.ID, err)
 	}
-	spec, err := model.Lookup(t.Options.Model)
-	if err != nil {
-		return err
-	}
-	values, err := model.ParseSettings("model "+spec.Name, spec.Settings, t.own)
-	if err != nil {
-		return err
-	}
-	ranker, err := spec.RestoreRanker(fitted.Weights, values)
+	ranker, err := model.RestoreRanker(t.Options.Model, fitted.Weights, config)
 	if err != nil {
 		return fmt.Errorf("train run %s: %w", run.ID, err)
 	}

@@ -65,15 +65,7 @@ func Refit(ctx context.Context, s *stage.Session, run *Run, keep func(user int, 
 	if err != nil {
 		return nil, err
 	}
-	spec, err := model.Lookup(run.Model)
-	if err != nil {
-		return nil, err
-	}
-	values, err := model.ParseSettings("model "+spec.Name, spec.Settings, config)
-	if err != nil {
-		return nil, err
-	}
-	ranker, err := spec.RestoreRanker(fitted.Weights, values)
+	ranker, err := model.RestoreRanker(run.Model, fitted.Weights, config)
 	return &model.UserScorer{Ranker: ranker, Train: full, Preferences: in.Preferences}, err
 }
 

@@ -28,7 +28,7 @@ func NewDescriber(ctx context.Context, client mllm.Client, opt Options) (*Descri
 		return nil, err
 	}
 	if len(s.info.Capabilities) > 0 && !s.info.Vision {
-		return nil, usererr.New("Choose a model with vision, such as gemma3:27b; with llama.cpp, start the server with the model's projector (--mmproj). Or have pictures measured without a model: "+usererr.Option("mllm").String()+" offline.",
+		return nil, usererr.New("Choose a model with vision, such as gemma3:27b; with llama.cpp, start the server with the model's projector as well. Or have pictures measured without a model: "+usererr.Option("mllm").String()+" offline.",
 			"%s: model %s sees no pictures; it takes: %s", client.Endpoint(), s.opt.Model, strings.Join(s.info.Capabilities, ", "))
 	}
 	return &Describer{s, s.opt.id(s.info.Digest, s.opt.Prompts.Hash(prompt.Describe))}, nil
