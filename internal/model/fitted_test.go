@@ -107,7 +107,9 @@ func TestFittedConformance(t *testing.T) {
 	}
 }
 
-// checkShares: the parts of a score sum to it.
+// checkShares: the parts of a score sum to it, and what is left to no item of the history is, in a
+// view over items, the same for every item that was chosen in train: a part booked to the wrong
+// item, or in the wrong size, would hide there.
 func checkShares(t *testing.T, r model.Ranker, p model.Person, scores []float32) {
 	t.Helper()
 	e, ok := r.(model.Explainer)
@@ -118,11 +120,22 @@ func checkShares(t *testing.T, r model.Ranker, p model.Person, scores []float32)
 	if err != nil {
 		t.Fatal(err)
 	}
+	left := map[string]float64{}
 	for i, want := range scores {
 		shares := explain(int32(i))
-		sum := 0.0
+		sum, over := 0.0, map[string]bool{}
 		for _, s := range shares {
 			sum += s.Part
+			over[s.View] = over[s.View] || s.Item >= 0
+		}
+		for _, s := range shares {
+			if s.Item >= 0 || !over[s.View] || i == 5 || i == 11 {
+				continue
+			}
+			if first, met := left[s.View]; met && math.Abs(first-s.Part) > 1e-4 {
+				t.Errorf("item %d: view %s leaves %g to no item, of another item %g", i, s.View, s.Part, first)
+			}
+			left[s.View] = s.Part
 		}
 		if math.Abs(sum-float64(want)) > 1e-5*max(1, math.Abs(float64(want))) {
 			t.Errorf("item %d: shares %v sum to %g, the score is %g", i, shares, sum, want)
