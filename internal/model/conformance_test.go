@@ -26,8 +26,11 @@ var tiny = modeltest.Shape{Users: 30, Items: 24, Train: 140, Width: 10, Tastes: 
 func small(name string) map[string]string {
 	settings := map[string]string{}
 	for _, s := range model.Settings(name) {
-		if s.Name == "embedding_dim" {
+		switch s.Name {
+		case "embedding_dim":
 			settings[s.Name] = "6"
+		case "modalities":
+			settings[s.Name] = "visual,text"
 		}
 	}
 	return settings
