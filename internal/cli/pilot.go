@@ -72,7 +72,7 @@ func printPilot(w io.Writer, p *piloting.Pilot) {
 		rows = append(rows, worthRow("by plain rules, for nothing", *p.Rules),
 			[]string{"the model over the rules", fmt.Sprintf("%+.4f", p.Over.Difference), fmt.Sprintf("%+.4f to %+.4f", p.Over.Low, p.Over.High), "", ""})
 	}
-	table(w, []string{"preference texts", "gain in R@20", "95 % interval", "sure to be seen", "weights"}, rows)
+	table(w, []string{"preference texts", "gain in R@20", "95 % interval", "smallest gain found", "weights"}, rows)
 	fmt.Fprintf(w, "\n%s\n", verdict(p))
 	if p.New > 0 && p.Seconds > 0 {
 		share := float64(p.Known) / float64(p.New)
@@ -83,7 +83,7 @@ func printPilot(w io.Writer, p *piloting.Pilot) {
 
 func worthRow(by string, w piloting.Worth) []string {
 	return []string{by, fmt.Sprintf("%+.4f", w.Gain.Difference), fmt.Sprintf("%+.4f to %+.4f", w.Gain.Low, w.Gain.High),
-		fmt.Sprintf("from %.4f", w.Smallest), fmt.Sprintf("%g and %g", w.Weights[0], w.Weights[1])}
+		fmt.Sprintf("%.4f", w.Smallest), fmt.Sprintf("%g and %g", w.Weights[0], w.Weights[1])}
 }
 
 // worthAsking is the gain in Recall@20 that a pilot is told to be large enough for: about what the

@@ -95,6 +95,9 @@ func TestPilotTellsAWriterWhoKnows(t *testing.T) {
 	if few.Texts.Gain.Low < 0.2 || few.Texts.Weights[0] == 0 || few.Texts.Weights[1] == 0 {
 		t.Errorf("a writer who knows is worth %+v", few.Texts)
 	}
+	if out, _ := ok(t, "status", s.ws); strings.Contains(out, "of 40") {
+		t.Errorf("the pilot is taken for the stage: %s", out)
+	}
 	more := s.pilot(t, 60, knows)
 	if more.Users != 60 || more.New != 20 || len(knows.Requests()) != 60 {
 		t.Errorf("the larger pilot asked %d more, %d in all", more.New, len(knows.Requests()))

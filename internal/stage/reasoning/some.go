@@ -61,7 +61,7 @@ func Write(ctx context.Context, s *stage.Session, opt Options, users []int32) (_
 		}
 		return lines, report, err
 	}
-	topt := opt.Preference.asked(asking.Options(s, b, store, "reason", opt.Limit))
+	topt := opt.Preference.asked(asking.PilotOptions(s, b, store, "reason", opt.Limit))
 	if some.Texts, some.Report, err = write(r, topt); err != nil {
 		return nil, asking.Leave("reason", b, b.ExplainRun(err))
 	}
