@@ -27,6 +27,8 @@ type fixture struct {
 	Params       map[string]array `json:"params"`
 	ItemFeat     *array           `json:"item_feat"`
 	UserFeat     *array           `json:"user_feat"`
+	ImageFeat    *array           `json:"image_feat"`
+	TextFeat     *array           `json:"text_feat"`
 	Graph        *struct {
 		Shape [2]int       `json:"shape"`
 		COO   [][3]float64 `json:"coo"`
@@ -100,6 +102,9 @@ func (f *fixture) dataset() *dataset.Dataset {
 func (f *fixture) inputs() model.Inputs {
 	in := model.Inputs{Train: f.dataset().TrainHistories(), Users: f.Users, Items: f.Items,
 		ItemVectors: map[string]*tensor.Matrix{model.Text: f.ItemFeat.matrix()}, Preferences: f.UserFeat.matrix(), Seed: 1}
+	if f.ImageFeat != nil {
+		in.ItemVectors = map[string]*tensor.Matrix{"visual": f.ImageFeat.matrix(), model.Text: f.TextFeat.matrix()}
+	}
 	if f.Graph != nil {
 		dense := tensor.New(f.Graph.Shape[0], f.Graph.Shape[1])
 		for _, e := range f.Graph.COO {
@@ -224,16 +229,16 @@ func (f *fixture) load(t *testing.T, m model.Model, c goldenCase) {
 // checkTraining compares loss, gradients and ten steps of the trainer's Adam.
 func (f *fixture) checkTraining(t *testing.T, m model.Model, c goldenCase, b model.Batch) {
 	tape, adam := autograd.NewTape(), train.NewAdam(m.Params(), 0)
+	loss := m.Loss(tape, b)
+	tape.Backward(loss)
+	closeTo(t, "loss", float64(loss.Scalar()), f.Loss, 1e-4, 1e-5)
+	t.Logf("loss off by %.1e", math.Abs(float64(loss.Scalar())-f.Loss))
+	f.checkGradients(t, m, c)
 	var worst float64
-	for step, want := range f.AdamLosses {
+	for step, want := range f.AdamLosses { // a model that does something in the first step of an epoch has done it
 		tape.Reset()
 		loss := m.Loss(tape, b)
 		tape.Backward(loss)
-		if step == 0 {
-			closeTo(t, "loss", float64(loss.Scalar()), f.Loss, 1e-4, 1e-5)
-			t.Logf("loss off by %.1e", math.Abs(float64(loss.Scalar())-f.Loss))
-			f.checkGradients(t, m, c)
-		}
 		closeTo(t, fmt.Sprintf("loss before step %d", step+1), float64(loss.Scalar()), want, 1e-3, 1e-5)
 		worst = max(worst, math.Abs(float64(loss.Scalar())-want)/want)
 		adam.Step(0.01)

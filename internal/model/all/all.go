@@ -3,9 +3,12 @@ package all
 
 import (
 	_ "github.com/mllmrec/mllmrec/internal/model/bpr"
+	_ "github.com/mllmrec/mllmrec/internal/model/freedom"
 	_ "github.com/mllmrec/mllmrec/internal/model/hybrid"
 	_ "github.com/mllmrec/mllmrec/internal/model/itemkernel"
+	_ "github.com/mllmrec/mllmrec/internal/model/lattice"
 	_ "github.com/mllmrec/mllmrec/internal/model/lightgcn"
 	_ "github.com/mllmrec/mllmrec/internal/model/mllmrec"
 	_ "github.com/mllmrec/mllmrec/internal/model/pool"
+	_ "github.com/mllmrec/mllmrec/internal/model/vbpr"
 )

@@ -1,0 +1,52 @@
+package model_test
+
+import "testing"
+
+const pair = "visual,text" // the modalities of the published code, in its order
+
+// linearNames adds the fixture's names of linear layers: our name -> theirs.
+func linearNames(names map[string]string, layers map[string]string) map[string]string {
+	for ours, theirs := range layers {
+		names[ours+".weight"], names[ours+".bias"] = theirs+".weight", theirs+".bias"
+	}
+	return names
+}
+
+func TestGoldenVBPR(t *testing.T) {
+	runGolden(t, "VBPR", func(_ string, f *fixture) goldenCase {
+		return goldenCase{model: "vbpr",
+			settings: map[string]string{"modalities": pair, "embedding_dim": f.number("embedding_size"), "reg_weight": f.number("reg_weight")},
+			names: linearNames(map[string]string{"user_embedding": "u_embedding", "item_embedding": "i_embedding"},
+				map[string]string{"projection": "item_linear"})}
+	})
+}
+
+// tables are the parameters that most published multimodal models have.
+func tables(more map[string]string) map[string]string {
+	names := map[string]string{"user_embedding": "user_embedding.weight", "item_embedding": "item_id_embedding.weight"}
+	for ours, theirs := range more {
+		names[ours] = theirs
+	}
+	return names
+}
+
+var trainedFeatures = map[string]string{"visual.features": "image_embedding.weight", "text.features": "text_embedding.weight"}
+
+func TestGoldenFREEDOM(t *testing.T) {
+	runGolden(t, "FREEDOM", func(_ string, f *fixture) goldenCase {
+		return goldenCase{model: "freedom",
+			settings: map[string]string{"modalities": pair, "embedding_dim": f.number("embedding_size"), "layers": f.number("n_ui_layers"), "item_layers": f.number("n_mm_layers"),
+				"k": f.number("knn_k"), "first_weight": f.number("mm_image_weight"), "drop_edges": f.number("dropout"), "feature_weight": f.number("reg_weight")},
+			names: linearNames(tables(trainedFeatures), map[string]string{"visual.projection": "image_trs", "text.projection": "text_trs"})}
+	})
+}
+
+func TestGoldenLATTICE(t *testing.T) {
+	runGolden(t, "LATTICE", func(_ string, f *fixture) goldenCase {
+		return goldenCase{model: "lattice",
+			settings: map[string]string{"modalities": pair, "embedding_dim": f.number("embedding_size"), "layers": f.number("n_ui_layers"), "item_layers": f.number("n_layers"),
+				"k": f.number("knn_k"), "frozen_share": f.number("lambda_coeff"), "reg_weight": f.number("reg_weight"), "reg_batch": f.number("train_batch_size")},
+			names: linearNames(tables(map[string]string{"visual.features": "image_embedding.weight", "text.features": "text_embedding.weight", "modality_weights": "modal_weight"}),
+				map[string]string{"visual.projection": "image_trs", "text.projection": "text_trs"})}
+	})
+}
