@@ -50,3 +50,17 @@ func TestGoldenLATTICE(t *testing.T) {
 				map[string]string{"visual.projection": "image_trs", "text.projection": "text_trs"})}
 	})
 }
+
+func TestGoldenSMORE(t *testing.T) {
+	runGolden(t, "SMORE", func(_ string, f *fixture) goldenCase {
+		names := linearNames(tables(trainedFeatures), map[string]string{"visual.projection": "image_trs", "text.projection": "text_trs",
+			"visual.query.hidden": "query_v.0", "text.query.hidden": "query_t.0", "visual.gate": "gate_v.0", "text.gate": "gate_t.0", "fused.gate": "gate_f.0",
+			"visual.behaviour": "gate_image_prefer.0", "text.behaviour": "gate_text_prefer.0", "fused.behaviour": "gate_fusion_prefer.0"})
+		names["visual.query.output.weight"], names["text.query.output.weight"] = "query_v.2.weight", "query_t.2.weight"
+		names["visual.filter"], names["text.filter"], names["fused.filter"] = "image_complex_weight", "text_complex_weight", "fusion_complex_weight"
+		return goldenCase{model: "smore", names: names,
+			settings: map[string]string{"modalities": pair, "embedding_dim": f.number("embedding_size"), "layers": f.number("n_ui_layers"), "item_layers": f.number("n_layers"),
+				"k": f.number("image_knn_k"), "k_second": f.number("text_knn_k"), "contrast_weight": f.number("cl_loss"), "dropout": f.number("dropout_rate"),
+				"reg_weight": f.number("reg_weight"), "reg_batch": f.number("train_batch_size")}}
+	})
+}
