@@ -64,3 +64,18 @@ func TestGoldenSMORE(t *testing.T) {
 				"reg_weight": f.number("reg_weight"), "reg_batch": f.number("train_batch_size")}}
 	})
 }
+
+func TestGoldenGUME(t *testing.T) {
+	runGolden(t, "GUME", func(_ string, f *fixture) goldenCase {
+		names := linearNames(tables(trainedFeatures), map[string]string{"visual.projection": "image_reduce_dim", "text.projection": "text_reduce_dim",
+			"visual.gate": "image_trans_dim.0", "text.gate": "text_trans_dim.0", "visual.behaviour": "image_behavior.0", "text.behaviour": "text_behavior.0",
+			"coarse.hidden": "separate_coarse.0"})
+		names["coarse.query.weight"] = "separate_coarse.2.weight"
+		names["visual.user_embedding"], names["text.user_embedding"] = "extended_image_user.weight", "extended_text_user.weight"
+		return goldenCase{model: "gume", names: names,
+			settings: map[string]string{"modalities": pair, "embedding_dim": f.number("embedding_size"), "layers": f.number("n_ui_layers"), "item_layers": f.number("n_layers"),
+				"k": f.number("knn_k"), "behaviour_weight": f.number("bm_loss"), "behaviour_temperature": f.number("bm_temp"), "user_weight": f.number("um_loss"),
+				"user_temperature": f.number("um_temp"), "moment_weight": f.number("vt_loss"), "noise": "0", "reg_weight": f.number("reg_weight_1"),
+				"interest_reg_weight": f.number("reg_weight_2"), "reg_batch": f.number("train_batch_size")}}
+	})
+}

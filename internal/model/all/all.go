@@ -4,6 +4,7 @@ package all
 import (
 	_ "github.com/mllmrec/mllmrec/internal/model/bpr"
 	_ "github.com/mllmrec/mllmrec/internal/model/freedom"
+	_ "github.com/mllmrec/mllmrec/internal/model/gume"
 	_ "github.com/mllmrec/mllmrec/internal/model/hybrid"
 	_ "github.com/mllmrec/mllmrec/internal/model/itemkernel"
 	_ "github.com/mllmrec/mllmrec/internal/model/lattice"
