@@ -8,9 +8,11 @@ import (
 	"strings"
 )
 
-// Text is the modality of [KindItemVectors]: vectors of the items' texts, which stage encode
-// makes where none are imported.
-const Text = "text"
+// Modalities that other programs' files have names of their own for.
+const (
+	Text   = "text"   // of [KindItemVectors]: the items' texts, encoded here where none are imported
+	Visual = "visual" // the items' pictures
+)
 
 // MaxModality is how long the name of a modality may be.
 const MaxModality = 40

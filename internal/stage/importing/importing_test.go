@@ -106,7 +106,6 @@ func TestImportRejects(t *testing.T) {
 		"too few items":     {importing.Options{ItemFeatures: text(features(t, items-1))}, "5 rows for 6 items"},
 		"too many users":    {importing.Options{UserFeatures: features(t, users+1)}, "5 rows for 4 users"},
 		"no such file":      {importing.Options{ItemFeatures: text("none.npy")}, "item features"},
-		"k-core and rows":   {importing.Options{ItemFeatures: text(features(t, items)), KCore: 3}, "renumber the rows"},
 		"k-core of nothing": {importing.Options{KCore: 50}, "50-core is empty"},
 	} {
 		dir := filepath.Join(t.TempDir(), "ws")

@@ -26,10 +26,10 @@ func ParseFeatures(text string) (Features, error) {
 		name, path = workspace.Text, text
 	}
 	if err := checkModality(name); err != nil {
-		return Features{}, fmt.Errorf("%s %q: %w", usererr.Option("item-features"), text, err)
+		return Features{}, err
 	}
 	if path == "" {
-		return Features{}, usererr.New("Write visual=FILE.npy, or FILE.npy alone for vectors of texts.", "%s %q names no file", usererr.Option("item-features"), text)
+		return Features{}, usererr.New("Write visual=FILE.npy, or FILE.npy alone for vectors of texts.", "%q names no file", text)
 	}
 	return Features{Modality: name, Path: path}, nil
 }
@@ -52,7 +52,7 @@ func sorted(features []Features) ([]Features, error) {
 	var names []string
 	for _, f := range features {
 		if err := checkModality(f.Modality); err != nil {
-			return nil, fmt.Errorf("%s: %w", usererr.Option("item-features"), err)
+			return nil, fmt.Errorf("item features: %w", err)
 		}
 		if slices.Contains(names, f.Modality) {
 			return nil, usererr.New("One file holds all vectors of a modality; another modality has another name. A path alone is that of text.",

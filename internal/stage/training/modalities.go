@@ -46,7 +46,7 @@ func withModalities(s *stage.Session, opt Options, texts func() (bool, error)) (
 			return opt, err
 		}
 		if len(offered) == 0 {
-			return opt, usererr.NotReady(workspace.StageImport, "Import vectors: "+byImport("visual")+". Or import a catalogue with texts.",
+			return opt, usererr.NotReady(workspace.StageImport, "Import vectors: "+byImport(modality.Visual)+". Or import a catalogue with texts.",
 				"model %s reads vectors of the items, and workspace %s has none and no texts to make them from", opt.Model, s.WS.Dir())
 		}
 		settings[modality.Name] = strings.Join(offered, ",")
