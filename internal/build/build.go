@@ -26,6 +26,7 @@ import (
 type Options struct {
 	Writer     backend.Options
 	Pictures   describing.Pictures
+	Parts      describing.Parts
 	Long       backend.LongHistories
 	Preference reasoning.Preference
 	Encoder    encoder.Options
@@ -38,7 +39,7 @@ type Options struct {
 // New returns the options with their defaults.
 func New() *Options {
 	o := &Options{}
-	o.set = option.Of(&o.Writer, &o.Pictures, &o.Long, &o.Preference, &o.Encoder, &o.Graph, &o.Train)
+	o.set = option.Of(&o.Writer, &o.Pictures, &o.Parts, &o.Long, &o.Preference, &o.Encoder, &o.Graph, &o.Train)
 	o.set.Defaults()
 	return o
 }
@@ -132,7 +133,7 @@ func (o *Options) refuseUnread(ws *workspace.Workspace, needs map[workspace.Kind
 		}
 		o.set.Forbid(names, "Leave the option out, or choose another model.", "%s", reason)
 	}
-	writing := []any{&o.Writer, &o.Pictures, &o.Long, &o.Preference, &o.Encoder}
+	writing := []any{&o.Writer, &o.Pictures, &o.Parts, &o.Long, &o.Preference, &o.Encoder}
 	model := o.Train.Model
 	switch {
 	case !needs[workspace.KindItemVectors] && !needs[workspace.KindUserVectors]:
@@ -141,6 +142,9 @@ func (o *Options) refuseUnread(ws *workspace.Workspace, needs map[workspace.Kind
 		forbid("in a workspace that uses imported feature vectors", writing...)
 	case !needs[workspace.KindUserVectors]:
 		forbid("on model "+model+" with these settings, which reads no preferences", &o.Long, &o.Preference)
+	}
+	if o.Parts.Silent() {
+		forbid("on item texts of words alone", &o.Pictures)
 	}
 	if !needs[workspace.KindItemGraph] {
 		forbid("on model "+model+" with these settings, which reads no item graph", &o.Graph)
@@ -163,7 +167,7 @@ func (o *Options) textStages() ([]stage.Stage, error) {
 		return nil, err
 	}
 	return []stage.Stage{
-		&describing.Stage{Options: describing.Options{Writer: o.Writer, Pictures: o.Pictures}, Backend: b},
+		&describing.Stage{Options: describing.Options{Writer: o.Writer, Pictures: o.Pictures, Parts: o.Parts}, Backend: b},
 		&reasoning.Stage{Options: reasoning.Options{Writer: o.Writer, Long: o.Long, Preference: o.Preference}, Backend: b},
 		items, users,
 	}, nil
