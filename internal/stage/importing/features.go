@@ -30,7 +30,7 @@ func (r *Result) matrix(what, path string, want rows) (*tensor.Matrix, error) {
 	hint := "Feature files are 2-D float .npy arrays, one row a " + want.of + "."
 	file, err := arrayfile.OpenNPY(path, arrayfile.NPYOptions{})
 	if err != nil {
-		return nil, usererr.Wrap(fmt.Errorf("%s: %w", what, err), hint)
+		return nil, usererr.Wrap(fmt.Errorf("%s: %w", strings.TrimSuffix(what, ","), err), hint)
 	}
 	head := file.NPYInfo
 	file.Close()
@@ -45,7 +45,7 @@ func (r *Result) matrix(what, path string, want rows) (*tensor.Matrix, error) {
 	}
 	x, err := arrayfile.ReadNPY(path)
 	if err != nil {
-		return nil, usererr.Wrap(fmt.Errorf("%s: %w", what, err), hint)
+		return nil, usererr.Wrap(fmt.Errorf("%s: %w", strings.TrimSuffix(what, ","), err), hint)
 	}
 	if strings.HasSuffix(head.DType, "f8") {
 		r.note("%s %s: %d numbers of float64 are kept as float32", what, path, len(x.Data))

@@ -80,15 +80,10 @@ func (r *Result) note(format string, args ...any) {
 func (r *Result) read(opt Options, items, users rows) (brought []*features, err error) {
 	for _, file := range opt.ItemFeatures {
 		f := &features{kind: workspace.ItemVectorsOf(file.Modality), modality: file.Modality, file: workspace.ItemVectorsFile, rows: workspace.ItemsFile, source: file.Path}
-		what := "item features"
-		if file.Modality != workspace.Text {
-			what = file.Modality + " item features"
-		}
 		if file.Where != "" {
-			what += ", found " + file.Where
-			r.note("%s: %s", what, file.Path)
+			r.note("%s vectors of the items: %s, found %s", file.Modality, file.Path, file.Where)
 		}
-		if f.vectors, err = r.matrix(what, file.Path, items); err != nil {
+		if f.vectors, err = r.matrix(file.what(), file.Path, items); err != nil {
 			return nil, err
 		}
 		brought = append(brought, f)

@@ -17,6 +17,18 @@ type Features struct {
 	Where    string // for messages: where a file was found that nobody has named; else empty
 }
 
+// what names the vectors in messages.
+func (f Features) what() string {
+	what := "item features"
+	if f.Modality != workspace.Text {
+		what = f.Modality + " " + what
+	}
+	if f.Where != "" {
+		what += " found " + f.Where + ","
+	}
+	return what
+}
+
 // ParseFeatures reads what users write: visual=a.npy, or a path alone, which is of the text
 // modality. A path in which a = stands may be written so that what is before it cannot be a
 // name: ./a=b.npy.
@@ -26,10 +38,11 @@ func ParseFeatures(text string) (Features, error) {
 		name, path = workspace.Text, text
 	}
 	if err := checkModality(name); err != nil {
-		return Features{}, err
+		hint, _ := usererr.Hint(err)
+		return Features{}, usererr.New(hint, "%s %s: %w", usererr.Option("item-features"), text, err)
 	}
 	if path == "" {
-		return Features{}, usererr.New("Write visual=FILE.npy, or FILE.npy alone for vectors of texts.", "%q names no file", text)
+		return Features{}, usererr.New("Write visual=FILE.npy, or FILE.npy alone for vectors of texts.", "%s %q names no file", usererr.Option("item-features"), text)
 	}
 	return Features{Modality: name, Path: path}, nil
 }

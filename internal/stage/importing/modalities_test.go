@@ -290,7 +290,7 @@ func TestDoublesAreCountedAndCast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(res.Notes) != 2 || !strings.Contains(res.Notes[0], "visual item features, found beside the .inter file: ") || !strings.Contains(res.Notes[1], "6 numbers of float64 are kept as float32") {
+	if len(res.Notes) != 2 || !strings.Contains(res.Notes[0], "visual vectors of the items: ") || !strings.HasSuffix(res.Notes[0], "f8.npy, found beside the .inter file") || !strings.Contains(res.Notes[1], "6 numbers of float64 are kept as float32") {
 		t.Errorf("notes %q", res.Notes)
 	}
 	address, _, _ := res.WS.Current("item-vectors/visual")
