@@ -9,6 +9,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
+	"github.com/mllmrec/mllmrec/internal/stage/training"
 )
 
 // numbers writes item vectors of one value and a width.
@@ -229,5 +230,15 @@ func TestConfigsNameVectorsWithConsent(t *testing.T) {
 	ok(t, "import", "mmrec", "--inter", inter, "--out", ws)
 	if got := modalitiesOf(t, ws); !same(got, map[string]int{"visual": 2, "audio": 2}) {
 		t.Errorf("modalities %v", got)
+	}
+}
+
+// The list of runs says what each was told to read.
+func TestRunsAreListedWithTheirModalities(t *testing.T) {
+	var out strings.Builder
+	(&app{stdout: &out}).printStatus(&statusResult{Runs: []training.Summary{
+		{ID: "a", Model: "senses", Finished: true, Settings: map[string]string{"modalities": "visual,text"}}, {ID: "b", Model: "bpr", Finished: true}}})
+	if s := out.String(); !strings.Contains(s, "senses (visual,text)") || !strings.Contains(s, "bpr ") || strings.Contains(s, "bpr (") {
+		t.Error(s)
 	}
 }

@@ -129,9 +129,17 @@ func (a *app) printStatus(s *statusResult) {
 		if !r.Finished {
 			state = "interrupted; the same train command goes on"
 		}
-		rows = append(rows, []string{r.ID, r.Model, fmt.Sprint(r.Epochs), metric(r.Test["recall@20"]), metric(r.Test["ndcg@20"]), state + leakyMark(r.Leaky)})
+		rows = append(rows, []string{r.ID, modelOf(r), fmt.Sprint(r.Epochs), metric(r.Test["recall@20"]), metric(r.Test["ndcg@20"]), state + leakyMark(r.Leaky)})
 	}
 	table(a.stdout, []string{"run", "model", "epochs", "test R@20", "N@20", "state"}, rows)
+}
+
+// modelOf names a run's model with the modalities that it was told to read.
+func modelOf(r training.Summary) string {
+	if read := r.Settings[training.SettingModalities]; read != "" {
+		return r.Model + " (" + read + ")"
+	}
+	return r.Model
 }
 
 // printTree draws an artefact and what was made from it. What else an artefact was made

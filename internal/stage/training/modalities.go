@@ -13,6 +13,9 @@ import (
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
+// SettingModalities is the setting by which a run names the modalities that it reads.
+const SettingModalities = modality.Name
+
 // itemVectors loads the item vectors, by modality, among what a run is made from.
 func itemVectors(s *stage.Session, from map[workspace.Kind]string) (map[string]*tensor.Matrix, error) {
 	vectors := map[string]*tensor.Matrix{}
