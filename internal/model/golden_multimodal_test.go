@@ -79,3 +79,25 @@ func TestGoldenGUME(t *testing.T) {
 				"interest_reg_weight": f.number("reg_weight_2"), "reg_batch": f.number("train_batch_size")}}
 	})
 }
+
+func TestGoldenLGMRec(t *testing.T) {
+	runGolden(t, "LGMRec", func(_ string, f *fixture) goldenCase {
+		return goldenCase{model: "lgmrec",
+			settings: map[string]string{"modalities": pair, "embedding_dim": f.number("embedding_size"), "layers": f.number("n_ui_layers"), "modality_layers": f.number("n_mm_layers"),
+				"hyper_layers": f.number("n_hyper_layer"), "hyperedges": f.number("hyper_num"), "keep": "1", "noise": "0", "global_weight": f.number("alpha"),
+				"contrast_weight": f.number("cl_weight"), "reg_weight": f.number("reg_weight")},
+			names: tables(map[string]string{"visual.projection": "item_image_trs", "text.projection": "item_text_trs", "visual.hyperedges": "v_hyper", "text.hyperedges": "t_hyper"})}
+	})
+}
+
+// The published code ranks by a sigmoid, and by the vectors from before the last step.
+func TestGoldenSLMRec(t *testing.T) {
+	runGolden(t, "SLMRec", func(_ string, f *fixture) goldenCase {
+		names := linearNames(map[string]string{"user_embedding": "embedding_user.weight", "item_embedding": "embedding_item.weight"},
+			map[string]string{"visual.projection": "v_dense", "text.projection": "t_dense", "user_fusion": "embedding_user_after_GCN", "item_fusion": "embedding_item_after_GCN",
+				"id.head": "g_i_iv", "visual.head": "g_v_iv", "id.widen": "g_iv_iva", "id.narrow": "g_iva_ivat", "text.head": "g_t_ivat"})
+		return goldenCase{model: "slmrec", names: names, sigmoid: true, stale: true,
+			settings: map[string]string{"modalities": pair, "embedding_dim": f.number("recdim"), "layers": f.number("layer_num"), "temperature": f.number("temp"),
+				"ssl_weight": f.number("ssl_alpha"), "ssl_temperature": f.number("ssl_temp")}}
+	})
+}

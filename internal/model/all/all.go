@@ -8,10 +8,12 @@ import (
 	_ "github.com/mllmrec/mllmrec/internal/model/hybrid"
 	_ "github.com/mllmrec/mllmrec/internal/model/itemkernel"
 	_ "github.com/mllmrec/mllmrec/internal/model/lattice"
+	_ "github.com/mllmrec/mllmrec/internal/model/lgmrec"
 	_ "github.com/mllmrec/mllmrec/internal/model/lightgcn"
 	_ "github.com/mllmrec/mllmrec/internal/model/mgcn"
 	_ "github.com/mllmrec/mllmrec/internal/model/mllmrec"
 	_ "github.com/mllmrec/mllmrec/internal/model/pool"
+	_ "github.com/mllmrec/mllmrec/internal/model/slmrec"
 	_ "github.com/mllmrec/mllmrec/internal/model/smore"
 	_ "github.com/mllmrec/mllmrec/internal/model/vbpr"
 )
