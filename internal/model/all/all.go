@@ -15,5 +15,6 @@ import (
 	_ "github.com/mllmrec/mllmrec/internal/model/pool"
 	_ "github.com/mllmrec/mllmrec/internal/model/slmrec"
 	_ "github.com/mllmrec/mllmrec/internal/model/smore"
+	_ "github.com/mllmrec/mllmrec/internal/model/soil"
 	_ "github.com/mllmrec/mllmrec/internal/model/vbpr"
 )
