@@ -45,7 +45,7 @@ func Compare(a, b *UserMetrics, metric string, resamples int, seed uint64) (Comp
 	}
 	c := Comparison{Metric: metric, Users: len(va), MeanA: mean(va), MeanB: mean(vb)}
 	c.T, c.P = significance.PairedT(d)
-	b := significance.Bootstrap(d, resamples, seed)
-	c.Difference, c.Low, c.High, c.BootstrapP = b.Mean, b.Low, b.High, b.P
+	interval := significance.Bootstrap(d, resamples, seed)
+	c.Difference, c.Low, c.High, c.BootstrapP = interval.Mean, interval.Low, interval.High, interval.P
 	return c, nil
 }
