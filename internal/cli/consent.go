@@ -40,15 +40,28 @@ func grantsOf(flags *pflag.FlagSet) (recorded, others []consent.Grant) {
 					recorded = append(recorded, g.Grants()...)
 				}
 			}
-		case !isOption && named && f.Value.String() != "":
-			g := consent.PathGrant(what, f.Value.String(), f.Name)
-			if what == consent.Database {
-				g = consent.DatabaseGrant(f.Value.String(), f.Name)
+		case !isOption && named:
+			for _, value := range pathsOf(f) {
+				g := consent.PathGrant(what, value, f.Name)
+				if what == consent.Database {
+					g = consent.DatabaseGrant(value, f.Name)
+				}
+				others = append(others, g)
 			}
-			others = append(others, g)
 		}
 	})
 	return recorded, others
+}
+
+// pathsOf returns the values of a flag that names files or the like.
+func pathsOf(f *pflag.Flag) []string {
+	if several, ok := f.Value.(*featuresFlag); ok {
+		return several.paths()
+	}
+	if value := f.Value.String(); value != "" {
+		return []string{value}
+	}
+	return nil
 }
 
 // gateConfig refuses what a config file of others asks for, unless the user has agreed to

@@ -33,6 +33,8 @@ func small(name string) map[string]string {
 			settings[s.Name] = "visual,text"
 		case "k": // all: which items are the nearest has no gradient, and a step must not change it
 			settings[s.Name] = "30"
+		case "noise": // it goes by the signs of vectors, which a step may change
+			settings[s.Name] = "0"
 		}
 	}
 	return settings
