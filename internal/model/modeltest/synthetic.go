@@ -21,12 +21,16 @@ import (
 type Shape struct {
 	Users, Items int
 	Train        int // train interactions, from 3 to a third of the items a user
-	Width        int // of the text vectors; visual ones are half as wide again
+	Width        int // of the text vectors
+	Visual       int // width of the visual vectors; 0: half as wide again as the text vectors
 	Tastes       int // number of hidden tastes
 }
 
 // Baby is the shape of the Amazon Baby data set with 384-wide vectors.
 var Baby = Shape{Users: 19445, Items: 7050, Train: 118551, Width: 384, Tastes: 40}
+
+// BabyPictures is Baby with the visual vectors of the published experiments, 4,096 wide.
+var BabyPictures = Shape{Users: Baby.Users, Items: Baby.Items, Train: Baby.Train, Width: Baby.Width, Visual: 4096, Tastes: Baby.Tastes}
 
 const minTrain = 3
 
@@ -63,7 +67,10 @@ func Make(s Shape, seed uint64) *Data {
 		}
 	}
 	items := vectors(r, s, s.Width)
-	visual := vectors(rng.Stream(seed, "synthetic visual", 0), s, s.Width+s.Width/2)
+	if s.Visual == 0 {
+		s.Visual = s.Width + s.Width/2
+	}
+	visual := vectors(rng.Stream(seed, "synthetic visual", 0), s, s.Visual)
 	train := ds.TrainHistories()
 	return &Data{ds, model.Inputs{Train: train, Users: s.Users, Items: s.Items, ItemVectors: map[string]*tensor.Matrix{model.Text: items, "visual": visual},
 		Preferences: means(train, items), Graph: neighbours(byTaste, s.Items), Times: times(train), Seed: seed}}

@@ -18,6 +18,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/eval"
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
+	"github.com/mllmrec/mllmrec/internal/significance"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/stage/encoding"
 	"github.com/mllmrec/mllmrec/internal/stage/reasoning"
@@ -33,9 +34,6 @@ const (
 	metric    = "recall@20"
 	resamples = 4000 // of the bootstrap
 	seed      = 1
-	// power turns the standard error of a difference into the smallest true difference that a test at
-	// the 5 % level would find in four of five samples: the normal quantiles of 0.975 and 0.8.
-	power = 1.95996 + 0.84162
 )
 
 // weights are tried for the view.
@@ -239,7 +237,11 @@ func (m *measure) worth(ctx context.Context, users, asked []int32, texts []strin
 	if err != nil {
 		return nil, Worth{}, err
 	}
-	worth := Worth{Gain: gain, Smallest: power * standardError(with.Of(metric), without.Of(metric))}
+	d, err := significance.Differences(with.Of(metric), without.Of(metric))
+	if err != nil {
+		return nil, Worth{}, err
+	}
+	worth := Worth{Gain: gain, Smallest: significance.Smallest(d)}
 	for half, n := range chosen {
 		worth.Weights[half] = weights[n]
 	}
@@ -274,18 +276,4 @@ func crossed(tried []*eval.UserMetrics) (with *eval.UserMetrics, chosen [2]int) 
 		with.Values = append(with.Values, values)
 	}
 	return with, chosen
-}
-
-// standardError is that of the mean of paired differences.
-func standardError(a, b []float64) float64 {
-	n := float64(len(a))
-	var mean, squares float64
-	for j := range a {
-		mean += (a[j] - b[j]) / n
-	}
-	for j := range a {
-		d := a[j] - b[j] - mean
-		squares += d * d
-	}
-	return math.Sqrt(squares / (n - 1) / n)
 }
