@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -44,13 +45,14 @@ func publishedSize(b *testing.B) (model.Inputs, *dataset.Dataset) {
 }
 
 // BenchmarkEpochOf gives every trained model one row of a table: seconds to build it, of an epoch and of the
-// evaluation that follows (the least of the epochs run), and the most memory that the process held from
+// evaluation that follows (the least of the epochs run), processor seconds of both (where others use the machine,
+// half of them is what two idle cores would take at best), and the most memory that the process held from
 // the building on, vectors of the data set included (Linux).
 func BenchmarkEpochOf(b *testing.B) {
 	in, ds := publishedSize(b)
 	for _, name := range modeltest.Trained() {
 		b.Run(name, func(b *testing.B) {
-			epochs, trained, evaluated := 0, math.Inf(1), math.Inf(1)
+			epochs, trained, evaluated, worked := 0, math.Inf(1), math.Inf(1), math.Inf(1)
 			debug.FreeOSMemory()
 			forgetPeak()
 			opt, settings, err := Configure(name, map[string]string{})
@@ -69,16 +71,19 @@ func BenchmarkEpochOf(b *testing.B) {
 			}
 			for b.Loop() {
 				epochs++
+				before := processorSeconds()
 				e, err := r.epoch(b.Context(), epochs)
 				if err != nil {
 					b.Fatal(err)
 				}
 				r.Epochs = append(r.Epochs, e)
 				trained, evaluated = min(trained, e.TrainSeconds), min(evaluated, e.EvalSeconds)
+				worked = min(worked, processorSeconds()-before)
 			}
 			b.ReportMetric(built, "s/build")
 			b.ReportMetric(trained, "s/epoch")
 			b.ReportMetric(evaluated, "s/evaluation")
+			b.ReportMetric(worked, "cpu-s/both")
 			if peak := peakMemory(); peak > 0 {
 				b.ReportMetric(peak, "peak-MB")
 			}
@@ -86,6 +91,18 @@ func BenchmarkEpochOf(b *testing.B) {
 			runtime.KeepAlive(r)
 		})
 	}
+}
+
+// processorSeconds is what the process has used of all processors; 0 where the system does not say.
+func processorSeconds() float64 {
+	stat, err := os.ReadFile("/proc/self/stat")
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if err != nil || len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / 100
 }
 
 // forgetPeak makes the kernel forget how much memory the process held at most.
