@@ -46,7 +46,7 @@ func (m *recommender) learn(t *autograd.Tape) *learnt {
 		}
 		indptr = append(indptr, int64(len(cols)))
 	}
-	g.edges = autograd.NewEdges(m.items.Value.Rows, indptr, cols)
+	g.edges = autograd.NewEdges(m.items.Value.Rows, m.items.Value.Rows, indptr, cols)
 	rows, _ := g.edges.Ends()
 	var parts []*autograd.Var
 	at := make([]int32, len(cols)) // where an edge stands among the parts
