@@ -157,7 +157,7 @@ func checkGradients(t *testing.T, m model.Model, in model.Inputs) {
 		// rounding of the loss; a right gradient agrees at one of these.
 		var got []float64
 		ok := false
-		for _, h := range []float32{1e-2, 3e-3, 1e-3} {
+		for _, h := range []float32{1e-2, 3e-3, 1e-3, 3e-4} {
 			d := (at(h) - at(-h)) / (2 * float64(h))
 			got = append(got, d)
 			ok = ok || math.Abs(d-want) < 1e-7/float64(h)+0.01*norm
