@@ -81,6 +81,33 @@ func Run(ctx context.Context, s *stage.Session, o *Options, force bool) (*Result
 	return &Result{Stages: stage.StatusOf(s.WS), Run: run, Evaluation: ev}, nil
 }
 
+// Prepared is what a run of some options is made from.
+type Prepared struct {
+	Settings map[string]string // of the model and the trainer, with what the data offers put in
+	From     []string          // addresses of the artefacts, made now where they were not there
+}
+
+// Prepare makes what a run is made from, and not the run.
+func Prepare(ctx context.Context, s *stage.Session, o *Options) (*Prepared, error) {
+	stages, err := o.stages(s)
+	if err != nil {
+		return nil, err
+	}
+	train := stages[0].(*training.Stage)
+	e, p := stage.NewEngine(s, stages...), &Prepared{Settings: train.Settings()}
+	for _, need := range train.Needs() {
+		if need.Kind == workspace.KindData {
+			continue
+		}
+		address, err := e.Make(ctx, need.Kind)
+		if err != nil {
+			return nil, err
+		}
+		p.From = append(p.From, address)
+	}
+	return p, nil
+}
+
 // stages returns the stages that the run may need; the engine calls on those that it
 // does. Options of stages that it does not need are refused.
 func (o *Options) stages(s *stage.Session) ([]stage.Stage, error) {

@@ -80,6 +80,9 @@ func parseSettings(pairs []string) (map[string]string, error) {
 	return settings, nil
 }
 
+// Settings returns the settings of the model and the trainer that were given, or that the data gave.
+func (t *Stage) Settings() map[string]string { return maps.Clone(t.settings) }
+
 // Name implements stage.Stage.
 func (*Stage) Name() string { return workspace.StageTrain }
 
