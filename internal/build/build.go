@@ -87,6 +87,16 @@ type Prepared struct {
 	From     []string          // addresses of the artefacts, made now where they were not there
 }
 
+// Allowed fails where the data set has not what a run of the options reads, or an option has no effect. No
+// server is asked.
+func Allowed(s *stage.Session, o *Options) error {
+	stages, err := o.stages(s)
+	if err != nil {
+		return err
+	}
+	return stages[0].(*training.Stage).CheckTimes(s)
+}
+
 // Prepare makes what a run is made from, and not the run.
 func Prepare(ctx context.Context, s *stage.Session, o *Options) (*Prepared, error) {
 	stages, err := o.stages(s)

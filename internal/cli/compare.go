@@ -80,7 +80,7 @@ is not repeated, one under way continues after its last epoch.`,
 
 // comparePlan carries a plan from a file out.
 func (a *app) comparePlan(cmd *cobra.Command, f *experimentFlags, path string, args []string) error {
-	for _, name := range []string{"name", "seeds", "protocol", "select", "epochs", "mllm", "encoder", "option", "models", "refined", "set", "grid", "without"} {
+	for _, name := range append(f.stages.GivenNames(), "name", "seeds", "protocol", "select", "epochs", "models", "refined", "set", "grid", "without") {
 		if cmd.Flags().Changed(name) {
 			return usererr.New("Put it into the plan.", "--%s has no effect with --plan", name)
 		}

@@ -19,7 +19,7 @@ var authority = map[string]consent.What{
 	"out": consent.Write, "page": consent.Write, "plot": consent.Write, "dir": consent.Write,
 	"interactions": consent.Read, "items": consent.Read, "images": consent.Read, "image-dir": consent.Read, "reviews": consent.Read, "meta": consent.Read,
 	"pairs": consent.Read, "titles": consent.Read, "inter": consent.Read, "item-features": consent.Read, "user-features": consent.Read, "prompts": consent.Read,
-	"store": consent.Database,
+	"plan": consent.Read, "store": consent.Database,
 }
 
 // granter is a struct of options some of which need consent.

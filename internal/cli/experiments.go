@@ -16,19 +16,21 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mllmrec/mllmrec/internal/build"
 	"github.com/mllmrec/mllmrec/internal/experiment"
 	"github.com/mllmrec/mllmrec/internal/experiment/result"
+	"github.com/mllmrec/mllmrec/internal/option"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 // experimentFlags are those of compare, ablate and sweep.
 type experimentFlags struct {
-	name, out, protocol, choose, memory, mllm, encoder string
-	seeds                                              []string
-	options                                            []string
-	epochs, jobs                                       int
-	dryRun                                             bool
+	name, out, protocol, choose, memory string
+	seeds                               []string
+	epochs, jobs                        int
+	dryRun                              bool
+	stages                              *option.Set // options of the stages before training, as run has them
 }
 
 func (f *experimentFlags) add(cmd *cobra.Command, kind string) {
@@ -39,12 +41,13 @@ func (f *experimentFlags) add(cmd *cobra.Command, kind string) {
 	flags.StringVar(&f.protocol, "protocol", experiment.Ours, "ours, or mmrec: batches of 2048, the selected metric rounded to four decimals")
 	flags.StringVar(&f.choose, "select", "recall@20", "validation metric that chooses epochs, settings and the winner")
 	flags.IntVar(&f.epochs, "epochs", 0, "largest number of epochs of every model (default: the trainer's)")
-	flags.StringVar(&f.mllm, "mllm", "", "who writes texts: ollama, openai or offline")
-	flags.StringVar(&f.encoder, "encoder", "", "encoder of texts, as of run")
-	flags.StringArrayVar(&f.options, "option", nil, "option of a stage before training, name=value, as of run; may be repeated")
 	flags.IntVar(&f.jobs, "jobs", 0, "trials at a time (default: as many as processors)")
 	flags.StringVar(&f.memory, "memory", "", "memory that all trials together may hold, such as 8GB (default: three quarters of the machine's)")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be run; texts, vectors and graphs are made, no model is trained")
+	o := build.New()
+	f.stages = option.Of(&o.Writer, &o.Pictures, &o.Parts, &o.Long, &o.Preference, &o.Encoder, &o.Graph)
+	f.stages.Defaults()
+	bind(cmd, f.stages)
 }
 
 // plan fills in what the flags say.
@@ -57,21 +60,8 @@ func (f *experimentFlags) plan(p *experiment.Plan, dirs []string) error {
 		}
 		p.Seeds = append(p.Seeds, seed)
 	}
-	for _, pair := range f.options {
-		key, value, ok := strings.Cut(pair, "=")
-		if !ok || key == "" {
-			return usererr.New("Write it as name=value.", "--option %q has no value", pair)
-		}
-		p.Options[key] = value
-	}
-	for key, value := range map[string]string{"mllm": f.mllm, "encoder": f.encoder} {
-		if value == "" {
-			continue
-		}
-		if _, twice := p.Options[key]; twice {
-			return usererr.New("", "--%s is given twice", key)
-		}
-		p.Options[key] = value
+	for _, name := range f.stages.GivenNames() {
+		p.Options[name] = f.stages.Text(name)
 	}
 	return nil
 }
@@ -188,6 +178,7 @@ func (a *app) trial(ctx context.Context, dir string, processors int, memory int6
 		return err
 	}
 	cmd := exec.Command(self, trialCommand, dir)
+	cmd.Args[0] = "mllmrec" // by this name, whatever the file is called
 	cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(processors), "GOMEMLIMIT="+strconv.FormatInt(memory, 10), trialName+"=1")
 	var said strings.Builder
 	cmd.Stderr = &said

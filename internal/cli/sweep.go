@@ -20,8 +20,8 @@ func (a *app) sweepCmd() *cobra.Command {
 before it, and shows all points, where a search in 'mllmrec compare' keeps the best alone.
 A name is taken for a setting of the model or the trainer if there is one, else for an option
 of 'mllmrec run'.`,
-		Example: `  mllmrec sweep shop.ws --model mllmrec --over embedding_dim=16,32,64,128,256 --mllm offline --encoder lsa
-  mllmrec sweep shop.ws --model mllmrec --over keep-edges=0.25,0.5,0.75,1 --over jaccard-k=5,10,15,20 --mllm offline`,
+		Example: `  mllmrec sweep shop.ws --recommender mllmrec --over embedding_dim=16,32,64,128,256 --mllm offline --encoder lsa
+  mllmrec sweep shop.ws --recommender mllmrec --over keep-edges=0.25,0.5,0.75,1 --over jaccard-k=5,10,15,20 --mllm offline`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			grid := map[string][]string{}
@@ -56,7 +56,7 @@ of 'mllmrec run'.`,
 		},
 	}
 	f.add(cmd, experiment.Sweep)
-	cmd.Flags().StringVar(&name, "model", "mllmrec", "model to train")
+	cmd.Flags().StringVar(&name, "recommender", "mllmrec", "model to train")
 	cmd.Flags().StringArrayVar(&over, "over", nil, "values of a setting or option, name=value,value; may be repeated")
 	cmd.Flags().StringArrayVar(&set, "set", nil, "setting of all points, key=value; may be repeated")
 	return cmd

@@ -72,10 +72,10 @@ func (x *Experiment) prepare(ctx context.Context, d *data) (all []*contender, er
 		var refused error
 		for _, chosen := range e.points() {
 			p, err := x.point(ctx, d, e, chosen)
-			var mistake *usererr.Error
+			var denied *notAllowed
 			switch {
-			case errors.As(err, &mistake) && ctx.Err() == nil:
-				refused = err
+			case errors.As(err, &denied):
+				refused = denied.error
 				continue
 			case err != nil:
 				return nil, err
@@ -101,6 +101,13 @@ func (x *Experiment) leaveOut(data, entry string, reason error) {
 	x.result.LeftOut = append(x.result.LeftOut, result.LeftOut{Data: data, Entry: entry, Reason: reason.Error()})
 	x.note("%s is left out on %s: %v", entry, data, reason)
 }
+
+// notAllowed is an error of what the data set lacks for a model, unlike one of making what there could
+// be, such as a model server that does not answer.
+type notAllowed struct{ error }
+
+// Unwrap lets whoever prints it find the hint.
+func (n *notAllowed) Unwrap() error { return n.error }
 
 // point settles one choice of an entry's grid.
 func (x *Experiment) point(ctx context.Context, d *data, e Entry, chosen map[string]string) (p point, err error) {
@@ -139,6 +146,9 @@ func (x *Experiment) point(ctx context.Context, d *data, e Entry, chosen map[str
 		if err := x.option(o, name, options[name], e); err != nil {
 			return p, err
 		}
+	}
+	if err := build.Allowed(d.session, o); err != nil {
+		return p, &notAllowed{err}
 	}
 	made, err := build.Prepare(ctx, d.session, o)
 	if err != nil {
