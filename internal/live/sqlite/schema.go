@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 
-	"github.com/mllmrec/mllmrec/internal/file/sqlitefile"
+	"github.com/mllmrec/mllmrec/internal/database/sqlitefile"
 )
 
 // format is that of the file. "mlls" marks it.

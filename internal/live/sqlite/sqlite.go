@@ -6,7 +6,7 @@ import (
 	"database/sql"
 	"sync"
 
-	"github.com/mllmrec/mllmrec/internal/file/sqlitefile"
+	"github.com/mllmrec/mllmrec/internal/database/sqlitefile"
 	"github.com/mllmrec/mllmrec/internal/live"
 )
 

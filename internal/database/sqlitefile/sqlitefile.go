@@ -57,7 +57,7 @@ func (f *Format) Open(ctx context.Context, path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s %s: %w", f.Noun, path, err)
 	}
-	if err := f.prepare(ctx, db); err != nil {
+	if err := f.Prepare(ctx, db); err != nil {
 		return nil, errors.Join(f.Explain("open", path, err), db.Close())
 	}
 	return db, nil
@@ -110,9 +110,9 @@ func (f *Format) openReadOnly(ctx context.Context, path, abs string) (*sql.DB, e
 	return db, nil
 }
 
-// prepare creates the tables of a new file, and checks and upgrades those of an old one. If two
+// Prepare creates the tables of a new file, and checks and upgrades those of an old one. If two
 // processes open a file at the same time, the second waits for the write lock.
-func (f *Format) prepare(ctx context.Context, db *sql.DB) error {
+func (f *Format) Prepare(ctx context.Context, db *sql.DB) error {
 	version, app, err := FileVersion(ctx, db)
 	if err != nil {
 		return err
