@@ -5,8 +5,8 @@ import (
 	"context"
 
 	"github.com/mllmrec/mllmrec/internal/live"
+	"github.com/mllmrec/mllmrec/internal/live/postgres"
 	"github.com/mllmrec/mllmrec/internal/live/sqlite"
-	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
@@ -14,7 +14,7 @@ import (
 // where address is not empty, the database at a postgres:// address.
 func Store(ctx context.Context, ws *workspace.Workspace, address string) (*live.Store, error) {
 	if address != "" {
-		return nil, usererr.New("", "the live state cannot be in a database")
+		return postgres.Open(ctx, address, ws.Manifest().Name)
 	}
 	path, _, err := ws.LivePath()
 	if err != nil {
