@@ -46,7 +46,8 @@ func keysOf(batches [][]live.Event) []string {
 func lockEvents(ctx context.Context, tx pgx.Tx, keys []string) (last int64, known map[string]live.Event, err error) {
 	known = map[string]live.Event{}
 	batch := &pgx.Batch{}
-	batch.Queue("SELECT seq FROM mllmrec.live_events_last FOR UPDATE").QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
+	batch.Queue(byIndex)
+	batch.Queue("SELECT seq FROM mllmrec.live_events_last WHERE one FOR UPDATE").QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
 	if len(keys) > 0 {
 		batch.Queue("SELECT "+eventColumns+" FROM mllmrec.live_event WHERE key = ANY ($1) AND key <> ''", keys).Query(func(rows pgx.Rows) error {
 			events, err := pgx.CollectRows(rows, scanEvent)
@@ -66,7 +67,7 @@ func insertEvents(ctx context.Context, tx pgx.Tx, fresh []live.Event) error {
 	batch := &pgx.Batch{}
 	batch.Queue(`INSERT INTO mllmrec.live_event (`+eventColumns+`) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[],
 		$5::text[], $6::timestamptz[], $7::float8[], $8::text[], $9::text[], $10::timestamptz[])`, eventArrays(fresh)...)
-	batch.Queue("UPDATE mllmrec.live_events_last SET seq = $1", fresh[len(fresh)-1].Seq)
+	batch.Queue("UPDATE mllmrec.live_events_last SET seq = $1 WHERE one", fresh[len(fresh)-1].Seq)
 	for _, c := range live.Tally(fresh) {
 		batch.Queue(`INSERT INTO mllmrec.live_event_count AS old (arm, type, n) VALUES ($1, $2, $3)
 			ON CONFLICT (arm, type) DO UPDATE SET n = old.n + excluded.n`, c.Arm, string(c.Type), c.Events)

@@ -133,6 +133,11 @@ func (d *Driver) write(ctx context.Context, f func(ctx context.Context, tx pgx.T
 	})
 }
 
+// byIndex has a transaction find rows by their keys. Of a table that grew since the database last
+// looked at it, it would rather read all: what took 0.4 ms took 9 after 20,000 events. Where it
+// must read all after all, that is never worth a compilation.
+const byIndex = "SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"
+
 // Last implements live.Driver.
 func (d *Driver) Last(ctx context.Context) (event, change int64, err error) {
 	err = d.read(ctx, func(ctx context.Context) error {

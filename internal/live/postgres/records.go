@@ -41,7 +41,8 @@ func (d *Driver) Update(ctx context.Context, kind live.Kind, ids []string, chang
 func lockRecords(ctx context.Context, tx pgx.Tx, kind live.Kind, ids []string) (last int64, now map[string]live.Record, err error) {
 	now = map[string]live.Record{}
 	batch := &pgx.Batch{}
-	batch.Queue("SELECT changes FROM mllmrec.live_state FOR UPDATE").QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
+	batch.Queue(byIndex)
+	batch.Queue("SELECT changes FROM mllmrec.live_state WHERE one FOR UPDATE").QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
 	batch.Queue(selectRecords+"WHERE kind = $1 AND id = ANY ($2)", string(kind), ids).Query(func(rows pgx.Rows) error {
 		records, err := pgx.CollectRows(rows, scanRecord)
 		for _, r := range records {
@@ -66,7 +67,7 @@ func putRecords(ctx context.Context, tx pgx.Tx, kind live.Kind, last int64, now 
 		ids[i], bodies[i], version[i], seq[i], changed[i] = r.ID, r.Body, r.Version, r.Seq, r.Changed
 	}
 	batch := &pgx.Batch{}
-	batch.Queue("UPDATE mllmrec.live_state SET changes = $1", last)
+	batch.Queue("UPDATE mllmrec.live_state SET changes = $1 WHERE one", last)
 	if kind.Kept() {
 		batch.Queue("INSERT INTO mllmrec.live_history ("+recordColumns+") SELECT "+recordColumns+
 			" FROM mllmrec.live_record WHERE kind = $1 AND id = ANY ($2)", string(kind), ids)
