@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/mllmrec/mllmrec/internal/live/group"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 // Driver stores events and records. It is safe for concurrent use, also by several processes.
@@ -119,6 +120,11 @@ func (e *UnavailableError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the reason.
 func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// Passing makes an UnavailableError of err, which keeps its hint.
+func Passing(err error) error {
+	return &UnavailableError{Err: usererr.WrapAs(usererr.KindUnavailable, err, "")}
+}
 
 // Unavailable reports whether the same call may succeed later.
 func Unavailable(err error) bool {

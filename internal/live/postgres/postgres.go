@@ -42,7 +42,7 @@ func open(ctx context.Context, address, shop string) (*Driver, error) {
 	pool, err := pg.Connect(ctx, address)
 	if err != nil {
 		if pg.Transient(err) {
-			return nil, &live.UnavailableError{Err: err}
+			return nil, live.Passing(err)
 		}
 		return nil, err
 	}
@@ -85,9 +85,9 @@ func explain(doing string, err error) error {
 	case errors.As(err, &e) && e.Code == "42501":
 		return usererr.Wrap(err, "Give the user the rights on schema mllmrec.")
 	case errors.As(err, &e) && strings.HasPrefix(e.Code, "53"):
-		return &live.UnavailableError{Err: usererr.WrapAs(usererr.KindUnavailable, err, "The database is out of disk, memory or connections. All that was acknowledged is kept.")}
+		return live.Passing(usererr.Wrap(err, "The database is out of disk, memory or connections. All that was acknowledged is kept."))
 	case pg.Transient(err), errors.Is(err, context.DeadlineExceeded):
-		return &live.UnavailableError{Err: usererr.WrapAs(usererr.KindUnavailable, err, "Check that the database runs and can be reached. All that was acknowledged is kept.")}
+		return live.Passing(usererr.Wrap(err, "Check that the database runs and can be reached. All that was acknowledged is kept."))
 	}
 	return err
 }

@@ -48,7 +48,7 @@ func (d *Driver) explain(doing string, err error) error {
 // mark marks a failure that may pass.
 func mark(err error) error {
 	if sqlitefile.MayPass(err) {
-		return &live.UnavailableError{Err: err}
+		return live.Passing(err)
 	}
 	return err
 }
