@@ -54,17 +54,15 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-func checkEvent(e *Event) error {
+// CheckEvent says what is wrong with an event that AddEvents would refuse.
+func CheckEvent(e *Event) error {
 	if !slices.Contains(EventTypes, e.Type) {
 		return refuse("Use view, like, purchase or hide.", "the type %.40q is unknown", string(e.Type))
 	}
 	if w := e.Weight; w != nil && (math.IsNaN(*w) || *w < 0 || *w > maxWeight) {
 		return refuse("", "the weight must be a number from 0 to %d, not %v", maxWeight, *w)
 	}
-	if err := checkTime(e.Time); err != nil {
-		return err
-	}
-	return firstError(checkID("the user", e.User), checkID("the item", e.Item), checkText("the key", e.Key, MaxID),
+	return firstError(checkTime(e.Time), checkTime(e.Received), checkID("the user", e.User), checkID("the item", e.Item), checkText("the key", e.Key, MaxID),
 		checkText("the arm", e.Arm, MaxID), checkText("the request id", e.Request, MaxID))
 }
 

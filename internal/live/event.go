@@ -88,25 +88,49 @@ const commitTimeout = 30 * time.Second
 // Where AddEvents fails otherwise, events may be stored or not: the client sends them again under
 // the same keys.
 func (s *Store) AddEvents(ctx context.Context, events []Event) ([]Receipt, error) {
+	return s.add(ctx, events, func(time.Time, time.Time) time.Time { return time.Time{} })
+}
+
+// RestoreEvents is AddEvents for events that were exported: where they say when they were
+// received, and that is no moment to come, it is kept.
+func (s *Store) RestoreEvents(ctx context.Context, events []Event) ([]Receipt, error) {
+	return s.add(ctx, events, func(said, now time.Time) time.Time {
+		if said.After(now) {
+			return time.Time{}
+		}
+		return said
+	})
+}
+
+// add stores events. received says which time of reception is kept; zero: now is.
+func (s *Store) add(ctx context.Context, events []Event, received func(said, now time.Time) time.Time) ([]Receipt, error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
 	if len(events) > MaxBatch {
 		return nil, refuse("Send them in several parts.", "%d events at a time are more than %d", len(events), MaxBatch)
 	}
-	received := s.stamp()
+	now := s.stamp()
 	checked := make([]Event, len(events))
 	for i, e := range events {
-		if err := checkEvent(&e); err != nil {
+		if err := CheckEvent(&e); err != nil {
 			return nil, fmt.Errorf("event %d: %w", i+1, err)
 		}
-		e.Seq, e.Received = 0, received
-		if !e.Time.IsZero() {
-			e.Time = e.Time.UTC().Truncate(time.Microsecond)
+		e.Seq, e.Time, e.Received = 0, toMicros(e.Time), toMicros(received(e.Received, now))
+		if e.Received.IsZero() {
+			e.Received = now
 		}
 		checked[i] = e
 	}
 	return s.events.Do(ctx, checked)
+}
+
+// toMicros is a time as it is stored; a zero one stays.
+func toMicros(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Microsecond)
 }
 
 // append commits the batches of several callers. A failure that will not pass is looked for one
