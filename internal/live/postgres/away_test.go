@@ -161,8 +161,8 @@ func restarts(t *testing.T, server *pgtest.Server) {
 }
 
 // A database holds one shop.
-func TestShops(t *testing.T) {
-	address := pgtest.Start(t).Database(t)
+func shops(t *testing.T, server *pgtest.Server) {
+	address := server.Database(t)
 	for _, c := range []struct {
 		shop string
 		fine bool

@@ -3,6 +3,7 @@ package postgres
 import (
 	"testing"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 	"github.com/mllmrec/mllmrec/internal/database/pg/pgtest"
 	"github.com/mllmrec/mllmrec/internal/live"
 	"github.com/mllmrec/mllmrec/internal/live/livetest"
@@ -18,12 +19,24 @@ func openStore(t testing.TB, address string) *live.Store {
 	return s
 }
 
-func TestPostgresConforms(t *testing.T) {
+func TestPostgres(t *testing.T) {
 	server := pgtest.Start(t)
-	var address string
+	t.Run("conformance", func(t *testing.T) { conformance(t, server) })
+	t.Run("shops", func(t *testing.T) { shops(t, server) })
+}
+
+func conformance(t *testing.T, server *pgtest.Server) {
+	address := server.Database(t)
+	pool, err := pg.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
 	livetest.Run(t, livetest.Opener{
 		Empty: func(t testing.TB) *live.Store {
-			address = server.Database(t)
+			if _, err := pool.Exec(t.Context(), "DROP SCHEMA IF EXISTS mllmrec CASCADE"); err != nil { // faster than another database
+				t.Fatal(err)
+			}
 			return openStore(t, address)
 		},
 		Again: func(t testing.TB) *live.Store { return openStore(t, address) },
