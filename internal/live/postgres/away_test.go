@@ -19,6 +19,7 @@ import (
 func TestOutage(t *testing.T) {
 	server := pgtest.StartOwn(t)
 	t.Run("away", func(t *testing.T) { away(t, server) })
+	t.Run("dead connections", func(t *testing.T) { deadConnections(t, server) })
 	t.Run("restarts under load", func(t *testing.T) { restarts(t, server) })
 }
 
@@ -98,6 +99,30 @@ func away(t *testing.T, server *pgtest.Server) {
 	}
 	if got, err := s.Events(t.Context(), 0, 10); err != nil || len(got) != 2 || got[0].Key != "before" || got[1].Key != "after" {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A restart that nobody noticed leaves a pool of dead connections. No call fails for them.
+func deadConnections(t *testing.T, server *pgtest.Server) {
+	s := openStore(t, server.Database(t))
+	var wg sync.WaitGroup
+	for i := range 6 { // reads, so that each has a connection of its own
+		wg.Go(func() {
+			for range 20 {
+				if _, _, err := s.Preference(t.Context(), fmt.Sprint(i)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	server.Restart(t)
+	if err := post(t.Context(), s, "first"); err != nil {
+		t.Errorf("the first post after a restart: %v", err)
+	}
+	server.Restart(t)
+	if _, err := s.AddUsers(t.Context(), []string{"u"}); err != nil {
+		t.Errorf("the first change after a restart: %v", err)
 	}
 }
 
