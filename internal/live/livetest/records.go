@@ -337,6 +337,26 @@ func keys(t *testing.T, open Opener) {
 		t.Error("roles are mixed up")
 	}
 	s = open.Again(t)
+	var ring live.Keyring
+	if _, found := ring.Find(text); found || !ring.Empty() {
+		t.Error("an empty ring has a key")
+	}
+	fill := func() {
+		t.Helper()
+		changes, _, err := s.Changes(t.Context(), 0, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range changes {
+			ring.Put(*c.Key)
+		}
+	}
+	fill()
+	for try, want := range map[string]string{text: k.ID, other: otherKey.ID, "": "", "x": "", text[:21] + other[21:]: "", text + "0": ""} {
+		if got, found := ring.Find(try); got.ID != want || found != (want != "") {
+			t.Errorf("%q opens %q, %v", try, got.ID, found)
+		}
+	}
 	got, err := s.Keys(t.Context())
 	if diff := cmp.Diff([]live.Key{k, otherKey}, got); err != nil || diff != "" {
 		t.Error(err, diff)
@@ -347,6 +367,11 @@ func keys(t *testing.T, open Opener) {
 	revoked, err := s.RevokeKey(t.Context(), k.ID)
 	if err != nil || revoked.Revoked.IsZero() || revoked.Opens(text) {
 		t.Errorf("revoked: %+v, %v", revoked, err)
+	}
+	fill()
+	ring.Put(k) // an older version comes late
+	if _, found := ring.Find(text); found {
+		t.Error("a revoked key opens")
 	}
 	if again, err := s.RevokeKey(t.Context(), k.ID); err != nil || !cmp.Equal(again, revoked) {
 		t.Errorf("revoked again: %+v, %v", again, err)
