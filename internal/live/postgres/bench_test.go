@@ -14,3 +14,8 @@ func BenchmarkPosts(b *testing.B) {
 	server := pgtest.Start(b)
 	livetest.Bench(b, func(t testing.TB) *live.Store { return openStore(t, server.Database(t)) })
 }
+
+func BenchmarkRead(b *testing.B) {
+	server := pgtest.Start(b)
+	livetest.BenchRead(b, func(t testing.TB) *live.Store { return openStore(t, server.Database(t)) })
+}

@@ -11,3 +11,7 @@ import (
 func BenchmarkPosts(b *testing.B) {
 	livetest.Bench(b, func(t testing.TB) *live.Store { return openStore(t, filepath.Join(t.TempDir(), "live.db")) })
 }
+
+func BenchmarkRead(b *testing.B) {
+	livetest.BenchRead(b, func(t testing.TB) *live.Store { return openStore(t, filepath.Join(t.TempDir(), "live.db")) })
+}
