@@ -47,9 +47,13 @@ type ImportOptions struct {
 	Seed   uint64          // random seed of the random split
 
 	// Names of .npy files of vectors made elsewhere, to train on in place of texts: float
-	// arrays of two dimensions, whose row r belongs to ds.Items[r] or ds.UserIDs[r]. Either
-	// may be empty. Runs on such user vectors have the provenance "unknown".
+	// arrays of two dimensions, whose row r belongs to row r of the catalogue, or of the users, as
+	// the k-core leaves them. Either may be empty. Runs on such user vectors have the provenance
+	// "unknown".
 	ItemFeatures, UserFeatures string
+	// Modalities names further files of item vectors, such as "visual": "image.npy". What
+	// ItemFeatures names is the modality "text".
+	Modalities map[string]string
 
 	Progress func(Progress) // called from one goroutine at a time; may be nil
 }
@@ -59,11 +63,13 @@ type Imported struct {
 	Merged int                 // duplicate interactions that were merged
 	Core   dataset.KCoreResult // what the k-core removed
 	Stats  dataset.Stats       // of what is left
+	Notes  []string            // sentences about the files of vectors that somebody should read
 }
 
 // Import makes a workspace in the folder dir, which must be new or empty, from a data set.
 // It merges duplicates, filters and splits ds in place. Where dir is a workspace that was
-// made from the same source, options and split, it stays as it is, and that is no error.
+// made from the same source, options and split, it stays as it is, and that is no error: files of
+// vectors that it has not are added, or take the place of others of their modality.
 //
 // The error is a mistake where the data or the options are wrong, such as a k-core that
 // leaves nothing, or a folder that holds something else.
@@ -79,11 +85,22 @@ func Import(ctx context.Context, dir string, ds *dataset.Dataset, opt ImportOpti
 		report = &dataset.Report{Kind: "program"}
 	}
 	res, err := importing.Run(ctx, dir, ds, report, importing.Options{Split: opt.Split, Seed: opt.Seed, KCore: opt.KCore,
-		ItemFeatures: opt.ItemFeatures, UserFeatures: opt.UserFeatures}, observer(opt.Progress))
+		ItemFeatures: opt.features(), UserFeatures: opt.UserFeatures}, observer(opt.Progress))
 	if err != nil {
 		return nil, public(ctx, err)
 	}
-	return &Imported{Merged: res.Prepared.Merged, Core: res.Prepared.Core, Stats: res.Prepared.Stats}, nil
+	return &Imported{Merged: res.Prepared.Merged, Core: res.Prepared.Core, Stats: res.Prepared.Stats, Notes: res.Notes}, nil
+}
+
+// features lists the files of item vectors.
+func (opt ImportOptions) features() (files []importing.Features) {
+	if opt.ItemFeatures != "" {
+		files = append(files, importing.Features{Modality: workspace.Text, Path: opt.ItemFeatures})
+	}
+	for _, name := range slices.Sorted(maps.Keys(opt.Modalities)) {
+		files = append(files, importing.Features{Modality: name, Path: opt.Modalities[name]})
+	}
+	return files
 }
 
 // BuildOptions say what to build. The zero value trains the model mllmrec with the

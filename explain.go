@@ -26,7 +26,7 @@ type Reason struct {
 // The ways in which a reason is tied to an item.
 const (
 	ViaAudience = "chosen together" // there are users with both items in their train history
-	ViaContent  = "similar content" // the vectors of the two items' texts are alike
+	ViaContent  = "similar content" // the vectors of the two items' texts are alike, or of what else the run reads of them
 	ViaWords    = "same words"      // the sentence and the item's text share words
 )
 
@@ -52,6 +52,18 @@ func newReasons(l *loaded) *reasons {
 func (l *loaded) input(kind workspace.Kind) string {
 	run, _ := l.session.WS.Artefact(l.address)
 	return run.Inputs[kind].Address
+}
+
+// itemVectors is the address of the vectors that say which items are alike: those of texts, or
+// else of the first other modality that the run was made from; "" where it was made from none.
+func (l *loaded) itemVectors() string {
+	run, _ := l.session.WS.Artefact(l.address)
+	for _, kind := range run.InputKinds() { // texts first
+		if _, ok := kind.Modality(); ok {
+			return run.Inputs[kind].Address
+		}
+	}
+	return ""
 }
 
 // loadTexts reads the item texts behind the run's item vectors; nil where there are none.
@@ -82,7 +94,7 @@ func (l *loaded) loadTies(context.Context) (*ties, error) {
 			return nil, err
 		}
 	}
-	if address := l.input(workspace.KindItemVectors); address != "" {
+	if address := l.itemVectors(); address != "" {
 		if t.x, err = l.session.Matrix(address, workspace.ItemVectorsFile); err != nil {
 			return nil, err
 		}

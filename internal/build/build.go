@@ -26,6 +26,7 @@ import (
 type Options struct {
 	Writer     backend.Options
 	Pictures   describing.Pictures
+	Parts      describing.Parts
 	Long       backend.LongHistories
 	Preference reasoning.Preference
 	Encoder    encoder.Options
@@ -38,7 +39,7 @@ type Options struct {
 // New returns the options with their defaults.
 func New() *Options {
 	o := &Options{}
-	o.set = option.Of(&o.Writer, &o.Pictures, &o.Long, &o.Preference, &o.Encoder, &o.Graph, &o.Train)
+	o.set = option.Of(&o.Writer, &o.Pictures, &o.Parts, &o.Long, &o.Preference, &o.Encoder, &o.Graph, &o.Train)
 	o.set.Defaults()
 	return o
 }
@@ -78,6 +79,43 @@ func Run(ctx context.Context, s *stage.Session, o *Options, force bool) (*Result
 		return nil, err
 	}
 	return &Result{Stages: stage.StatusOf(s.WS), Run: run, Evaluation: ev}, nil
+}
+
+// Prepared is what a run of some options is made from.
+type Prepared struct {
+	Settings map[string]string // of the model and the trainer, with what the data offers put in
+	From     []string          // addresses of the artefacts, made now where they were not there
+}
+
+// Allowed fails where the data set has not what a run of the options reads, or an option has no effect. No
+// server is asked.
+func Allowed(s *stage.Session, o *Options) error {
+	stages, err := o.stages(s)
+	if err != nil {
+		return err
+	}
+	return stages[0].(*training.Stage).CheckTimes(s)
+}
+
+// Prepare makes what a run is made from, and not the run.
+func Prepare(ctx context.Context, s *stage.Session, o *Options) (*Prepared, error) {
+	stages, err := o.stages(s)
+	if err != nil {
+		return nil, err
+	}
+	train := stages[0].(*training.Stage)
+	e, p := stage.NewEngine(s, stages...), &Prepared{Settings: train.Settings()}
+	for _, need := range train.Needs() {
+		if need.Kind == workspace.KindData {
+			continue
+		}
+		address, err := e.Make(ctx, need.Kind)
+		if err != nil {
+			return nil, err
+		}
+		p.From = append(p.From, address)
+	}
+	return p, nil
 }
 
 // stages returns the stages that the run may need; the engine calls on those that it
@@ -132,7 +170,7 @@ func (o *Options) refuseUnread(ws *workspace.Workspace, needs map[workspace.Kind
 		}
 		o.set.Forbid(names, "Leave the option out, or choose another model.", "%s", reason)
 	}
-	writing := []any{&o.Writer, &o.Pictures, &o.Long, &o.Preference, &o.Encoder}
+	writing := []any{&o.Writer, &o.Pictures, &o.Parts, &o.Long, &o.Preference, &o.Encoder}
 	model := o.Train.Model
 	switch {
 	case !needs[workspace.KindItemVectors] && !needs[workspace.KindUserVectors]:
@@ -141,6 +179,9 @@ func (o *Options) refuseUnread(ws *workspace.Workspace, needs map[workspace.Kind
 		forbid("in a workspace that uses imported feature vectors", writing...)
 	case !needs[workspace.KindUserVectors]:
 		forbid("on model "+model+" with these settings, which reads no preferences", &o.Long, &o.Preference)
+	}
+	if o.Parts.Silent() {
+		forbid("on item texts of words alone", &o.Pictures)
 	}
 	if !needs[workspace.KindItemGraph] {
 		forbid("on model "+model+" with these settings, which reads no item graph", &o.Graph)
@@ -163,7 +204,7 @@ func (o *Options) textStages() ([]stage.Stage, error) {
 		return nil, err
 	}
 	return []stage.Stage{
-		&describing.Stage{Options: describing.Options{Writer: o.Writer, Pictures: o.Pictures}, Backend: b},
+		&describing.Stage{Options: describing.Options{Writer: o.Writer, Pictures: o.Pictures, Parts: o.Parts}, Backend: b},
 		&reasoning.Stage{Options: reasoning.Options{Writer: o.Writer, Long: o.Long, Preference: o.Preference}, Backend: b},
 		items, users,
 	}, nil

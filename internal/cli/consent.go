@@ -19,7 +19,7 @@ var authority = map[string]consent.What{
 	"out": consent.Write, "page": consent.Write, "plot": consent.Write, "dir": consent.Write,
 	"interactions": consent.Read, "items": consent.Read, "images": consent.Read, "image-dir": consent.Read, "reviews": consent.Read, "meta": consent.Read,
 	"pairs": consent.Read, "titles": consent.Read, "inter": consent.Read, "item-features": consent.Read, "user-features": consent.Read, "prompts": consent.Read,
-	"store": consent.Database,
+	"plan": consent.Read, "store": consent.Database,
 }
 
 // granter is a struct of options some of which need consent.
@@ -40,15 +40,28 @@ func grantsOf(flags *pflag.FlagSet) (recorded, others []consent.Grant) {
 					recorded = append(recorded, g.Grants()...)
 				}
 			}
-		case !isOption && named && f.Value.String() != "":
-			g := consent.PathGrant(what, f.Value.String(), f.Name)
-			if what == consent.Database {
-				g = consent.DatabaseGrant(f.Value.String(), f.Name)
+		case !isOption && named:
+			for _, value := range pathsOf(f) {
+				g := consent.PathGrant(what, value, f.Name)
+				if what == consent.Database {
+					g = consent.DatabaseGrant(value, f.Name)
+				}
+				others = append(others, g)
 			}
-			others = append(others, g)
 		}
 	})
 	return recorded, others
+}
+
+// pathsOf returns the values of a flag that names files or the like.
+func pathsOf(f *pflag.Flag) []string {
+	if several, ok := f.Value.(*featuresFlag); ok {
+		return several.paths()
+	}
+	if value := f.Value.String(); value != "" {
+		return []string{value}
+	}
+	return nil
 }
 
 // gateConfig refuses what a config file of others asks for, unless the user has agreed to

@@ -17,11 +17,12 @@ var harmless = strings.Fields(`name domain split on-error interactions-format it
 	items-item-column title-column brand-column categories-column description-column image-column category-separator encoding items-encoding separator quote
 	status item user history text run mllm stage model set prefix revision config
 	mllm-model script think extra-body keep-alive long-history topology graph edge-weights denoise folds-for encoder encoder-long encoder-item-prefix encoder-user-prefix measure
-	timeout image-timeout k max-tokens batches`)
+	timeout image-timeout k max-tokens batches item-texts against
+	memory protocol seeds select grid models refined without over recommender`)
 
 // switches are harmless flags that are on or off.
 var switches = strings.Fields(`denoise dry-run explain estimate force fresh help json keep-unseen max-completion-tokens no-header omit-sampling quiet
-	revoke strangers text-only topology until-empty views workers yes`) // those of trust are out of a config's reach
+	ignore-features revoke strangers text-only topology until-empty views workers yes`) // those of trust are out of a config's reach
 
 // mustAsk are options of stages whose values the structs' Grants answer for, with a value
 // that asks for something.

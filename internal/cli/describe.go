@@ -33,16 +33,22 @@ tries again.`,
   mllmrec describe shop.ws --mllm offline                     # no model`,
 		Args: cobra.ExactArgs(1),
 	}
-	set := option.Of(&opt.Writer, &opt.Pictures)
+	set := option.Of(&opt.Writer, &opt.Pictures, &opt.Parts)
 	limitFlag(cmd, &opt.Limit)
 	ahead.add(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "go through all items though the stage is fresh; stored answers are not asked again")
 	bind(cmd, set)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if opt.Parts.Silent() {
+			set.Forbid(set.Names(&opt.Writer, &opt.Pictures), "Leave it out.", "on item texts of words alone, about which nobody is asked")
+		}
 		if err := a.checkAsking(set, opt.Limit); err != nil {
 			return err
 		}
 		if ahead.wanted() {
+			if err := opt.Parts.RefuseAhead(); err != nil {
+				return err
+			}
 			return a.lookAhead(cmd, args[0], workspace.StageDescribe, ahead, opt.Writer, look{
 				estimate: func(s *stage.Session) (*asking.Estimate, error) {
 					return describing.Estimate(cmd.Context(), s, opt, ahead.rate)

@@ -18,7 +18,7 @@ import (
 )
 
 func (a *app) evaluateCmd() *cobra.Command {
-	var run string
+	var run, against string
 	var views, strangers bool
 	cmd := &cobra.Command{
 		Use:   "evaluate WS",
@@ -36,11 +36,18 @@ users. The view preference is what a language model's texts are worth.
 --strangers fits a model that knows nobody by an id once more, without a tenth of the
 users and a twentieth of the items, and measures on test how it serves them: people with
 1, 2, 3–5 and 6 items or more beside the same people when they are known, and items that
-nobody chose. It takes as long as training.`,
+nobody chose. It takes as long as training.
+
+--against RUN compares two runs user by user: the mean difference of each metric with its
+95 % bootstrap interval over users. Users whom both serve alike say nothing of which is
+better, and most are such: the interval counts, not how far two means lie apart.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if views && strangers {
-				return usererr.New("", "--views and --strangers exclude each other; give one")
+			if views && strangers || against != "" && (views || strangers) {
+				return usererr.New("", "--views, --strangers and --against exclude each other; give one")
+			}
+			if against != "" {
+				return a.duel(cmd.Context(), args[0], run, against)
 			}
 			if strangers {
 				return a.strangers(cmd.Context(), args[0], run)
@@ -62,7 +69,31 @@ nobody chose. It takes as long as training.`,
 	cmd.Flags().StringVar(&run, "run", "", "id of the run (default: the one made or chosen last)")
 	cmd.Flags().BoolVar(&views, "views", false, "what each view of a hybrid run is worth on validation; nothing is recorded")
 	cmd.Flags().BoolVar(&strangers, "strangers", false, "how the run's model serves users and items that it has never seen; nothing is recorded")
+	cmd.Flags().StringVar(&against, "against", "", "id of another run to compare with, user by user; nothing is recorded")
 	return cmd
+}
+
+// duel prints how two runs differ.
+func (a *app) duel(ctx context.Context, dir, id, other string) error {
+	s, err := a.open(dir)
+	if err != nil {
+		return err
+	}
+	d, err := evaluating.Against(ctx, s, id, other)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.emit(d)
+	}
+	fmt.Fprintf(a.stdout, "run %s against %s%s; %.0f %% of the test users have the same R@20 by both\n\n", d.Run, d.Against, leakyMark(d.Leaky), 100*d.Tied)
+	var rows [][]string
+	for _, c := range d.Metrics {
+		rows = append(rows, []string{c.Split + " " + c.Metric, fmt.Sprint(c.Users), metric(c.MeanA), metric(c.MeanB),
+			fmt.Sprintf("%+.4f", c.Difference), fmt.Sprintf("%+.4f to %+.4f", c.Low, c.High)})
+	}
+	table(a.stdout, []string{"", "users", d.Run, d.Against, "difference", "95 % interval"}, rows)
+	return nil
 }
 
 // strangers prints how a model serves whom it has never seen.

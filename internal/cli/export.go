@@ -24,10 +24,16 @@ func (a *app) exportMMRecCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mmrec WS",
 		Short: "MMRec's .inter file and our vectors as .npy, for the Python tools",
-		Long: `Export mmrec writes NAME.inter with the split as x_label, the id maps, image_text_feat.npy
-(N×d item vectors) and user_preferences_feat.npy (M×d user vectors), so that MMRec and
-the paper's code can train on our features. A workspace without vectors yet exports
-the interactions alone and says so.`,
+		Long: `Export mmrec writes NAME.inter with the split as x_label, the id maps, and the current
+vectors, so that MMRec and the paper's code can train on our features:
+
+  image_feat.npy              item vectors of the modality visual
+  text_feat.npy               those of the modality text, and once more, under the name
+  image_text_feat.npy           that the paper's code reads
+  NAME_feat.npy               those of another modality NAME
+  user_preferences_feat.npy   user vectors
+
+A workspace without vectors yet exports the interactions alone.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := a.open(args[0])

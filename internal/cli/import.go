@@ -16,6 +16,7 @@ type importFlags struct {
 	out, name, domain, split, onError, images, encoding string
 	kcore                                               int
 	seed                                                uint64
+	features                                            features
 }
 
 func (a *app) importCmd() *cobra.Command {
@@ -27,7 +28,14 @@ filters to the k-core, splits into train, valid and test, and writes a workspace
 
 A bad row stops the import and is named by file, line and column; --on-error skip
 skips such rows, counts and lists them. Text files must be UTF-8, have a byte order mark or be
-named by --encoding; with --encoding utf-8, bytes that are no text are replaced and counted.`,
+named by --encoding; with --encoding utf-8, bytes that are no text are replaced and counted.
+
+Vectors of the items that were made elsewhere come with --item-features, one file for each
+modality: --item-features visual=image.npy --item-features audio=sound.npy. Row r belongs to
+item r of the catalogue, in the order of i_id_mapping.csv as 'mllmrec export mmrec' writes it
+(of MMRec files: to id r). The same import again, with other files, adds a modality or puts
+another in its place; runs that read others stay as they are. Where no text vectors are
+imported they are encoded from the items' texts.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -47,6 +55,7 @@ func (f *importFlags) register(cmd *cobra.Command, split string, kcore int) {
 	fl.Uint64Var(&f.seed, "seed", 999, "random seed of the random split")
 	fl.StringVar(&f.encoding, "encoding", "", "encoding of text files, such as windows-1252, shift_jis, gb18030, utf-16le (default: UTF-8, or what a byte order mark says)")
 	fl.StringVar(&f.onError, "on-error", "stop", "what a bad row does: stop, or skip (counted and listed)")
+	fl.Var(&f.features.items, "item-features", "item vectors, N×d .npy, of a modality: visual=FILE, audio=FILE, …; FILE alone is text; may be repeated")
 	required(cmd, "out")
 }
 
@@ -88,25 +97,23 @@ type importResult struct {
 	Notes       []string             `json:"notes,omitempty"`
 	Files       []dataset.FileReport `json:"files"`
 	Stats       dataset.Stats        `json:"statistics"`
+	Modalities  []importing.Modality `json:"modalities"` // of which the workspace has vectors
 }
 
-// features are files of vectors made elsewhere that go with an import; either may be
-// empty.
-type features struct{ items, users string }
-
 // finish filters, splits and stores a data set that a format's reader produced.
-func (a *app) finish(cmd *cobra.Command, f *importFlags, ds *dataset.Dataset, rep *dataset.Report, policy *dataset.RowPolicy, feat features) error {
+func (a *app) finish(cmd *cobra.Command, f *importFlags, ds *dataset.Dataset, rep *dataset.Report, policy *dataset.RowPolicy) error {
 	made, err := importing.Run(cmd.Context(), f.out, ds, rep, importing.Options{Split: f.split, Seed: f.seed, KCore: f.kcore,
-		ItemFeatures: feat.items, UserFeatures: feat.users, Source: map[string]string{"on_error": f.onError, "images": f.images, "encoding": f.encoding}}, a.observer())
+		ItemFeatures: f.features.items, UserFeatures: f.features.users, Source: map[string]string{"on_error": f.onError, "images": f.images, "encoding": f.encoding}}, a.observer())
 	if err != nil {
 		return err
 	}
 	prepared := made.Prepared
 	res := importResult{Workspace: f.out, Name: ds.Name, Split: ds.Split, SplitHash: ds.SplitHash(), Files: rep.Files, Notes: rep.Notes,
-		Merged: rep.Merged + prepared.Merged, Core: prepared.Core, SkippedRows: policy.Count, Skipped: policy.Skipped, Stats: prepared.Stats}
+		Merged: rep.Merged + prepared.Merged, Core: prepared.Core, SkippedRows: policy.Count, Skipped: policy.Skipped, Stats: prepared.Stats, Modalities: importing.Modalities(made.WS)}
 	if rep.Core != nil {
 		res.Core = *rep.Core
 	}
+	res.Notes = append(res.Notes, made.Notes...)
 	if cut := prepared.Cut; cut != nil && cut.ColdUsers > 0 {
 		res.Notes = append(res.Notes, fmt.Sprintf("left out %d users without a train interaction (%d interactions)", cut.ColdUsers, cut.ColdInteractions))
 	}
@@ -130,6 +137,9 @@ func (a *app) printImport(r importResult) {
 	}
 	if c := r.Core; c.Interactions > 0 {
 		fmt.Fprintf(w, "%d-core dropped %d users, %d items, %d interactions\n", c.K, c.Users, c.Items, c.Interactions)
+	}
+	if len(r.Modalities) > 0 {
+		fmt.Fprintf(w, "item vectors: %s\n", modalitiesLine(r.Modalities))
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintln(w, n)

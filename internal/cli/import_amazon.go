@@ -29,7 +29,7 @@ after the k-core only. Texts that are page script are left out, and counted.`,
 			if err != nil {
 				return err
 			}
-			return a.finish(cmd, &f, ds, rep, policy, features{})
+			return a.finish(cmd, &f, ds, rep, policy)
 		},
 	}
 	f.register(cmd, dataset.SplitByRandom, 5)

@@ -25,7 +25,7 @@ func (a *app) importMicroLensCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.finish(cmd, &f, ds, rep, policy, features{})
+			return a.finish(cmd, &f, ds, rep, policy)
 		},
 	}
 	f.register(cmd, dataset.SplitByLatest, 0)

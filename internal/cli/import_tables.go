@@ -42,7 +42,7 @@ the like stand for a missing value. See docs/reference/formats.md.`,
 			if !cmd.Flags().Changed("k-core") && ds.Split == dataset.SplitLabelled {
 				f.kcore = 0 // the file's own filtering stands, as for every labelled source
 			}
-			return a.finish(cmd, &f, ds, rep, policy, features{})
+			return a.finish(cmd, &f, ds, rep, policy)
 		},
 	}
 	f.register(cmd, dataset.SplitByRandom, 5)

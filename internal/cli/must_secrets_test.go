@@ -373,6 +373,8 @@ func secretive() map[string][]string {
 		"batch export":  {"batch", "export", "WS", "--stage", "reason", "--mllm", "openai", "--mllm-model", "m", "--out", "OUT"},
 		"describe show": {"describe", "show", "WS"}, "reason show": {"reason", "show", "WS", "--json"}, "graph build": {"graph", "build", "WS", "--force"}, "graph stats": {"graph", "stats", "WS"},
 		"train": {"train", "WS", "--fresh", "--model", "mllmrec", "--set", "epochs=1"}, "evaluate": {"evaluate", "WS"}, "recommend": {"recommend", "WS", "--user", "u1"},
+		"compare": {"compare", "WS", "--models", "bpr", "--without", "all", "--epochs", "1", "--out", "OUT"}, "ablate": {"ablate", "WS", "--epochs", "1", "--out", "OUT", "--mllm", "offline", "--dry-run"},
+		"sweep": {"sweep", "WS", "--recommender", "bpr", "--over", "embedding_dim=4,8", "--epochs", "1", "--out", "OUT"},
 		"audit": {"audit", "WS", "--measure", "off"}, "status": {"status", "WS", "--json"}, "prune": {"prune", "WS"},
 		"export mmrec": {"export", "mmrec", "WS", "--out", "OUT"}, "export chat": {"export", "chat", "WS", "--out", "OUT.jsonl"},
 		"trust": {"trust", "WS"}, "prompt show": {"prompt", "show", "WS", "--item", "i1", "--mllm-model", "m"},
@@ -392,7 +394,7 @@ func TestSecretsMeetEveryCommand(t *testing.T) {
 			}
 		}
 	}
-	without := []string{"demo"} // asks nobody, and takes no address
+	without := []string{"demo", "experiment-trial"} // ask nobody, and take no address
 	for _, cmd := range withSubcommands((&app{}).root()) {
 		if path := strings.TrimPrefix(cmd.CommandPath(), "mllmrec "); !covered[path] && !slices.Contains(without, path) {
 			t.Errorf("nobody looks for secrets with %q", path)

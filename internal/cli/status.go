@@ -10,6 +10,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/stage/asking"
+	"github.com/mllmrec/mllmrec/internal/stage/importing"
 	"github.com/mllmrec/mllmrec/internal/stage/training"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
@@ -17,18 +18,19 @@ import (
 // statusResult is what status prints with --json. The describe and reason counts
 // stand at the top level, where scripts watching a long reasoning stage look.
 type statusResult struct {
-	Workspace    string             `json:"workspace"`
-	Name         string             `json:"name"`
-	Split        string             `json:"split"`
-	Users        int                `json:"users"`
-	Items        int                `json:"items"`
-	Interactions int                `json:"interactions"`
-	Stages       []stage.Status     `json:"stages"`
-	Tree         *stage.Node        `json:"tree"`
-	Describe     asking.Counts      `json:"describe"`
-	Reason       asking.Counts      `json:"reason"`
-	Queue        *queueResult       `json:"queue,omitempty"` // with --store
-	Runs         []training.Summary `json:"runs"`
+	Workspace    string               `json:"workspace"`
+	Name         string               `json:"name"`
+	Split        string               `json:"split"`
+	Users        int                  `json:"users"`
+	Items        int                  `json:"items"`
+	Interactions int                  `json:"interactions"`
+	Modalities   []importing.Modality `json:"modalities"` // of which there are item vectors
+	Stages       []stage.Status       `json:"stages"`
+	Tree         *stage.Node          `json:"tree"`
+	Describe     asking.Counts        `json:"describe"`
+	Reason       asking.Counts        `json:"reason"`
+	Queue        *queueResult         `json:"queue,omitempty"` // with --store
+	Runs         []training.Summary   `json:"runs"`
 }
 
 func (a *app) statusCmd() *cobra.Command {
@@ -73,7 +75,7 @@ func (a *app) status(cmd *cobra.Command, dir, store string) (*statusResult, erro
 	}
 	m := s.WS.Manifest()
 	res := &statusResult{Workspace: s.WS.Dir(), Name: m.Name, Split: m.Split, Users: m.Users, Items: m.Items, Interactions: m.Interactions,
-		Stages: stage.StatusOf(s.WS), Tree: stage.Tree(s.WS)}
+		Modalities: importing.Modalities(s.WS), Stages: stage.StatusOf(s.WS), Tree: stage.Tree(s.WS)}
 	if res.Describe, res.Reason, err = asking.Count(cmd.Context(), s.WS, shared); err != nil {
 		return nil, err
 	}
@@ -90,6 +92,9 @@ func (a *app) status(cmd *cobra.Command, dir, store string) (*statusResult, erro
 
 func (a *app) printStatus(s *statusResult) {
 	fmt.Fprintf(a.stdout, "%s: %s, %d users, %d items, %d interactions, split %s\n\n", s.Workspace, s.Name, s.Users, s.Items, s.Interactions, s.Split)
+	if len(s.Modalities) > 0 {
+		fmt.Fprintf(a.stdout, "item vectors: %s\n\n", modalitiesLine(s.Modalities))
+	}
 	var rows [][]string
 	for _, st := range s.Stages {
 		when := ""
@@ -124,9 +129,17 @@ func (a *app) printStatus(s *statusResult) {
 		if !r.Finished {
 			state = "interrupted; the same train command goes on"
 		}
-		rows = append(rows, []string{r.ID, r.Model, fmt.Sprint(r.Epochs), metric(r.Test["recall@20"]), metric(r.Test["ndcg@20"]), state + leakyMark(r.Leaky)})
+		rows = append(rows, []string{r.ID, modelOf(r), fmt.Sprint(r.Epochs), metric(r.Test["recall@20"]), metric(r.Test["ndcg@20"]), state + leakyMark(r.Leaky)})
 	}
 	table(a.stdout, []string{"run", "model", "epochs", "test R@20", "N@20", "state"}, rows)
+}
+
+// modelOf names a run's model with the modalities that it was told to read.
+func modelOf(r training.Summary) string {
+	if read := r.Settings[training.SettingModalities]; read != "" {
+		return r.Model + " (" + read + ")"
+	}
+	return r.Model
 }
 
 // printTree draws an artefact and what was made from it. What else an artefact was made

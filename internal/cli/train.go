@@ -32,7 +32,8 @@ when Recall@20 has not risen for 'patience' epochs.
 Every epoch is checkpointed: an interrupted run goes on exactly where it stopped. A run
 that is finished and fresh, of the same options and inputs, is shown again and not
 trained a second time; --fresh trains another beside it. What the model reads must be
-there ('mllmrec run' makes it).
+there ('mllmrec run' makes it). A model with the setting 'modalities' takes the vectors of the
+items that the data offer, visual before text; --set modalities=text,audio names others.
 
 Settings (--set key=value):
 ` + settingsHelp()
@@ -94,6 +95,9 @@ func settingsHelp() string {
 			title := owner
 			if title == "" {
 				title = "any model that is trained in epochs"
+			}
+			if reads := training.Reads(owner); reads != "" {
+				title += ": reads " + reads
 			}
 			fmt.Fprintf(&b, "  %s\n", title)
 		}

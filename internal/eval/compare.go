@@ -2,11 +2,8 @@ package eval
 
 import (
 	"fmt"
-	"math"
-	"math/rand/v2"
-	"slices"
 
-	"gonum.org/v1/gonum/stat/distuv"
+	"github.com/mllmrec/mllmrec/internal/significance"
 )
 
 // Comparison says whether two rankings differ in one metric, pairing the users.
@@ -39,54 +36,16 @@ func Compare(a, b *UserMetrics, metric string, resamples int, seed uint64) (Comp
 			return Comparison{}, fmt.Errorf("compare rankings: evaluated user %d is row %d in one and row %d in the other", j, u, w)
 		}
 	}
-	if len(va) < 2 || resamples < 1 {
-		return Comparison{}, fmt.Errorf("compare rankings: %d users and %d resamples, want at least 2 and 1", len(va), resamples)
+	if resamples < 1 {
+		return Comparison{}, fmt.Errorf("compare rankings: %d resamples, want at least 1", resamples)
+	}
+	d, err := significance.Differences(va, vb)
+	if err != nil {
+		return Comparison{}, err
 	}
 	c := Comparison{Metric: metric, Users: len(va), MeanA: mean(va), MeanB: mean(vb)}
-	d := make([]float64, len(va))
-	for j := range d {
-		d[j] = va[j] - vb[j]
-	}
-	c.Difference = mean(d)
-	c.T, c.P = pairedT(d, c.Difference)
-	c.Low, c.High, c.BootstrapP = bootstrap(d, c.Difference, resamples, seed)
+	c.T, c.P = significance.PairedT(d)
+	interval := significance.Bootstrap(d, resamples, seed)
+	c.Difference, c.Low, c.High, c.BootstrapP = interval.Mean, interval.Low, interval.High, interval.P
 	return c, nil
-}
-
-func pairedT(d []float64, m float64) (t, p float64) {
-	var ss float64
-	for _, x := range d {
-		ss += (x - m) * (x - m)
-	}
-	n := float64(len(d))
-	if ss == 0 {
-		if m == 0 {
-			return 0, 1
-		}
-		return math.Copysign(math.MaxFloat64, m), 0
-	}
-	t = m / math.Sqrt(ss/(n-1)/n)
-	return t, 2 * distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Survival(math.Abs(t))
-}
-
-// bootstrap returns the percentile interval of the mean of d, and the share of
-// resampled means that lie as far from m as m from 0 (with the +1 correction, so never
-// 0).
-func bootstrap(d []float64, m float64, resamples int, seed uint64) (low, high, p float64) {
-	rng := rand.New(rand.NewPCG(seed, 0x636f6d70617265)) // "compare"
-	means := make([]float64, resamples)
-	extreme := 0
-	for b := range means {
-		var s float64
-		for range d {
-			s += d[rng.IntN(len(d))]
-		}
-		means[b] = s / float64(len(d))
-		if math.Abs(means[b]-m) >= math.Abs(m) {
-			extreme++
-		}
-	}
-	slices.Sort(means)
-	at := func(q float64) float64 { return means[min(int(q*float64(resamples)), resamples-1)] }
-	return at(0.025), at(0.975), float64(extreme+1) / float64(resamples+1)
 }

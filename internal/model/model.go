@@ -57,6 +57,15 @@ type Model interface {
 	Represent() (users, items *tensor.Matrix, err error)
 }
 
+// EpochStarter is a model that draws something anew for each epoch, such as the edges that it keeps,
+// or that does something in the first step of an epoch only.
+type EpochStarter interface {
+	// StartEpoch is called before the first step of an epoch, from 1, a resumed one too. What
+	// it draws depends on the model's seed and on epoch alone, so that an interrupted training goes on
+	// with the same bits.
+	StartEpoch(epoch int) error
+}
+
 // Placer places people never seen in training among a trained model's users. Models that
 // read preference texts implement it, and [Spec.Restore] builds one from weights alone,
 // which is safe for concurrent use.

@@ -166,3 +166,13 @@ type Viewed interface {
 	// Without returns the same ranker without a view; the weights of the others stay.
 	Without(view string) Ranker
 }
+
+// Sayable is a Ranker that can be told to listen to preference texts, or to listen to them more.
+type Sayable interface {
+	Ranker
+	// WithPreferences returns the same ranker with the given weight on the standardised
+	// inner products of a person's preference vector and the items' vectors, a row an item, for
+	// everybody who has a history; what it had of preferences before is replaced. The
+	// weights of all else stay.
+	WithPreferences(items *tensor.Matrix, weight float32) Ranker
+}

@@ -17,6 +17,9 @@ type Spec struct {
 	// Needs says what the model reads under the given settings. Nil is a model that reads
 	// the train interactions only.
 	Needs func(v Values) Needs
+	// Trainer holds the trainer's settings that the model was published with, where they differ from
+	// the trainer's own defaults.
+	Trainer map[string]string
 	// WholeGraph reports whether a step works on the whole user–item graph, or nearly, however small its
 	// batch is, so that an epoch of ten times the data takes a hundred times as long unless
 	// batches grow. Nil is a model of which that is not true.

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +20,14 @@ const (
 	Float  Kind = "float"
 	Choice Kind = "choice"
 	Bool   Kind = "bool"
+	List   Kind = "list" // names, separated by commas
 )
+
+var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
+
+// IsName reports whether a text can stand in a List: small letters, digits, hyphens and
+// underscores, beginning with a letter.
+func IsName(text string) bool { return nameForm.MatchString(text) }
 
 // Setting describes one setting that users may give by name.
 type Setting struct {
@@ -102,6 +110,8 @@ func (d Setting) parse(text string) (string, error) {
 			return "", fmt.Errorf("neither true nor false")
 		}
 		return strconv.FormatBool(b), nil
+	case List:
+		return parseList(text, d.Default)
 	case Choice:
 		if !slices.Contains(d.Choices, text) {
 			return "", fmt.Errorf("not one of %s", strings.Join(d.Choices, ", "))
@@ -109,6 +119,26 @@ func (d Setting) parse(text string) (string, error) {
 		return text, nil
 	}
 	panic("model: setting " + d.Name + " is of no kind")
+}
+
+// parseList returns a list's canonical text. alone is the word that stands for a whole list and
+// therefore in none.
+func parseList(text, alone string) (string, error) {
+	if text == alone {
+		return text, nil
+	}
+	var names []string
+	for _, name := range strings.Split(text, ",") {
+		name = strings.TrimSpace(name)
+		switch {
+		case !IsName(name) || name == alone:
+			return "", fmt.Errorf("%q is no name for the list", name)
+		case slices.Contains(names, name):
+			return "", fmt.Errorf("%s stands in it twice", name)
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ","), nil
 }
 
 func (d Setting) inRange(f float64) error {

@@ -170,6 +170,9 @@ func (e *Engine) drop(address string) error {
 func (e *Engine) present(kind workspace.Kind) (string, error) {
 	current, _, ok := e.WS.Current(kind)
 	if !ok {
+		if modality, ok := kind.Modality(); ok && modality != workspace.Text {
+			return "", NoModality(e.WS, modality)
+		}
 		return "", NotReady(e.WS, stageOf(kind))
 	}
 	for _, address := range append([]string{current}, e.WS.Addresses(kind)...) {
@@ -207,8 +210,17 @@ func NotReady(ws *workspace.Workspace, name string) error {
 	return usererr.NotReady(name, fmt.Sprintf("Run stage %q first.", name), "workspace %s has no result of stage %q yet", ws.Dir(), name)
 }
 
-// stageOf names the stage that makes a kind.
+// NoModality says that item vectors of a modality did not come with the data.
+func NoModality(ws *workspace.Workspace, modality string) error {
+	return usererr.NotReady(workspace.StageImport, fmt.Sprintf("Import them: the same import with %s %s=FILE.npy adds them to the workspace.", usererr.Option("item-features"), modality),
+		"workspace %s has no %s vectors of the items", ws.Dir(), modality)
+}
+
+// stageOf names the stage that makes a kind. Vectors of modalities are imported.
 func stageOf(kind workspace.Kind) string {
+	if modality, ok := kind.Modality(); ok && modality != workspace.Text {
+		return workspace.StageImport
+	}
 	for _, name := range workspace.Stages() {
 		for _, k := range workspace.KindsOf(name) {
 			if k == kind {

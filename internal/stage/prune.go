@@ -27,7 +27,7 @@ func Prune(ws *workspace.Workspace, runs []string, dryRun bool) (*Pruned, error)
 		return nil, err
 	}
 	p := &Pruned{Removed: []string{}, Leftovers: ws.Leftovers(), Kept: []string{}}
-	for _, kind := range slices.Backward(workspace.Kinds()) {
+	for _, kind := range slices.Backward(ws.Kinds()) {
 		for _, address := range ws.Addresses(kind) {
 			if kept[address] {
 				p.Kept = append(p.Kept, address)
@@ -78,7 +78,7 @@ func needed(ws *workspace.Workspace, runs []string) (map[string]bool, error) {
 			keep(address)
 		}
 	}
-	for _, kind := range workspace.Kinds() {
+	for _, kind := range ws.Kinds() {
 		if kind == workspace.KindRun || kind == workspace.KindEvaluation {
 			continue
 		}

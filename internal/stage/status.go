@@ -36,6 +36,9 @@ func StatusOf(ws *workspace.Workspace) []Status {
 				s.add(ws, address, a)
 			}
 		}
+		if name == workspace.StageImport {
+			s.joinModalities(ws)
+		}
 		all = append(all, s)
 	}
 	return all
@@ -44,17 +47,35 @@ func StatusOf(ws *workspace.Workspace) []Status {
 // add joins one of a stage's artefacts to its status: the worst state counts, the later
 // artefact's record is shown.
 func (s *Status) add(ws *workspace.Workspace, address string, a workspace.Artefact) {
-	state, reason := freshness(ws, address, a)
-	if len(s.Addresses) == 0 || worse(state, s.State) {
-		s.State, s.Reason = state, reason
-	}
-	s.Addresses = append(s.Addresses, address)
+	s.join(ws, address, a)
 	s.Finished, s.Provenance, s.Options = &a.Finished, a.Provenance, a.Options
 	s.Seconds, s.Leaky = s.Seconds+a.Seconds, s.Leaky || a.Leaky
 	if s.Info == nil {
 		s.Info = map[string]any{}
 	}
 	maps.Copy(s.Info, a.Info)
+}
+
+// join has an artefact count for the stage's state.
+func (s *Status) join(ws *workspace.Workspace, address string, a workspace.Artefact) {
+	state, reason := freshness(ws, address, a)
+	if len(s.Addresses) == 0 || worse(state, s.State) {
+		s.State, s.Reason = state, reason
+	}
+	s.Addresses = append(s.Addresses, address)
+}
+
+// joinModalities has item vectors that only an import brings count for its state. What is shown
+// of the import stays the record of the data.
+func (s *Status) joinModalities(ws *workspace.Workspace) {
+	for _, modality := range ws.Modalities() {
+		if modality == workspace.Text {
+			continue // stage encode, which they stand in for, shows them
+		}
+		if address, a, ok := ws.Current(workspace.ItemVectorsOf(modality)); ok {
+			s.join(ws, address, a)
+		}
+	}
 }
 
 func worse(a, b string) bool {
@@ -67,11 +88,8 @@ func freshness(ws *workspace.Workspace, address string, a workspace.Artefact) (s
 	if c := ws.Check(address); c.State != workspace.Fresh {
 		return workspace.Stale.String(), c.Reason
 	}
-	for _, kind := range workspace.Kinds() {
-		in, ok := a.Inputs[kind]
-		if !ok {
-			continue
-		}
+	for _, kind := range a.InputKinds() {
+		in := a.Inputs[kind]
 		current, now, ok := ws.Current(kind)
 		if !ok {
 			return workspace.Stale.String(), fmt.Sprintf("made from %s, which is gone", in.Address)
@@ -107,7 +125,7 @@ func Tree(ws *workspace.Workspace) *Node {
 	m := ws.Manifest()
 	nodes := map[string]*Node{}
 	var root *Node
-	for _, kind := range workspace.Kinds() {
+	for _, kind := range ws.Kinds() {
 		addresses := ws.Addresses(kind)
 		slices.Reverse(addresses)
 		for _, address := range addresses {
@@ -116,12 +134,11 @@ func Tree(ws *workspace.Workspace) *Node {
 				Finished: a.Finished, Leaky: a.Leaky}
 			nodes[address] = n
 			below := root
-			for _, k := range workspace.Kinds() {
-				if in, ok := a.Inputs[k]; ok {
-					n.From = append(n.From, in.Address)
-					if nodes[in.Address] != nil {
-						below = nodes[in.Address]
-					}
+			for _, k := range a.InputKinds() {
+				in := a.Inputs[k]
+				n.From = append(n.From, in.Address)
+				if nodes[in.Address] != nil {
+					below = nodes[in.Address]
 				}
 			}
 			if below == nil {

@@ -29,6 +29,7 @@ type ReasonOptions struct {
 	// FoldMinItems is the least number of items for which a user gets blind texts.
 	FoldMinItems int
 	Seed         uint64   // of the folds
+	Only         []int32  // users who get a text; nil: all of them
 	Fallback     Reasoner // is asked where Reasoner fails; nil: the text stays empty
 }
 
@@ -116,10 +117,14 @@ func (w *preferenceWriter) digestItems() {
 func (w *preferenceWriter) plan() {
 	blind := make([][]task, w.opt.Folds)
 	used := make([]bool, w.opt.Folds)
-	w.tasks = make([]task, 0, w.h.Users())
-	for u := range w.h.Users() {
-		w.tasks = append(w.tasks, task{int32(u), FullFold})
-		n := len(w.h.Items(u))
+	users := w.opt.Only
+	if users == nil {
+		users = everybody(w.h.Users())
+	}
+	w.tasks = make([]task, 0, len(users))
+	for _, u := range users {
+		w.tasks = append(w.tasks, task{u, FullFold})
+		n := len(w.h.Items(int(u)))
 		if w.opt.Folds == 0 || n < w.opt.FoldMinItems {
 			continue
 		}
@@ -129,13 +134,21 @@ func (w *preferenceWriter) plan() {
 		}
 		for f, any := range used {
 			if any {
-				blind[f] = append(blind[f], task{int32(u), int32(f)})
+				blind[f] = append(blind[f], task{u, int32(f)})
 			}
 		}
 	}
 	for _, tasks := range blind {
 		w.tasks = append(w.tasks, tasks...)
 	}
+}
+
+func everybody(n int) []int32 {
+	all := make([]int32, n)
+	for u := range all {
+		all[u] = int32(u)
+	}
+	return all
 }
 
 // shown returns the positions of the user's history that a task may show to the reasoner.

@@ -105,6 +105,17 @@ func Settings() []model.Setting {
 	}
 }
 
+// settingsFor describes the trainer's settings with the defaults of a model.
+func settingsFor(spec model.Spec) []model.Setting {
+	all := Settings()
+	for i, s := range all {
+		if d, ok := spec.Trainer[s.Name]; ok {
+			all[i].Default = d
+		}
+	}
+	return all
+}
+
 func selectable() (keys []string) {
 	for _, metric := range []string{"recall", "ndcg", "precision", "map", "hitrate"} {
 		for _, k := range []string{"5", "10", "20", "50"} {
@@ -135,7 +146,7 @@ func Configure(name string, settings map[string]string) (opt Options, modelSetti
 			return Options{}, nil, model.UnknownSetting("training "+name, key, append(Settings(), spec.Settings...))
 		}
 	}
-	v, err := model.ParseSettings("training", Settings(), own)
+	v, err := model.ParseSettings("training", settingsFor(spec), own)
 	if err != nil {
 		return Options{}, nil, err
 	}

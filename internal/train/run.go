@@ -112,6 +112,11 @@ func (r *run) loop(ctx context.Context) (stopped string, err error) {
 func (r *run) epoch(ctx context.Context, epoch int) (Epoch, error) {
 	e := Epoch{Epoch: epoch}
 	start := time.Now()
+	if m, ok := r.model.(model.EpochStarter); ok {
+		if err := m.StartEpoch(epoch); err != nil {
+			return Epoch{}, fmt.Errorf("start: %w", err)
+		}
+	}
 	lr := r.opt.LR * math.Pow(r.opt.LRDecay, float64(epoch-1)/50)
 	var total float64
 	pace := newPace(epoch, r.sampler.steps(), r.opt.BatchSize, r.validation(), start)

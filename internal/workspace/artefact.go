@@ -288,6 +288,11 @@ func checkArtefact(address string, a Artefact) error {
 	if !local(address) {
 		return fmt.Errorf("artefact %q: its address is no path inside the workspace", address)
 	}
+	for kind := range a.Inputs {
+		if !known(kind) || compareKinds(kind, a.Kind) >= 0 {
+			return fmt.Errorf("artefact %s: %s is made from no %s", address, a.Kind, kind)
+		}
+	}
 	for name, f := range a.Files {
 		if !local(f.Path) {
 			return fmt.Errorf("artefact %s: file %q is no path inside the workspace", address, f.Path)

@@ -128,18 +128,21 @@ func TestRecordRejects(t *testing.T) {
 		a       Artefact
 		want    string
 	}{
-		"unknown kind":     {"features/x", Artefact{Kind: "bread", Stage: StageEncode}, `kind "bread" is unknown`},
-		"unknown stage":    {"features/x", Artefact{Kind: KindItemVectors, Stage: "bake"}, `stage "bake" is unknown (known: import, describe,`},
-		"missing file":     {"features/x", file("items.npy", "features/x/items.npy"), filepath.Join("features", "x", "items.npy")},
-		"folder as file":   {"features/x", file("items.npy", "graphs"), "not a regular file"},
-		"path outside":     {"features/x", file("items.npy", "../x"), "no path inside"},
-		"absolute path":    {"features/x", file("items.npy", "/etc/hostname"), "no path inside"},
-		"backslashes":      {"features/x", file("items.npy", `features\x`), "no path inside"},
-		"name outside":     {"features/x", file("../items.npy", "items.parquet"), "no name of a file"},
-		"address outside":  {"../x", Artefact{Kind: KindItemVectors, Stage: StageEncode}, "no path inside"},
-		"absolute address": {"/x", Artefact{Kind: KindItemVectors, Stage: StageEncode}, "no path inside"},
-		"the root":         {".", Artefact{Kind: KindItemVectors, Stage: StageEncode}, "no path inside"},
-		"provenance":       {"features/x", Artefact{Kind: KindItemVectors, Stage: StageEncode, Provenance: "clean"}, `provenance "clean"`},
+		"unknown kind":       {"features/x", Artefact{Kind: "bread", Stage: StageEncode}, `kind "bread" is unknown`},
+		"unknown stage":      {"features/x", Artefact{Kind: KindItemVectors, Stage: "bake"}, `stage "bake" is unknown (known: import, describe,`},
+		"missing file":       {"features/x", file("items.npy", "features/x/items.npy"), filepath.Join("features", "x", "items.npy")},
+		"folder as file":     {"features/x", file("items.npy", "graphs"), "not a regular file"},
+		"path outside":       {"features/x", file("items.npy", "../x"), "no path inside"},
+		"absolute path":      {"features/x", file("items.npy", "/etc/hostname"), "no path inside"},
+		"backslashes":        {"features/x", file("items.npy", `features\x`), "no path inside"},
+		"name outside":       {"features/x", file("../items.npy", "items.parquet"), "no name of a file"},
+		"address outside":    {"../x", Artefact{Kind: KindItemVectors, Stage: StageEncode}, "no path inside"},
+		"absolute address":   {"/x", Artefact{Kind: KindItemVectors, Stage: StageEncode}, "no path inside"},
+		"the root":           {".", Artefact{Kind: KindItemVectors, Stage: StageEncode}, "no path inside"},
+		"from itself":        {"runs/x", Artefact{Kind: KindRun, Stage: StageTrain, Inputs: map[Kind]Input{KindRun: {Address: "runs/x"}}}, "run is made from no run"},
+		"from what is later": {"features/x", Artefact{Kind: ItemVectorsOf(Visual), Stage: StageImport, Inputs: map[Kind]Input{KindRun: {Address: "runs/x"}}}, "made from no run"},
+		"from a path":        {"runs/x", Artefact{Kind: KindRun, Stage: StageTrain, Inputs: map[Kind]Input{"item-vectors/../x": {}}}, "made from no item-vectors/../x"},
+		"provenance":         {"features/x", Artefact{Kind: KindItemVectors, Stage: StageEncode, Provenance: "clean"}, `provenance "clean"`},
 	} {
 		if err := w.Record(c.address, c.a); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)

@@ -32,8 +32,9 @@ const (
 // Create makes a workspace in dir from a data set. Everything is written to a hidden
 // folder beside dir which then takes dir's name, so that a failed or killed Create
 // leaves no half workspace. The folder dir may be absent or empty. A workspace that is
-// there already is opened when it was made from the same source, options and split;
-// otherwise it is an error, as is any other folder with something in it.
+// there already is opened when it was made from the same source, options and split,
+// whatever came beside it ([Source.Beside]); otherwise it is an error, as is any other folder
+// with something in it.
 func Create(dir string, ds *dataset.Dataset, src Source) (*Workspace, error) {
 	if err := checkDataset(ds, places{"items", "users", "interactions"}); err != nil {
 		return nil, usererr.New("Give every user and every item an id of its own, and rows to interactions that exist.", "creating workspace %s: %w", dir, err)
@@ -115,6 +116,7 @@ func reuse(dir string, m Manifest) (*Workspace, error) {
 	}
 	const hint = "Give another folder, or remove this one if nothing in it is wanted."
 	was, _ := w.Artefact(DataAddress)
+	m.Source.Options = m.Source.likened(was.Options)
 	c := w.Check(DataAddress)
 	if c.State == Fresh && was.InputHash == m.sourceHash() {
 		return w, nil
@@ -124,6 +126,19 @@ func reuse(dir string, m Manifest) (*Workspace, error) {
 		reason = whatChanged(was.Options, m.Source.Options)
 	}
 	return nil, usererr.New(hint, "workspace %s exists already and was not made from this source: %s", dir, reason)
+}
+
+// likened returns the options with those of an earlier import for what came beside the data.
+func (s Source) likened(was map[string]string) map[string]string {
+	options := maps.Clone(s.Options)
+	for _, name := range s.Beside {
+		if before, had := was[name]; had {
+			options[name] = before
+		} else {
+			delete(options, name)
+		}
+	}
+	return options
 }
 
 // whatChanged names the first option that differs.

@@ -31,7 +31,7 @@ type Draft struct {
 // NewDraft makes an empty folder for an artefact of a kind. What a killed process leaves
 // is swept by the next [Workspace.Lock].
 func (w *Workspace) NewDraft(kind Kind) (*Draft, error) {
-	d := &Draft{w, kind, path.Join(folders[kind], draftMark+strconv.FormatUint(rand.Uint64(), 36))}
+	d := &Draft{w, kind, path.Join(folderOf(kind), draftMark+strconv.FormatUint(rand.Uint64(), 36))}
 	if err := w.MakeFolder(d.rel); err != nil {
 		return nil, fmt.Errorf("make a folder for %s: %w", kind, err)
 	}
@@ -165,7 +165,7 @@ func (w *Workspace) renew(address string, a Artefact) error {
 // freeAddress returns an address at which nothing is recorded. A folder that nobody
 // recorded is what a killed process left of a commit: it is removed.
 func (w *Workspace) freeAddress(kind Kind, name, inputHash string) string {
-	base := path.Join(folders[kind], name+"-"+short(inputHash))
+	base := path.Join(folderOf(kind), name+"-"+short(inputHash))
 	for n := 1; ; n++ {
 		address := base
 		if n > 1 {

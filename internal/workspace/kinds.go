@@ -10,15 +10,15 @@ const (
 	KindData        Kind = "data"         // the imported catalogue, users and interactions
 	KindItemTexts   Kind = "item-texts"   // what is written of each item
 	KindUserTexts   Kind = "user-texts"   // what is written of each user's preference
-	KindItemVectors Kind = "item-vectors" // item texts as vectors, and the encoder that made them
+	KindItemVectors Kind = "item-vectors" // item texts as vectors, and the encoder that made them; of other modalities see [ItemVectorsOf]
 	KindUserVectors Kind = "user-vectors" // preference texts as vectors
 	KindItemGraph   Kind = "item-graph"   // the refined item–item graph
 	KindRun         Kind = "run"          // one training of one model
 	KindEvaluation  Kind = "evaluation"   // metrics of one run
 )
 
-// Kinds returns all kinds, each after those that it can be made from.
-func Kinds() []Kind {
+// kinds returns all kinds but those of modalities, each after those that it can be made from.
+func kinds() []Kind {
 	return []Kind{KindData, KindItemTexts, KindUserTexts, KindItemVectors, KindUserVectors, KindItemGraph, KindRun, KindEvaluation}
 }
 
@@ -32,7 +32,17 @@ var folders = map[Kind]string{
 	KindItemGraph: "graphs", KindRun: RunsFolder, KindEvaluation: "evaluations",
 }
 
-func known(kind Kind) bool { return slices.Contains(Kinds(), kind) }
+func folderOf(kind Kind) string {
+	if _, ok := kind.modality(); ok {
+		kind = KindItemVectors
+	}
+	return folders[kind]
+}
+
+func known(kind Kind) bool {
+	_, ok := kind.modality()
+	return ok || slices.Contains(kinds(), kind)
+}
 
 // Names of files inside artefacts.
 const (
@@ -68,7 +78,7 @@ func Stages() []string {
 	return []string{StageImport, StageDescribe, StageReason, StageEncode, StageGraph, StageTrain, StageEvaluate}
 }
 
-// KindsOf returns what a stage makes.
+// KindsOf returns what a stage makes, but for the vectors of modalities, which are imported.
 func KindsOf(stage string) []Kind {
 	return map[string][]Kind{
 		StageImport: {KindData}, StageDescribe: {KindItemTexts}, StageReason: {KindUserTexts}, StageEncode: {KindItemVectors, KindUserVectors},

@@ -61,7 +61,8 @@ type Source struct {
 	Files   []SourceFile      `json:"files,omitempty"`
 	Options map[string]string `json:"options,omitempty"` // all that changes the result: split, seed, k-core, ...
 
-	Pictures string `json:"-"` // folder of the catalogue's pictures; no part of what the data are
+	Pictures string   `json:"-"` // folder of the catalogue's pictures; no part of what the data are
+	Beside   []string `json:"-"` // names of options that say what came beside the data and is no part of what they are
 }
 
 // SourceFile identifies one file that was read.

@@ -42,3 +42,60 @@ func TestSymmetricByHand(t *testing.T) {
 		t.Error("not symmetric to the last bit")
 	}
 }
+
+func small() *dataset.Histories {
+	ds := &dataset.Dataset{UserIDs: []string{"a", "b", "c"}, Items: make([]dataset.Item, 4)}
+	for _, x := range [][2]int32{{0, 2}, {0, 0}, {1, 2}, {1, 3}, {2, 3}} {
+		ds.Append(dataset.Interaction{User: x[0], Item: x[1]})
+	}
+	ds.Sort()
+	return ds.TrainHistories()
+}
+
+// A graph of all edges is the whole one; of some, it has their degrees alone.
+func TestGraphOfSomeEdges(t *testing.T) {
+	train := small()
+	by, what := Edges(train)
+	whole, again := Symmetric(train), OfEdges(3, 4, []int32{by[4], by[0], by[3], by[1], by[2]}, []int32{what[4], what[0], what[3], what[1], what[2]}, LightGCNEpsilon)
+	if !slices.Equal(whole.Indices, again.Indices) || !slices.Equal(whole.Values, again.Values) {
+		t.Error("all edges, in another order, make another graph")
+	}
+	some := OfEdges(3, 4, []int32{0, 1}, []int32{2, 2}, 0)
+	if v := Block(some, 3); v.NNZ() != 2 || math.Abs(float64(v.Values[0])-1/math.Sqrt(2)) > 1e-6 {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestRowsOfTheStochasticGraphSumToOne(t *testing.T) {
+	s := RowStochastic(small())
+	for node := range s.Rows {
+		cols, values := s.Row(node)
+		var sum float64
+		for _, v := range values {
+			sum += float64(v)
+		}
+		if math.Abs(sum-1) > 1e-6 || !slices.IsSorted(cols) || !slices.Contains(cols, int32(node)) {
+			t.Errorf("node %d: %v %v", node, cols, values)
+		}
+	}
+	if cols, values := s.Row(4); len(cols) != 1 || values[0] != 1 { // item 1, which nobody chose
+		t.Errorf("%v %v", cols, values)
+	}
+}
+
+func TestBlockIsTheUsersPart(t *testing.T) {
+	a := Normalised(small(), 0)
+	b := Block(a, 3)
+	if b.Rows != 3 || b.Cols != 4 || 2*b.NNZ() != a.NNZ() {
+		t.Fatalf("%d×%d with %d", b.Rows, b.Cols, b.NNZ())
+	}
+	for u := range 3 {
+		cols, values := b.Row(u)
+		whole, all := a.Row(u)
+		for e := range cols {
+			if cols[e]+3 != whole[e] || values[e] != all[e] {
+				t.Errorf("user %d", u)
+			}
+		}
+	}
+}

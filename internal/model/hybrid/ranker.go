@@ -340,3 +340,28 @@ func (r *Ranker) Without(view string) model.Ranker {
 	}
 	return less
 }
+
+var _ model.Sayable = (*Ranker)(nil)
+
+// WithPreferences implements model.Sayable.
+func (r *Ranker) WithPreferences(items *tensor.Matrix, weight float32) model.Ranker {
+	more := r.Without(preference).(*Ranker)
+	at := slices.Index(more.names, preference)
+	if at < 0 {
+		at = len(more.names)
+		more.names = append(slices.Clone(more.names), preference)
+		more.kernels = append(slices.Clone(more.kernels), nil)
+		more.decays = append(slices.Clone(more.decays), 1)
+		more.cold.slope = append(slices.Clone(more.cold.slope), 0)
+		for b := range more.weights {
+			more.weights[b] = append(more.weights[b], 0)
+		}
+	}
+	unit := items.Clone()
+	unit.NormalizeRows(1e-12)
+	more.items, more.packed = unit, tensor.Pack(true, unit.Cols, unit.Rows, unit.Data, unit.Cols)
+	for b := range more.weights[1:] {
+		more.weights[b+1][at] = weight
+	}
+	return more
+}

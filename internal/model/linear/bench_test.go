@@ -3,8 +3,10 @@ package linear_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
 
+	"github.com/mllmrec/mllmrec/dataset/mmrec"
 	"github.com/mllmrec/mllmrec/internal/model/linear"
 	"github.com/mllmrec/mllmrec/internal/model/modeltest"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
@@ -63,5 +65,20 @@ func BenchmarkLocalEASE(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(items), "µs/item")
 		})
+	}
+}
+
+// BenchmarkBM25Baby fits BM25 ItemKNN on Amazon Baby, 500 neighbours an item, the data set being in
+// memory. scripts/peer_itemknn.py runs it and the same in Python by turns.
+func BenchmarkBM25Baby(b *testing.B) {
+	ds, _, err := mmrec.Read(b.Context(), mmrec.Options{Inter: filepath.Join(dataDir(b), "baby", "baby.inter")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	lists := ds.TrainHistories().Lists()
+	for b.Loop() {
+		if _, err := linear.BM25KNN(b.Context(), linear.NewInteractions(lists), linear.BM25{K1: 0.2, B: 0.2, K: 500, OneSided: true}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -1,6 +1,6 @@
 // Package modeltest makes synthetic data for the tests and benchmarks of models and of
 // whatever trains, evaluates or serves them: users whose choices follow a hidden taste,
-// items of skewed popularity, text vectors that show the taste through noise, and an item
+// items of skewed popularity, text and visual vectors that show the taste through noise, and an item
 // graph. A data set has any size, and the same seed makes the same one.
 package modeltest
 
@@ -22,11 +22,15 @@ type Shape struct {
 	Users, Items int
 	Train        int // train interactions, from 3 to a third of the items a user
 	Width        int // of the text vectors
+	Visual       int // width of the visual vectors; 0: half as wide again as the text vectors
 	Tastes       int // number of hidden tastes
 }
 
 // Baby is the shape of the Amazon Baby data set with 384-wide vectors.
 var Baby = Shape{Users: 19445, Items: 7050, Train: 118551, Width: 384, Tastes: 40}
+
+// BabyPictures is Baby with the visual vectors of the published experiments, 4,096 wide.
+var BabyPictures = Shape{Users: Baby.Users, Items: Baby.Items, Train: Baby.Train, Width: Baby.Width, Visual: 4096, Tastes: Baby.Tastes}
 
 const minTrain = 3
 
@@ -62,9 +66,13 @@ func Make(s Shape, seed uint64) *Data {
 			ds.Append(dataset.Interaction{User: int32(u), Item: i, Label: label, Time: int64(k)})
 		}
 	}
-	items := vectors(r, s)
+	items := vectors(r, s, s.Width)
+	if s.Visual == 0 {
+		s.Visual = s.Width + s.Width/2
+	}
+	visual := vectors(rng.Stream(seed, "synthetic visual", 0), s, s.Visual)
 	train := ds.TrainHistories()
-	return &Data{ds, model.Inputs{Train: train, Users: s.Users, Items: s.Items, ItemVectors: map[string]*tensor.Matrix{model.Text: items},
+	return &Data{ds, model.Inputs{Train: train, Users: s.Users, Items: s.Items, ItemVectors: map[string]*tensor.Matrix{model.Text: items, "visual": visual},
 		Preferences: means(train, items), Graph: neighbours(byTaste, s.Items), Times: times(train), Seed: seed}}
 }
 
@@ -108,12 +116,12 @@ func choose(r *rand.Rand, taste []int32, items, n int) (chosen []int32) {
 	return chosen
 }
 
-func vectors(r *rand.Rand, s Shape) *tensor.Matrix {
-	centre := tensor.New(s.Tastes, s.Width)
+func vectors(r *rand.Rand, s Shape, width int) *tensor.Matrix {
+	centre := tensor.New(s.Tastes, width)
 	for i := range centre.Data {
 		centre.Data[i] = float32(r.NormFloat64())
 	}
-	m := tensor.New(s.Items, s.Width)
+	m := tensor.New(s.Items, width)
 	for i := range s.Items {
 		for j := range m.Row(i) {
 			m.Row(i)[j] = centre.Row(i % s.Tastes)[j] + float32(r.NormFloat64())

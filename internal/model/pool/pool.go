@@ -81,7 +81,7 @@ func init() {
 				Doc: "items that nobody chose in train: keep, their rows stay where they begin; compete, what the softmax pushes away from all users is trained too"},
 			{Name: "softmax", Kind: model.Choice, Default: softmaxAuto, Choices: []string{softmaxAuto, softmaxFull, softmaxSampled},
 				Doc: "over what a step's softmax goes: full, the whole catalogue; sampled, the items of the batch and random ones, weighted so that they stand for the catalogue; auto, full up to full_up_to items"},
-			{Name: "full_up_to", Kind: model.Int, Default: "100000", Min: 1, Doc: "largest catalogue that softmax=auto takes in full"},
+			{Name: "full_up_to", Kind: model.Int, Default: "20000", Min: 1, Doc: "largest catalogue that softmax=auto takes in full"},
 			{Name: "negatives", Kind: model.Int, Default: "8192", Min: 1, Max: 1 << 20, Doc: "random items of a step; for the sampled softmax only"},
 		},
 		Needs:            needs,

@@ -44,6 +44,16 @@ func Options(s *stage.Session, b *backend.Backend, store texts.Store, name strin
 	return opt
 }
 
+// PilotOptions are Options of questions about some users only: the stage has not begun by them, and
+// its status does not count by them.
+func PilotOptions(s *stage.Session, b *backend.Backend, store texts.Store, name string, limit int) texts.Options {
+	opt := Options(s, b, store, name, limit)
+	r := newReporter(s, b, name)
+	r.begun = true
+	opt.Progress = r.report
+	return opt
+}
+
 // OpenLedger opens the store of answers: the workspace's own file for "", or a database.
 func OpenLedger(ctx context.Context, ws *workspace.Workspace, address string) (texts.Store, error) {
 	switch {

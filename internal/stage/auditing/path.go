@@ -43,11 +43,10 @@ func (a *auditor) path() ([]Step, error) {
 		}
 		seen[address] = true
 		step := Step{Address: address, Kind: record.Kind, Stage: record.Stage, Files: map[string]string{}, Saw: saw(record)}
-		for _, kind := range workspace.Kinds() {
-			if in, ok := record.Inputs[kind]; ok {
-				walk(in.Address)
-				step.From = append(step.From, in.Address)
-			}
+		for _, kind := range record.InputKinds() {
+			from := record.Inputs[kind].Address
+			walk(from)
+			step.From = append(step.From, from)
 		}
 		for name, f := range record.Files {
 			step.Files[name] = f.SHA256
@@ -70,6 +69,7 @@ func (a *auditor) path() ([]Step, error) {
 
 // saw says which interactions an artefact was made from.
 func saw(a workspace.Artefact) string {
+	_, itemVectors := a.Kind.Modality()
 	switch {
 	case a.Kind == workspace.KindData:
 		return "all interactions, each with its label"
@@ -77,7 +77,7 @@ func saw(a workspace.Artefact) string {
 		return "held-out interactions too"
 	case a.Provenance == workspace.ProvenanceUnknown:
 		return "unknown: it was imported, or made from what was"
-	case a.Kind == workspace.KindItemTexts, a.Kind == workspace.KindItemVectors:
+	case a.Kind == workspace.KindItemTexts, itemVectors:
 		return "no interactions"
 	}
 	return "train interactions only"

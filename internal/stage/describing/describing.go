@@ -13,7 +13,6 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts/backend"
 	"github.com/mllmrec/mllmrec/internal/texts/offline"
 	"github.com/mllmrec/mllmrec/internal/texts/writer"
-	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
@@ -24,6 +23,7 @@ const writerOption = "describer"
 type Options struct {
 	Writer   backend.Options `json:"writer"`
 	Pictures Pictures        `json:"pictures,omitzero"`
+	Parts    Parts           `json:"-"`
 	Limit    int             `json:"-"` // ask about at most so many items, 0 = all; below 0: about none
 }
 
@@ -59,12 +59,16 @@ func (*Stage) Needs() []stage.Need {
 
 // Settle implements stage.Stage. It asks the server which weights its model has.
 func (d *Stage) Settle(ctx context.Context, s *stage.Session, in stage.Inputs) (spec stage.Spec, err error) {
-	if err := refuseWordless(s.WS); err != nil {
+	if err := d.Parts.check(s.WS); err != nil {
 		return spec, err
 	}
 	d.Backend = d.Backend.Fresh()
+	if err := d.silence(); err != nil {
+		return spec, err
+	}
 	spec = stage.Spec{Name: "items-" + workspace.Slug(d.Backend.Label()), Options: map[string]string{"mllm": d.Backend.MLLM}}
 	d.Pictures.record(spec.Options)
+	d.Parts.record(spec.Options)
 	if d.settings, err = settings(ctx, d.Writer); err != nil {
 		return spec, err
 	}
@@ -92,21 +96,6 @@ func settings(ctx context.Context, opt backend.Options) (string, error) {
 	return d.ID(), nil
 }
 
-// refuseWordless fails where there is nothing to write texts from.
-func refuseWordless(ws *workspace.Workspace) error {
-	items, err := ws.Items()
-	if err != nil {
-		return err
-	}
-	for _, item := range items {
-		if item.Text() != "" || item.Image != "" {
-			return nil
-		}
-	}
-	return usererr.New("Import with texts, pictures or feature vectors of items and users, or train a model that needs none, such as lightgcn.",
-		"none of the %d items has a text or a picture: MLLMRec has nothing to read", len(items))
-}
-
 // Build implements stage.Stage.
 func (d *Stage) Build(ctx context.Context, b *stage.Build) error {
 	return asking.Leave(d.Name(), d.Backend, d.build(ctx, b))
@@ -127,7 +116,7 @@ func (d *Stage) build(ctx context.Context, b *stage.Build) (err error) {
 		return err
 	}
 	defer source.Close() //nolint:errcheck // nothing is written through it
-	written, report, err := ask(ctx, b.Session, d.Backend, d.describer, items, source, store, asking.Options(b.Session, d.Backend, store, d.Name(), d.Limit))
+	written, report, err := ask(ctx, b.Session, d.Backend, d.describer, d.Parts.of(items), source, store, asking.Options(b.Session, d.Backend, store, d.Name(), d.Limit))
 	if err != nil {
 		return d.Backend.ExplainRun(err)
 	}
@@ -168,6 +157,7 @@ func ask(ctx context.Context, s *stage.Session, b *backend.Backend, d texts.Desc
 // Recorded returns the options that item texts were written with.
 func Recorded(a workspace.Artefact) (Options, error) {
 	opt := Options{}
+	opt.Parts.recall(a.Options)
 	if asked, err := asking.Recorded(a, &opt); err != nil || asked {
 		return opt, err
 	}

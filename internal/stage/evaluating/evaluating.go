@@ -134,6 +134,28 @@ func Measure(ctx context.Context, s *stage.Session, runID string) (*Evaluation, 
 	return ev, nil
 }
 
+// Judged ranks the whole catalogue by a run ("": the current one) for all users who have
+// something held out. Nothing is stored.
+func Judged(ctx context.Context, s *stage.Session, runID string) (*eval.Judged, error) {
+	run, address, err := training.Find(s.WS, runID)
+	if err != nil {
+		return nil, err
+	}
+	scorer, err := scorerOf(s, run, address)
+	if err != nil {
+		return nil, err
+	}
+	judge, err := s.Judge()
+	if err != nil {
+		return nil, err
+	}
+	judged, err := judge.Rank(ctx, eval.Contender{Name: "run " + run.ID, Scorer: scorer})
+	if err != nil {
+		return nil, fmt.Errorf("evaluate %w", err)
+	}
+	return judged[0], nil
+}
+
 // fittedRun finds a run ("": the current one) of a model that is fitted, with what scores by it.
 // hint is for a run of another.
 func fittedRun(s *stage.Session, runID, hint string) (*training.Run, *model.UserScorer, error) {

@@ -45,11 +45,11 @@ func TestMMRec(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"clicks.inter", "u_id_mapping.csv", "i_id_mapping.csv", "image_text_feat.npy", "user_preferences_feat.npy"}
+	want := []string{"clicks.inter", "u_id_mapping.csv", "i_id_mapping.csv", "image_text_feat.npy", "text_feat.npy", "user_preferences_feat.npy"}
 	if diff := cmp.Diff(want, names(t, files)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
-	for out, in := range map[string]string{"image_text_feat.npy": "items.npy", "user_preferences_feat.npy": "users.npy"} {
+	for out, in := range map[string]string{"image_text_feat.npy": "items.npy", "text_feat.npy": "items.npy", "user_preferences_feat.npy": "users.npy"} {
 		got, err := os.ReadFile(filepath.Join(dir, out))
 		if err != nil {
 			t.Fatal(err)
@@ -62,7 +62,7 @@ func TestMMRec(t *testing.T) {
 		t.Fatal(err)
 	}
 	files, err = exporting.MMRec(s, filepath.Join(t.TempDir(), "out"), "other")
-	if diff := cmp.Diff([]string{"other.inter", "u_id_mapping.csv", "i_id_mapping.csv", "image_text_feat.npy"}, names(t, files)); err != nil || diff != "" {
+	if diff := cmp.Diff([]string{"other.inter", "u_id_mapping.csv", "i_id_mapping.csv", "image_text_feat.npy", "text_feat.npy"}, names(t, files)); err != nil || diff != "" {
 		t.Errorf("without preferences: %v\n%s", err, diff)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/mllmrec/mllmrec/dataset/mmrec"
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
@@ -23,6 +24,10 @@ func MMRec(s *stage.Session, dir, name string) ([]string, error) {
 	if name == "" {
 		name = ds.Name
 	}
+	vectors, err := vectorFiles(s.WS)
+	if err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -30,26 +35,61 @@ func MMRec(s *stage.Session, dir, name string) ([]string, error) {
 		return nil, err
 	}
 	files := []string{filepath.Join(dir, name+".inter"), filepath.Join(dir, mmrec.UserMapFile), filepath.Join(dir, mmrec.ItemMapFile)}
-	for _, f := range []struct {
-		name, file string
-		kind       workspace.Kind
-	}{
-		{"image_text_feat.npy", workspace.ItemVectorsFile, workspace.KindItemVectors},
-		{"user_preferences_feat.npy", workspace.UserVectorsFile, workspace.KindUserVectors},
-	} {
-		address, _, ok := s.WS.Current(f.kind)
-		if !ok {
-			continue
-		}
-		x, err := s.Matrix(address, f.file)
+	for _, f := range vectors {
+		x, err := s.Matrix(f.address, f.file)
 		if err != nil {
 			return nil, err
 		}
-		path := filepath.Join(dir, f.name)
-		if err := arrayfile.WriteNPY(path, x); err != nil {
-			return nil, err
+		for _, out := range f.names {
+			path := filepath.Join(dir, out)
+			if err := arrayfile.WriteNPY(path, x); err != nil {
+				return nil, err
+			}
+			files = append(files, path)
 		}
-		files = append(files, path)
+	}
+	return files, nil
+}
+
+// vectorFile is a matrix of the workspace with the names under which it is written.
+type vectorFile struct {
+	address, file string
+	names         []string
+}
+
+// vectorFiles lists the current vectors. Those of texts are written twice: MMRec's models and the
+// paper's code read them under different names.
+func vectorFiles(ws *workspace.Workspace) (files []vectorFile, err error) {
+	by := map[string]string{} // what is written under a name
+	for _, kind := range ws.Kinds() {
+		address, _, ok := ws.Current(kind)
+		if !ok {
+			continue
+		}
+		f, what := vectorFile{address, workspace.ItemVectorsFile, nil}, "item vectors"
+		modality, isItems := kind.Modality()
+		switch {
+		case kind == workspace.KindUserVectors:
+			f.file, f.names, what = workspace.UserVectorsFile, []string{"user_preferences_feat.npy"}, "user vectors"
+		case !isItems:
+			continue
+		case modality == workspace.Text:
+			f.names = []string{"image_text_feat.npy", mmrec.TextFile}
+		case modality == workspace.Visual:
+			f.names = []string{mmrec.VisualFile}
+		default:
+			f.names = []string{modality + "_feat.npy"}
+		}
+		if isItems {
+			what = modality + " " + what
+		}
+		for _, name := range f.names {
+			if other, taken := by[name]; taken {
+				return nil, usererr.New("Import the modality under another name.", "the %s and the %s would both be written to %s", other, what, name)
+			}
+			by[name] = what
+		}
+		files = append(files, f)
 	}
 	return files, nil
 }

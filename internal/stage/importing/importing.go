@@ -10,8 +10,6 @@ import (
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/consent"
-	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
-	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
@@ -22,11 +20,11 @@ const imported = "imported"
 
 // Options say how a data set becomes a workspace.
 type Options struct {
-	Split        string // see dataset.SplitOptions
-	Seed         uint64 // of the random split
-	KCore        int    // 0: all stay
-	ItemFeatures string // .npy file of item vectors made elsewhere; may be empty
-	UserFeatures string // likewise of users
+	Split        string     // see dataset.SplitOptions
+	Seed         uint64     // of the random split
+	KCore        int        // 0: all stay
+	ItemFeatures []Features // files of item vectors made elsewhere, one a modality
+	UserFeatures string     // .npy file of user vectors made elsewhere; may be empty
 	// Source is recorded beside the options: what else determined the data.
 	Source map[string]string
 }
@@ -35,28 +33,28 @@ type Options struct {
 type Result struct {
 	WS       *workspace.Workspace
 	Prepared dataset.Prepared
+	Notes    []string // sentences about vectors that the user should see
 }
 
-// Run merges duplicates, filters to the k-core, splits, and makes a workspace in dir.
+// Run merges duplicates, filters to the k-core, splits, and makes a workspace in dir. Where
+// dir is a workspace of the same data already, vectors that are not in it yet are added, or
+// take the place of others of their modality; what was made from those stays beside them.
 func Run(ctx context.Context, dir string, ds *dataset.Dataset, rep *dataset.Report, opt Options, observe stage.Observer) (*Result, error) {
-	if opt.KCore > 0 && opt.ItemFeatures+opt.UserFeatures != "" {
-		return nil, usererr.New("Leave the k-core out, or encode features from the filtered workspace.",
-			"%s would renumber the rows that the feature files belong to", usererr.Option("k-core"))
+	var err error
+	if opt.ItemFeatures, err = sorted(opt.ItemFeatures); err != nil {
+		return nil, err
 	}
+	before := [2]int{ds.NumItems(), ds.Users()}
 	prepared, err := dataset.Prepare(ds, opt.KCore, dataset.SplitOptions{Name: opt.Split, Seed: opt.Seed})
 	if err != nil {
 		return nil, err
 	}
-	items, err := readFeatures(opt.ItemFeatures, "item", ds.NumItems())
+	res := &Result{Prepared: prepared}
+	brought, err := res.read(opt, rows{"item", before[0], ds.NumItems()}, rows{"user", before[1], ds.Users()})
 	if err != nil {
 		return nil, err
 	}
-	users, err := readFeatures(opt.UserFeatures, "user", ds.Users())
-	if err != nil {
-		return nil, err
-	}
-	ws, err := workspace.Create(dir, ds, source(ds, rep, opt))
-	if err != nil {
+	if res.WS, err = workspace.Create(dir, ds, source(ds, rep, opt)); err != nil {
 		return nil, err
 	}
 	if rep.PictureFolder != "" {
@@ -64,38 +62,89 @@ func Run(ctx context.Context, dir string, ds *dataset.Dataset, rep *dataset.Repo
 		// user is asked later.
 		consent.Give(dir, consent.PathGrant(consent.Read, rep.PictureFolder)) //nolint:errcheck // see above
 	}
-	res := &Result{ws, prepared}
-	if items == nil && users == nil {
+	for _, what := range kept(res.WS, brought) {
+		res.note("the workspace keeps the %s that were imported before", what)
+	}
+	if len(brought) == 0 {
 		return res, nil
 	}
-	release, err := ws.Lock()
+	return res, res.store(ctx, brought, observe)
+}
+
+func (r *Result) note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
+
+// read reads all files of vectors, so that one that does not fit is found before anything is
+// written.
+func (r *Result) read(opt Options, items, users rows) (brought []*features, err error) {
+	for _, file := range opt.ItemFeatures {
+		f := &features{kind: workspace.ItemVectorsOf(file.Modality), modality: file.Modality, file: workspace.ItemVectorsFile, rows: workspace.ItemsFile, source: file.Path}
+		if file.Where != "" {
+			r.note("%s vectors of the items: %s, found %s", file.Modality, file.Path, file.Where)
+		}
+		if f.vectors, err = r.matrix(file.what(), file.Path, items); err != nil {
+			return nil, err
+		}
+		brought = append(brought, f)
+	}
+	if opt.UserFeatures == "" {
+		return brought, nil
+	}
+	f := &features{kind: workspace.KindUserVectors, file: workspace.UserVectorsFile, rows: workspace.UsersFile, source: opt.UserFeatures}
+	f.vectors, err = r.matrix("user features", opt.UserFeatures, users)
+	return append(brought, f), err
+}
+
+// store makes an artefact of each. What the workspace has already in the same bits becomes
+// current again.
+func (r *Result) store(ctx context.Context, brought []*features, observe stage.Observer) error {
+	release, err := r.WS.Lock()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer release()
 	var stages []stage.Stage
-	for _, f := range []*features{
-		{workspace.KindItemVectors, workspace.ItemVectorsFile, workspace.ItemsFile, items},
-		{workspace.KindUserVectors, workspace.UserVectorsFile, workspace.UsersFile, users},
-	} {
-		if f.vectors != nil {
-			stages = append(stages, f)
+	for _, f := range brought {
+		stages = append(stages, f)
+	}
+	e := stage.NewEngine(stage.NewSession(r.WS, observe), stages...)
+	for _, f := range brought {
+		if f.twin, err = f.find(r.WS); err != nil {
+			return err
+		}
+		if f.twin == "" {
+			e.Again(f.kind) // others may be there that were made in the same way from another file
+		}
+		if _, err := e.Make(ctx, f.kind); err != nil {
+			return err
 		}
 	}
-	e := stage.NewEngine(stage.NewSession(ws, observe), stages...)
-	for _, st := range stages {
-		if _, err := e.Make(ctx, st.Makes()); err != nil {
-			return nil, err
+	return nil
+}
+
+// Options of the source that say which vectors came with the data. Files of other modalities are
+// named in the records of their vectors.
+const (
+	optionItems = "item_features"
+	optionUsers = "user_features"
+)
+
+// path returns the file of a modality; "" where there is none.
+func (opt Options) path(modality string) string {
+	for _, f := range opt.ItemFeatures {
+		if f.Modality == modality {
+			return f.Path
 		}
 	}
-	return res, nil
+	return ""
 }
 
 // source records what the workspace is made from.
 func source(ds *dataset.Dataset, rep *dataset.Report, opt Options) workspace.Source {
 	src := workspace.Source{Kind: rep.Kind, Pictures: rep.PictureFolder, Options: map[string]string{"split": ds.Split, "k_core": strconv.Itoa(opt.KCore),
 		"seed": strconv.FormatUint(opt.Seed, 10), "domain": ds.Domain, "name": ds.Name,
-		"item_features": opt.ItemFeatures, "user_features": opt.UserFeatures}}
+		optionItems: opt.path(workspace.Text), optionUsers: opt.UserFeatures}, Beside: []string{optionItems, optionUsers}}
 	for k, v := range opt.Source {
 		src.Options[k] = v
 	}
@@ -103,65 +152,6 @@ func source(ds *dataset.Dataset, rep *dataset.Report, opt Options) workspace.Sou
 		src.Files = append(src.Files, workspace.SourceFile{Name: filepath.Base(file.Path), SHA256: file.SHA256, Bytes: file.Bytes})
 	}
 	return src
-}
-
-// readFeatures reads a .npy file that goes with a data set of the given size; a path may
-// be empty. A file that does not fit is the user's error, found before anything is
-// written.
-func readFeatures(path, what string, rows int) (*tensor.Matrix, error) {
-	if path == "" {
-		return nil, nil
-	}
-	x, err := arrayfile.ReadNPY(path)
-	if err != nil {
-		return nil, usererr.Wrap(fmt.Errorf("%s features: %w", what, err), "Feature files are 2-D float .npy arrays, one row a "+what+".")
-	}
-	if x.Rows != rows {
-		return nil, usererr.New("Row r of the file must belong to "+what+" r.",
-			"%s features %s: %d rows for %d %ss", what, path, x.Rows, rows, what)
-	}
-	return x, nil
-}
-
-// features are vectors made elsewhere, such as the Python tools' .npy files. Nobody can
-// say what foreign user vectors were made from, so all that is trained on them is marked
-// "provenance unknown" until an audit has probed them.
-type features struct {
-	kind       workspace.Kind
-	file, rows string // name of the file, and the file of the data whose rows it has
-	vectors    *tensor.Matrix
-}
-
-// Name implements stage.Stage.
-func (*features) Name() string { return workspace.StageImport }
-
-// Makes implements stage.Stage.
-func (f *features) Makes() workspace.Kind { return f.kind }
-
-// Needs implements stage.Stage.
-func (f *features) Needs() []stage.Need {
-	return []stage.Need{{Kind: workspace.KindData, Files: []string{f.rows}}}
-}
-
-// Settle implements stage.Stage.
-func (f *features) Settle(context.Context, *stage.Session, stage.Inputs) (stage.Spec, error) {
-	side := "items"
-	if f.kind == workspace.KindUserVectors {
-		side = "users"
-	}
-	return stage.Spec{Name: side + "-" + imported, Options: map[string]string{"encoder": imported}}, nil
-}
-
-// Build implements stage.Stage.
-func (f *features) Build(_ context.Context, b *stage.Build) error {
-	if err := arrayfile.WriteNPY(b.Path(f.file), f.vectors); err != nil {
-		return err
-	}
-	b.Info = map[string]any{"item_dim": f.vectors.Cols}
-	if f.kind == workspace.KindUserVectors {
-		b.Info, b.Provenance = map[string]any{"user_dim": f.vectors.Cols}, workspace.ProvenanceUnknown
-	}
-	return nil
 }
 
 // HasVectors reports whether the current item vectors came with the data, so that nothing

@@ -46,6 +46,11 @@ func features(t *testing.T, rows int) string {
 	return path
 }
 
+// text names a file of text vectors.
+func text(path string) []importing.Features {
+	return []importing.Features{{Modality: workspace.Text, Path: path}}
+}
+
 func run(t *testing.T, dir string, opt importing.Options) (*importing.Result, error) {
 	t.Helper()
 	opt.Split, opt.Seed = dataset.SplitByLatest, 1
@@ -56,7 +61,7 @@ func run(t *testing.T, dir string, opt importing.Options) (*importing.Result, er
 // users were made from.
 func TestImportWithVectors(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ws")
-	opt := importing.Options{ItemFeatures: features(t, items), UserFeatures: features(t, users)}
+	opt := importing.Options{ItemFeatures: text(features(t, items)), UserFeatures: features(t, users)}
 	res, err := run(t, dir, opt)
 	if err != nil {
 		t.Fatal(err)
@@ -98,10 +103,9 @@ func TestImportRejects(t *testing.T) {
 		opt  importing.Options
 		want string
 	}{
-		"too few items":     {importing.Options{ItemFeatures: features(t, items-1)}, "5 rows for 6 items"},
+		"too few items":     {importing.Options{ItemFeatures: text(features(t, items-1))}, "5 rows for 6 items"},
 		"too many users":    {importing.Options{UserFeatures: features(t, users+1)}, "5 rows for 4 users"},
-		"no such file":      {importing.Options{ItemFeatures: "none.npy"}, "item features"},
-		"k-core and rows":   {importing.Options{ItemFeatures: features(t, items), KCore: 2}, "renumber the rows"},
+		"no such file":      {importing.Options{ItemFeatures: text("none.npy")}, "item features"},
 		"k-core of nothing": {importing.Options{KCore: 50}, "50-core is empty"},
 	} {
 		dir := filepath.Join(t.TempDir(), "ws")

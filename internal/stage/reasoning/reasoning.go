@@ -12,6 +12,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/folds"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/stage/asking"
+	"github.com/mllmrec/mllmrec/internal/stage/describing"
 	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/texts/backend"
 	"github.com/mllmrec/mllmrec/internal/texts/offline"
@@ -211,7 +212,7 @@ func leakyNote(h *dataset.Histories) string {
 // Catalogue returns the items as a reasoner sees them, and their texts, from the item
 // texts under an address.
 func Catalogue(ws *workspace.Workspace, address string) ([]texts.HistoryItem, []string, error) {
-	rows, err := ws.Items()
+	rows, err := describing.Shown(ws, address)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -19,31 +19,53 @@ const (
 	readsPreferences = "preferences"
 )
 
+// has reports whether a model has a setting of that name.
+func has(name, setting string) bool {
+	return slices.ContainsFunc(model.Settings(name), func(d model.Setting) bool { return d.Name == setting })
+}
+
 // Offered returns the options with the settings by which a model leaves what the data set does
-// not offer, where the user has not set them, and says so: a data set without times is no
-// mistake of who trains a model that does without.
+// not offer, or takes the modalities that it does, where the user has not set them, and says so:
+// a data set without times is no mistake of who trains a model that does without. A modality
+// that a model needs and that the workspace lacks is an error.
 //
-// Where item or user vectors came with the data, nothing else is written: a view whose vectors
-// did not come is left out.
+// Where item or user vectors came with the data, no texts are written: a view whose vectors did
+// not come is left out.
 func Offered(s *stage.Session, opt Options, importedItems, importedUsers bool) (Options, error) {
-	has := func(name string) bool {
-		return slices.ContainsFunc(model.Settings(opt.Model), func(d model.Setting) bool { return d.Name == name })
+	texts := func() (bool, error) {
+		if importedItems || importedUsers {
+			return importedItems, nil
+		}
+		ds, err := s.Dataset()
+		if err != nil {
+			return false, err
+		}
+		return slices.ContainsFunc(ds.Items, func(i dataset.Item) bool { return i.Text() != "" || i.Image != "" }), nil
 	}
+	opt, err := withoutLacking(s, opt, texts, importedItems, importedUsers)
+	if err != nil {
+		return opt, err
+	}
+	return withModalities(s, opt, texts)
+}
+
+// withoutLacking switches off what the data set lacks.
+func withoutLacking(s *stage.Session, opt Options, offersTexts func() (bool, error), importedItems, importedUsers bool) (Options, error) {
 	given := func(name string) bool {
 		return slices.ContainsFunc(opt.Settings, func(pair string) bool { return strings.HasPrefix(pair, name+"=") })
 	}
-	if !has(readsTimes) && !has(readsTexts) && !has(readsPreferences) {
+	if !has(opt.Model, readsTimes) && !has(opt.Model, readsTexts) && !has(opt.Model, readsPreferences) {
 		return opt, nil
 	}
 	ds, err := s.Dataset()
 	if err != nil {
 		return opt, err
 	}
-	texts := slices.ContainsFunc(ds.Items, func(i dataset.Item) bool { return i.Text() != "" || i.Image != "" })
-	preferences := texts
-	if importedItems || importedUsers {
-		texts, preferences = importedItems, importedItems && importedUsers
+	texts, err := offersTexts()
+	if err != nil {
+		return opt, err
 	}
+	preferences := texts && (importedUsers || !importedItems)
 	for _, c := range []struct {
 		name, lacks string
 		offered     bool
@@ -52,7 +74,7 @@ func Offered(s *stage.Session, opt Options, importedItems, importedUsers bool) (
 		{readsTexts, "no texts, pictures or vectors of items", texts},
 		{readsPreferences, "nothing to write preferences from, or no vectors of them", preferences},
 	} {
-		if !has(c.name) || given(c.name) || c.offered {
+		if !has(opt.Model, c.name) || given(c.name) || c.offered {
 			continue
 		}
 		opt.Settings = append(slices.Clone(opt.Settings), c.name+"="+strconv.FormatBool(false))

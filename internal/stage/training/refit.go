@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/mllmrec/mllmrec/internal/model"
-	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/train"
 	"github.com/mllmrec/mllmrec/internal/workspace"
@@ -22,12 +21,10 @@ func Refit(ctx context.Context, s *stage.Session, run *Run, keep func(user int, 
 		return nil, err
 	}
 	full := ds.TrainHistories()
-	in := model.Inputs{Train: full.Keep(keep), Users: ds.Users(), Items: ds.NumItems(), Seed: run.Seed, ItemVectors: map[string]*tensor.Matrix{}}
+	in := model.Inputs{Train: full.Keep(keep), Users: ds.Users(), Items: ds.NumItems(), Seed: run.Seed}
 	in.Times = trainTimes(ds, in.Train)
-	if address := run.From[workspace.KindItemVectors]; address != "" {
-		if in.ItemVectors[model.Text], err = s.Matrix(address, workspace.ItemVectorsFile); err != nil {
-			return nil, err
-		}
+	if in.ItemVectors, err = itemVectors(s, run.From); err != nil {
+		return nil, err
 	}
 	if address := run.From[workspace.KindUserVectors]; address != "" {
 		if in.Preferences, err = s.Matrix(address, workspace.UserVectorsFile); err != nil {

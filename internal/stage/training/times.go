@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 // trainTimes returns when the interactions of train histories happened, by position in Lists().Items, or
@@ -20,4 +22,16 @@ func trainTimes(ds *dataset.Dataset, h *dataset.Histories) []int64 {
 		return nil // nobody says what the times mean, and they say nothing themselves
 	}
 	return times
+}
+
+// CheckTimes fails where the model reads times that the data set has not.
+func (t *Stage) CheckTimes(s *stage.Session) error {
+	if !t.needs.Times {
+		return nil
+	}
+	ds, err := s.Dataset()
+	if err != nil || trainTimes(ds, ds.TrainHistories()) != nil {
+		return err
+	}
+	return usererr.New("Import the interactions with their times, or choose a model, or settings of it, that needs none.", "model %s with these settings needs the times of the interactions", t.Options.Model)
 }

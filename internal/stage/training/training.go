@@ -18,7 +18,6 @@ import (
 	"github.com/mllmrec/mllmrec/internal/folds"
 	"github.com/mllmrec/mllmrec/internal/model"
 	_ "github.com/mllmrec/mllmrec/internal/model/all" // the registry
-	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/train"
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -81,6 +80,9 @@ func parseSettings(pairs []string) (map[string]string, error) {
 	return settings, nil
 }
 
+// Settings returns the settings of the model and the trainer that were given, or that the data gave.
+func (t *Stage) Settings() map[string]string { return maps.Clone(t.settings) }
+
 // Name implements stage.Stage.
 func (*Stage) Name() string { return workspace.StageTrain }
 
@@ -94,8 +96,8 @@ func (t *Stage) Needs() []stage.Need {
 	if t.needs.Preferences {
 		needs = append(needs, stage.Need{Kind: workspace.KindUserVectors})
 	}
-	if slices.Contains(t.needs.ItemVectors, model.Text) {
-		needs = append(needs, stage.Need{Kind: workspace.KindItemVectors, Files: []string{workspace.ItemVectorsFile}})
+	for _, modality := range t.needs.ItemVectors {
+		needs = append(needs, stage.Need{Kind: workspace.ItemVectorsOf(modality), Files: []string{workspace.ItemVectorsFile}})
 	}
 	if t.needs.Graph {
 		needs = append(needs, stage.Need{Kind: workspace.KindItemGraph})
@@ -293,11 +295,9 @@ func Inputs(s *stage.Session, from stage.Inputs, seed uint64) (model.Inputs, err
 	if err != nil {
 		return model.Inputs{}, err
 	}
-	in := model.Inputs{Train: ds.TrainHistories(), Users: ds.Users(), Items: ds.NumItems(), Seed: seed, ItemVectors: map[string]*tensor.Matrix{}}
-	if address := from.Address(workspace.KindItemVectors); address != "" {
-		if in.ItemVectors[model.Text], err = s.Matrix(address, workspace.ItemVectorsFile); err != nil {
-			return in, err
-		}
+	in := model.Inputs{Train: ds.TrainHistories(), Users: ds.Users(), Items: ds.NumItems(), Seed: seed}
+	if in.ItemVectors, err = itemVectors(s, addresses(from)); err != nil {
+		return in, err
 	}
 	if address := from.Address(workspace.KindUserVectors); address != "" {
 		if in.Preferences, in.FoldPreferences, err = s.UserVectors(address); err != nil {

@@ -1,0 +1,210 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mllmrec/mllmrec/internal/experiment/result"
+	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/usererr"
+)
+
+// Experiment carries a plan out.
+type Experiment struct {
+	Plan    *Plan
+	Dir     string // of the results; an experiment that was stopped goes on there
+	Command string // that makes it, for whoever reads the result
+	Jobs    int    // trials at a time; 0: as many as processors
+	Memory  int64  // bytes that all trials together may hold; 0: three quarters of the machine's
+	// Open opens a workspace of the plan.
+	Open func(dir string) (*stage.Session, error)
+	// Trial runs the trial in a folder, in a process of its own, within so many processors and bytes.
+	Trial func(ctx context.Context, dir string, processors int, memory int64) error
+	Note  func(format string, args ...any) // what the user should know
+	Show  func(Progress)                   // how far it is; may be nil
+
+	data   []*data
+	result result.Result
+	trials map[string]*result.Trial // that have ended, by id
+	failed map[string]string
+}
+
+// Progress is how far an experiment is.
+type Progress struct {
+	Done, Total int // trials; Total grows where a search is followed by more seeds, which are counted from the start
+	Running     []string
+	Left        time.Duration // estimated; below 0 where that is unknown
+}
+
+func (x *Experiment) note(format string, args ...any) {
+	if x.Note != nil {
+		x.Note(format, args...)
+	}
+}
+
+// Run carries the plan out and returns what it shows. An error is of the experiment as a whole; trials that fail are
+// listed in the result.
+func (x *Experiment) Run(ctx context.Context) (*result.Result, error) {
+	contenders, err := x.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(contenders) == 0 {
+		return nil, usererr.New("See the reasons above.", "the data allow none of the entries")
+	}
+	if err := x.search(ctx, contenders); err != nil {
+		return nil, err
+	}
+	if err := x.summarise(contenders); err != nil {
+		return nil, err
+	}
+	return &x.result, result.Write(filepath.Join(x.Dir, result.File), &x.result)
+}
+
+// begin opens the data, keeps the plan and prepares.
+func (x *Experiment) begin(ctx context.Context) (all []*contender, err error) {
+	if err := x.Plan.Check(); err != nil {
+		return nil, err
+	}
+	x.trials, x.failed = map[string]*result.Trial{}, map[string]string{}
+	p := x.Plan
+	x.result = result.Result{Name: p.Name, Kind: p.Kind, Command: x.Command, Select: p.Select, Protocol: p.Protocol, Seeds: p.Seeds}
+	if err := x.open(ctx); err != nil {
+		return nil, err
+	}
+	if err := x.keepPlan(); err != nil {
+		return nil, err
+	}
+	for _, d := range x.data {
+		own, err := x.prepare(ctx, d)
+		if err != nil {
+			return nil, fmt.Errorf("prepare %s: %w", d.name, err)
+		}
+		all = append(all, own...)
+		x.result.Data = append(x.result.Data, d.about)
+	}
+	return all, nil
+}
+
+// keepPlan writes the plan, or finds the same one. Another plan in the same folder would mix two experiments up.
+func (x *Experiment) keepPlan() error {
+	if err := os.MkdirAll(filepath.Join(x.Dir, result.TrialsDir), 0o755); err != nil {
+		return err
+	}
+	var text strings.Builder
+	if err := x.Plan.Write(&text); err != nil {
+		return err
+	}
+	path := filepath.Join(x.Dir, result.PlanFile)
+	if was, err := os.ReadFile(path); err == nil && string(was) != text.String() {
+		return usererr.New("Choose another folder or name, or remove that one. Trials are not lost: a plan with the same trials can be given that folder's trials.",
+			"%s holds an experiment of another plan", x.Dir)
+	}
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, text.String())
+		return err
+	})
+}
+
+// Forecast is what an experiment will do.
+type Forecast struct {
+	Trials  int              `json:"trials"`
+	Ended   int              `json:"ended"` // that need not run again
+	Entries []ForecastEntry  `json:"entries"`
+	LeftOut []result.LeftOut `json:"left_out,omitempty"`
+}
+
+// ForecastEntry is one entry on one data set.
+type ForecastEntry struct {
+	Data   string `json:"data"`
+	Entry  string `json:"entry"`
+	Points int    `json:"points"`
+	Trials int    `json:"trials"`
+}
+
+// Forecast says what Run would do. What trials are made from is made, trials are not run.
+func (x *Experiment) Forecast(ctx context.Context) (*Forecast, error) {
+	contenders, err := x.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := &Forecast{LeftOut: x.result.LeftOut}
+	for _, c := range contenders {
+		n := len(c.points) + len(x.Plan.Seeds) - 1
+		f.Entries = append(f.Entries, ForecastEntry{c.data.name, c.entry.Name(), len(c.points), n})
+		f.Trials += n
+		for _, p := range c.points {
+			if ended(x.folder(identify(c.data.session.WS, p.order, x.Plan.Seeds[0]).ID)) {
+				f.Ended++
+			}
+		}
+	}
+	return f, nil
+}
+
+func (x *Experiment) folder(id string) string { return filepath.Join(x.Dir, result.TrialsDir, id) }
+
+// search runs every point of every grid with the first seed, chooses by validation, and runs what was chosen with
+// the other seeds. An entry's further seeds begin as soon as its own search has ended.
+func (x *Experiment) search(ctx context.Context, contenders []*contender) error {
+	q := newQueue(x)
+	seeds := x.Plan.Seeds
+	total := 0
+	for _, c := range contenders {
+		total += len(c.points) + len(seeds) - 1
+		left := len(c.points)
+		for _, p := range c.points {
+			q.add(c, identify(c.data.session.WS, p.order, seeds[0]), func() {
+				if left--; left > 0 {
+					return
+				}
+				if best, ok := x.choose(c); ok {
+					for _, seed := range seeds[1:] {
+						q.add(c, identify(c.data.session.WS, best.order, seed), func() {})
+					}
+				} else {
+					q.total -= len(seeds) - 1
+				}
+			})
+		}
+	}
+	q.total = total
+	return q.run(ctx)
+}
+
+// validated is all that the choice among settings is made from.
+type validated struct {
+	place int
+	score float64
+}
+
+// choose returns the point of a contender's grid with the best validation score, the earlier of equals; false where
+// none has ended.
+func (x *Experiment) choose(c *contender) (point, bool) {
+	var scores []validated
+	for n, p := range c.points {
+		if t := x.trials[identify(c.data.session.WS, p.order, x.Plan.Seeds[0]).ID]; t != nil {
+			scores = append(scores, validated{n, t.Valid[x.Plan.Select]})
+		}
+	}
+	if len(scores) == 0 {
+		return point{}, false
+	}
+	best := slices.MaxFunc(scores, func(a, b validated) int {
+		switch {
+		case a.score < b.score:
+			return -1
+		case a.score > b.score:
+			return 1
+		}
+		return b.place - a.place // the earlier is the larger
+	})
+	return c.points[best.place], true
+}
