@@ -93,6 +93,7 @@ func every() map[string][]string {
 		"recommend history": {"recommend", "WS", "--history", "i1,i2"}, "recommend text": {"recommend", "WS", "--text", "red lamp"},
 		"audit": {"audit", "WS", "--measure", "off"}, "status": {"status", "WS"}, "prune": {"prune", "WS"},
 		"export mmrec": {"export", "mmrec", "WS", "--out", "OUT"}, "export chat": {"export", "chat", "WS", "--out", "OUT.jsonl"},
+		"feedback export": {"feedback", "export", "WS", "--out", "OUT.jsonl"}, "feedback import": {"feedback", "import", "WS", "RESULTS"},
 		"batch export": {"batch", "export", "WS", "--stage", "reason", "--mllm", "openai", "--mllm-model", "m", "--out", "OUT"},
 		"batch import": {"batch", "import", "WS", "RESULTS"}, "prompt show": {"prompt", "show", "WS", "--item", "i1", "--mllm-model", "m"},
 		"run": {"run", "WS", "TEXTS", "--model", "mllmrec", "--set", "epochs=1"}, "trust": {"trust", "WS"}, "withdraw": {"worker", "withdraw", "WS", "--store", "postgres://127.0.0.1:1/none"},

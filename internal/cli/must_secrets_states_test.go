@@ -14,7 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres/pgtest"
+	"github.com/mllmrec/mllmrec/internal/database/pg/pgtest"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 

@@ -376,6 +376,8 @@ func secretive() map[string][]string {
 		"compare": {"compare", "WS", "--models", "bpr", "--without", "all", "--epochs", "1", "--out", "OUT"}, "ablate": {"ablate", "WS", "--epochs", "1", "--out", "OUT", "--mllm", "offline", "--dry-run"},
 		"sweep": {"sweep", "WS", "--recommender", "bpr", "--over", "embedding_dim=4,8", "--epochs", "1", "--out", "OUT"},
 		"audit": {"audit", "WS", "--measure", "off"}, "status": {"status", "WS", "--json"}, "prune": {"prune", "WS"},
+		"feedback export": {"feedback", "export", "WS", "--out", "OUT.jsonl"}, "feedback import": {"feedback", "import", "WS", "RESULTS"},
+		"store: feedback export": {"feedback", "export", "WS", "--out", "OUT.jsonl", "--store", "STORE"}, "store: feedback import": {"feedback", "import", "WS", "RESULTS", "--store", "STORE", "--json"},
 		"export mmrec": {"export", "mmrec", "WS", "--out", "OUT"}, "export chat": {"export", "chat", "WS", "--out", "OUT.jsonl"},
 		"trust": {"trust", "WS"}, "prompt show": {"prompt", "show", "WS", "--item", "i1", "--mllm-model", "m"},
 		"prompt templates": {"prompt", "templates", "--out", "OUT"}, "prompt prices": {"prompt", "prices"}, "version": {"version"}, "model pull": {"model", "pull", "STORE"},

@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg/pgtest"
 	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
 	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/ledgertest"
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres/pgtest"
 	"github.com/mllmrec/mllmrec/internal/texts/queue"
 )
 

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg/pgtest"
 	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres/pgtest"
 )
 
 // TestWorkersAnswerForACoordinator has a worker answer what another process asks.

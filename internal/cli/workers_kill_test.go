@@ -15,10 +15,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg/pgtest"
 	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
 	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres/pgtest"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 

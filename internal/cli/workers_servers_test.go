@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg/pgtest"
 	"github.com/mllmrec/mllmrec/internal/mllm/mllmtest"
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres/pgtest"
 )
 
 // TestCoordinatorWithoutServer learns from workers what the model is.

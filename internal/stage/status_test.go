@@ -188,6 +188,16 @@ func TestPrune(t *testing.T) {
 				}
 			}
 			wantBytes += int64(len("half") + len("unrecorded"))
+			for _, kept := range []string{workspace.GenerationsFile, workspace.LiveFile, workspace.LiveFile + "-wal"} {
+				if err := os.WriteFile(w.ws.Path(kept), []byte(kept), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				defer func() {
+					if raw, err := os.ReadFile(w.ws.Path(kept)); err != nil || string(raw) != kept {
+						t.Errorf("%s: %q, %v", kept, raw, err)
+					}
+				}()
+			}
 			before := w.ws.Manifest()
 			dry, err := stage.Prune(w.ws, c.runs(runs), true)
 			if err != nil {

@@ -156,11 +156,23 @@ func (w *Workspace) Place(rel string) (string, error) {
 }
 
 // LedgerPath returns the path of the workspace's ledger of answers, for opening, and
-// whether it is there. SQLite follows whatever stands in the place of the file and of those
-// that it keeps beside it, so all of them must be regular files or absent.
+// whether it is there.
 func (w *Workspace) LedgerPath() (path string, there bool, err error) {
+	return w.databasePath(GenerationsFile)
+}
+
+// LivePath returns the path of the live state of the shop that is served from the workspace,
+// for opening, and whether it is there.
+func (w *Workspace) LivePath() (path string, there bool, err error) {
+	return w.databasePath(LiveFile)
+}
+
+// databasePath returns the path of an SQLite file. SQLite follows whatever stands in the place
+// of the file and of those that it keeps beside it, so all of them must be regular files or
+// absent.
+func (w *Workspace) databasePath(name string) (path string, there bool, err error) {
 	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
-		if path, err = w.Place(GenerationsFile + suffix); err != nil {
+		if path, err = w.Place(name + suffix); err != nil {
 			return "", false, err
 		}
 	}

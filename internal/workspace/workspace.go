@@ -5,6 +5,7 @@
 //	items.parquet users.parquet          the catalogue and the users; row = index
 //	interactions.parquet                 user, item, label, rating, time
 //	generations.db                       every answer of a language model
+//	live.db                              feedback, edits and keys of the shop that is served
 //	texts/<name>-<hash>/                 generated texts, items.parquet or users.parquet
 //	features/<name>-<hash>/              text vectors, items.npy or users.npy, and encoder.json
 //	graphs/<name>-<hash>/                the refined item graph, item.npz
@@ -45,6 +46,7 @@ const (
 	UsersFile        = "users.parquet"
 	InteractionsFile = "interactions.parquet"
 	GenerationsFile  = "generations.db"
+	LiveFile         = "live.db"
 	RunsFolder       = "runs"
 	ImagesFolder     = "images" // where relative Item.Image paths begin
 

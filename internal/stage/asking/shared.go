@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/texts/backend"
@@ -32,7 +33,7 @@ func OpenShared(ctx context.Context, address string) (*Shared, error) {
 	if !backend.IsPostgres(address) {
 		return nil, notPostgres(sameStore)
 	}
-	pool, err := postgres.Connect(ctx, address)
+	pool, err := pg.Connect(ctx, address)
 	if err != nil {
 		return nil, err
 	}

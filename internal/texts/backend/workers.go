@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/mllm/ollama"
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 	"github.com/mllmrec/mllmrec/internal/texts/queue"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -34,7 +34,7 @@ const (
 // Describe implements mllm.Client. Several workers are described as several endpoints of
 // a pool are: one model with different weights is a user's mistake.
 func (t *workersClient) Describe(ctx context.Context) (mllm.ServerInfo, error) {
-	pool, err := postgres.Connect(ctx, t.store)
+	pool, err := pg.Connect(ctx, t.store)
 	if err != nil {
 		return mllm.ServerInfo{}, err
 	}

@@ -3,15 +3,19 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	"fmt"
+
+	"github.com/mllmrec/mllmrec/internal/database/sqlitefile"
 )
 
-// schemaVersion is stored in the file. A file with a newer version is refused, one with an
-// older version is upgraded.
-const schemaVersion = 2
-
-// applicationID marks a file as a ledger: "mllr".
-const applicationID = 0x6d6c6c72
+// format is that of a ledger's file. "mllr" marks it.
+var format = sqlitefile.Format{
+	Noun: "ledger", Kept: "answers", Remedy: "Ask for shorter answers.",
+	Application: 0x6d6c6c72, Version: 2,
+	Make: func(ctx context.Context, tx *sql.Tx) error {
+		return sqlitefile.ExecAll(ctx, tx, tables, indexes, views)
+	},
+	Upgrade: []func(context.Context, *sql.Tx) error{upgradeFrom1},
+}
 
 // tables creates the tables. Fields that thousands of generations have in common are stored
 // once, in origins, whose rows are never changed or deleted. Generations are indexed by a
@@ -66,76 +70,3 @@ SELECT a.id, a.key, o.stage, a.subject, a.fold, o.status, a.text, o.model, o.mod
 	a.seconds, a.attempt, a.created
 FROM answers a JOIN origins o ON o.id = a.origin;
 `
-
-// prepareSchema creates the tables of a new file, and checks and upgrades those of an old
-// one. If two processes open a file at the same time, the second waits for the write lock.
-func prepareSchema(ctx context.Context, db *sql.DB) error {
-	version, app, err := fileVersion(ctx, db)
-	if err != nil {
-		return err
-	}
-	if version == schemaVersion && app == applicationID {
-		return nil
-	}
-	tx, err := db.BeginTx(ctx, nil) // immediate: holds the write lock
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // no effect after Commit
-	if version, app, err = fileVersion(ctx, tx); err != nil {
-		return err
-	}
-	switch {
-	case version == schemaVersion && app == applicationID:
-		return nil
-	case version == 1 && app == applicationID:
-		err = upgradeFrom1(ctx, tx)
-	case app == applicationID && version > schemaVersion:
-		return fmt.Errorf("the ledger has format %d, this program knows formats up to %d: use a newer version of it", version, schemaVersion)
-	case app != 0 || version != 0:
-		return fmt.Errorf("the file is an SQLite database of another program (application id %#x, version %d)", app, version)
-	default:
-		err = makeTables(ctx, tx)
-	}
-	if err != nil {
-		return err
-	}
-	if err := execAll(ctx, tx,
-		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
-		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
-		return err
-	}
-	return tx.Commit()
-}
-
-func makeTables(ctx context.Context, tx *sql.Tx) error {
-	var there int
-	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&there); err != nil {
-		return err
-	}
-	if there > 0 {
-		return fmt.Errorf("the file is an SQLite database of another program (%d tables)", there)
-	}
-	return execAll(ctx, tx, tables, indexes, views)
-}
-
-func execAll(ctx context.Context, tx *sql.Tx, statements ...string) error {
-	for _, stmt := range statements {
-		if _, err := tx.ExecContext(ctx, stmt); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-func fileVersion(ctx context.Context, q querier) (version, app int64, err error) {
-	if err := q.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return 0, 0, err
-	}
-	err = q.QueryRowContext(ctx, "PRAGMA application_id").Scan(&app)
-	return version, app, err
-}

@@ -9,22 +9,11 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
-	"time"
 
-	"modernc.org/sqlite" // registers the driver "sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-
+	"github.com/mllmrec/mllmrec/internal/database/sqlitefile"
 	"github.com/mllmrec/mllmrec/internal/texts"
-	"github.com/mllmrec/mllmrec/internal/usererr"
 )
-
-// busyTimeout is how long a write waits for the transaction of another process.
-const busyTimeout = 30 * time.Second
 
 // SQLite is a ledger in one file, in write-ahead mode: readers and the writer do not wait
 // for each other. When Put returns, its generations are on disk and survive a crash of the
@@ -42,96 +31,26 @@ var _ texts.Store = (*SQLite)(nil)
 // OpenSQLite opens or creates a ledger. It refuses a file that is not a ledger, is damaged,
 // or was written by a newer version of the program. One on a read-only medium can be read.
 func OpenSQLite(ctx context.Context, path string) (*SQLite, error) {
-	abs, err := filepath.Abs(path)
+	db, err := format.Open(ctx, path)
 	if err != nil {
-		return nil, fmt.Errorf("open ledger %s: %w", path, err)
-	}
-	if onReadOnlyMedium(abs) {
-		return openReadOnly(ctx, path, abs)
-	}
-	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
-		"journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "cache_size(-16384)",
-	}}
-	if err := makePrivate(abs); err != nil {
-		return nil, fmt.Errorf("open ledger %s: %w", path, err)
-	}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: pragmas.Encode()}).String())
-	if err != nil {
-		return nil, fmt.Errorf("open ledger %s: %w", path, err)
+		return nil, mark(err)
 	}
 	s := &SQLite{db: db, path: path, writer: &writer{db: db}}
 	s.readers = newReaders(db, &s.origins)
-	if err := prepareSchema(ctx, db); err != nil {
-		return nil, errors.Join(s.explain("open", err), db.Close())
-	}
 	return s, nil
 }
 
-// makePrivate makes the file of a new ledger, which only the user may read, as SQLite then
-// makes those beside it. An existing one keeps the mode that its owner chose.
-func makePrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil //nolint:nilerr // it is there, or SQLite says what is wrong
-	}
-	return f.Close()
+// explain says in words what is wrong with the file.
+func (s *SQLite) explain(doing string, err error) error {
+	return mark(format.Explain(doing, s.path, err))
 }
 
-// explain adds the file's name to err and, for faults of the file or the disk, a hint.
-func (s *SQLite) explain(doing string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var e *sqlite.Error
-	var said inWord
-	known := false
-	if errors.As(err, &e) {
-		said, known = inWords[e.Code()&0xff]
-	}
-	if !known {
-		return fmt.Errorf("%s ledger %s: %w", doing, s.path, err)
-	}
-	err = usererr.Wrap(&worded{fmt.Sprintf("%s ledger %s: %s (%v)", doing, s.path, said.what, e), err}, said.cure)
-	if said.passes {
+// mark marks a failure that may pass.
+func mark(err error) error {
+	if sqlitefile.MayPass(err) {
 		return &texts.UnwritableError{Err: err}
 	}
 	return err
-}
-
-// worded is a failure of SQLite's in words.
-type worded struct {
-	text string
-	err  error
-}
-
-func (w *worded) Error() string { return w.text }
-func (w *worded) Unwrap() error { return w.err }
-
-// inWord says what a code of SQLite's means for the user, what to do, and whether the fault
-// may pass by itself.
-type inWord struct {
-	what, cure string
-	passes     bool
-}
-
-var inWords = map[int]inWord{
-	sqlite3.SQLITE_NOTADB:     {what: "the file is not a ledger", cure: "Move it away, or name another."},
-	sqlite3.SQLITE_CORRUPT:    {what: "the ledger is damaged", cure: "Restore it from a copy, or save what is readable with the .recover command of sqlite3."},
-	sqlite3.SQLITE_FULL:       {what: "the disk is full", cure: "Free some space: all answers stored so far are kept.", passes: true},
-	sqlite3.SQLITE_IOERR:      {what: "the disk failed to read or write", cure: "Check the disk and its connection, and the free space: all answers stored so far are kept.", passes: true},
-	sqlite3.SQLITE_BUSY:       {what: "another process holds the ledger", cure: "Wait for it or stop it.", passes: true},
-	sqlite3.SQLITE_LOCKED:     {what: "the ledger is locked by this process", cure: "Run it again.", passes: true},
-	sqlite3.SQLITE_READONLY:   {what: "the ledger may only be read", cure: "Make the file and its folder writable, or work on a copy of the workspace.", passes: true},
-	sqlite3.SQLITE_CANTOPEN:   {what: "the ledger cannot be opened", cure: "Check that the folder exists and may be written to, and that the process may open more files.", passes: true},
-	sqlite3.SQLITE_PERM:       {what: "the ledger must not be opened by you", cure: "Check who owns the file and its folder."},
-	sqlite3.SQLITE_AUTH:       {what: "the ledger must not be opened by you", cure: "Check who owns the file and its folder."},
-	sqlite3.SQLITE_NOMEM:      {what: "the memory is full", cure: "Ask with fewer requests at a time, or stop other programs.", passes: true},
-	sqlite3.SQLITE_TOOBIG:     {what: "a text is longer than a ledger may hold", cure: "Ask for shorter answers."},
-	sqlite3.SQLITE_PROTOCOL:   {what: "the ledger is locked in a way that does not end", cure: "Put the workspace on a local disk: network file systems lock badly.", passes: true},
-	sqlite3.SQLITE_NOLFS:      {what: "the file system cannot hold so large a ledger", cure: "Put the workspace on another disk."},
-	sqlite3.SQLITE_SCHEMA:     {what: "another process changed the ledger's tables", cure: "Run it again."},
-	sqlite3.SQLITE_CONSTRAINT: {what: "an entry contradicts the ledger", cure: "The ledger may be damaged. Restore it from a copy."},
 }
 
 // Get implements texts.Store.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mllmrec/mllmrec/internal/database/sqlitefile"
 	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/ledgertest"
 )
@@ -106,7 +107,7 @@ func TestFailedUpgradeChangesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = prepareSchema(t.Context(), db)
+		err = format.Prepare(t.Context(), db)
 		if cerr := db.Close(); cerr != nil {
 			t.Fatal(cerr)
 		}
@@ -133,7 +134,7 @@ func rowsOfFormat1(t *testing.T, path string) (n int) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if version, _, err := fileVersion(t.Context(), db); err != nil || version != 1 {
+	if version, _, err := sqlitefile.FileVersion(t.Context(), db); err != nil || version != 1 {
 		t.Fatalf("the file has format %d, %v", version, err)
 	}
 	if err := db.QueryRow("SELECT count(*) FROM generations WHERE length(key) > 0 AND sources LIKE '[%]'").Scan(&n); err != nil {

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg/pgtest"
 	"github.com/mllmrec/mllmrec/internal/texts"
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres/pgtest"
 	"github.com/mllmrec/mllmrec/internal/texts/queue"
 )
 

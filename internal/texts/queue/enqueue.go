@@ -11,8 +11,8 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 	"github.com/mllmrec/mllmrec/internal/texts"
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 )
 
 // chunkSize is the default number of questions in a job: few enough that another worker
@@ -63,7 +63,7 @@ func (c *Coordinator) Enqueue(ctx context.Context, b *Batch, job Job, questions 
 	var jobs map[int64]int
 	queued := 0
 	// If a commit is repeated that did happen, its questions are found in the queue.
-	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+	err := pg.Retry(ctx, retryFor, func(ctx context.Context) error {
 		return pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) (err error) {
 			var fresh []storedQuestion
 			if jobs, fresh, err = splitQueued(ctx, tx, keys, packed); err != nil || len(fresh) == 0 {
@@ -181,7 +181,7 @@ func (c *Coordinator) send(ctx context.Context, blobs map[digest][]byte) error {
 	}
 	slices.SortFunc(sums, bytes.Compare) // coordinators take row locks in the same order
 	var there [][]byte
-	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+	err := pg.Retry(ctx, retryFor, func(ctx context.Context) error {
 		rows, err := c.pool.Query(ctx, "UPDATE mllmrec.blob SET used = now() WHERE sha256 = ANY ($1) RETURNING sha256", sums)
 		if err != nil {
 			return err
@@ -198,7 +198,7 @@ func (c *Coordinator) send(ctx context.Context, blobs map[digest][]byte) error {
 	var part, data [][]byte
 	size := 0
 	flush := func() error {
-		err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+		err := pg.Retry(ctx, retryFor, func(ctx context.Context) error {
 			_, err := c.pool.Exec(ctx, "INSERT INTO mllmrec.blob (sha256, data) SELECT * FROM unnest($1::bytea[], $2::bytea[]) ON CONFLICT (sha256) DO UPDATE SET used = now()", part, data)
 			return err
 		})
@@ -237,7 +237,7 @@ func (c *Coordinator) prune(ctx context.Context) error {
 		`DELETE FROM mllmrec.blob WHERE used < now() - interval '2 days'
 			AND used < (SELECT coalesce(min(created_at), now()) - interval '2 hours' FROM mllmrec.river_job WHERE kind = '` + jobKind + `' AND state::text = ANY ($1))`,
 	} {
-		err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+		err := pg.Retry(ctx, retryFor, func(ctx context.Context) error {
 			_, err := c.pool.Exec(ctx, query, unfinishedStates)
 			return err
 		})

@@ -27,6 +27,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 )
 
@@ -61,7 +62,7 @@ func New(ctx context.Context, store *postgres.Store, log *slog.Logger) (*Coordin
 	if err := prepare(ctx, pool, log); err != nil {
 		return nil, err
 	}
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: postgres.Schema, Logger: log})
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: pg.Schema, Logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("open job queue: %w", err)
 	}
@@ -75,18 +76,18 @@ const component = "fleet"
 // prepare makes or upgrades the tables. Processes that do so at the same time wait for each
 // other.
 func prepare(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
-	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
-		if err := postgres.Migrate(ctx, pool, component, migrations); err != nil {
+	err := pg.Retry(ctx, retryFor, func(ctx context.Context) error {
+		if err := pg.Migrate(ctx, pool, component, migrations); err != nil {
 			return err
 		}
-		migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: postgres.Schema, Logger: log})
+		migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: pg.Schema, Logger: log})
 		if err != nil {
 			return err
 		}
 		if v, err := migrator.Validate(ctx, nil); err == nil && v.OK {
 			return nil
 		}
-		return postgres.WithMigrationLock(ctx, pool, func(ctx context.Context, _ pgx.Tx) error {
+		return pg.WithMigrationLock(ctx, pool, func(ctx context.Context, _ pgx.Tx) error {
 			_, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
 			return err
 		})

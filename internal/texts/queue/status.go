@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 )
 
 // State is the state of the queue at one moment.
@@ -60,7 +60,7 @@ func (s *State) alive() (n int, note string) {
 // Status returns the state of the queue. A database without a queue has an empty state.
 func Status(ctx context.Context, pool *pgxpool.Pool) (*State, error) {
 	s := &State{Jobs: map[string]int{}, Backlog: []Backlog{}, Workers: []WorkerState{}}
-	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+	err := pg.Retry(ctx, retryFor, func(ctx context.Context) error {
 		if there, err := hasQueue(ctx, pool); err != nil || !there {
 			return err
 		}

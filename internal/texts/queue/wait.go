@@ -10,8 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 	"github.com/mllmrec/mllmrec/internal/texts"
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 )
 
 // Progress is the state of a batch while the coordinator waits for it.
@@ -81,7 +81,7 @@ func (c *Coordinator) poll(ctx context.Context, ids []int64, open map[int64]int,
 		report  []byte
 	}
 	var jobs []row
-	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+	err := pg.Retry(ctx, retryFor, func(ctx context.Context) error {
 		rows, err := c.pool.Query(ctx, `SELECT ask.id, coalesce(j.state::text, 'gone'),
 			coalesce(CASE WHEN j.state IN ('discarded', 'cancelled') THEN j.errors[array_upper(j.errors, 1)] ->> 'error' END, ''),
 			CASE WHEN j.finalized_at IS NOT NULL THEN (SELECT c.report FROM mllmrec.chunk c WHERE c.job = ask.id) END

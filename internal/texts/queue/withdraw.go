@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 )
 
 // Withdrawn says how many chunks were taken back.
@@ -22,7 +22,7 @@ type Withdrawn struct {
 // A database without a queue has no chunks.
 func Withdraw(ctx context.Context, pool *pgxpool.Pool, stage, owner string) (Withdrawn, error) {
 	var w Withdrawn
-	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+	err := pg.Retry(ctx, retryFor, func(ctx context.Context) error {
 		if there, err := hasQueue(ctx, pool); err != nil || !there {
 			return err
 		}

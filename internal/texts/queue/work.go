@@ -10,10 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/secret"
 	"github.com/mllmrec/mllmrec/internal/texts"
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 )
 
 // Work implements river.Worker: it asks the questions of one chunk.
@@ -82,7 +82,7 @@ func (c *unfitWorker) Unwrap() error { return c.error }
 // load reads a chunk and the items and pictures that it refers to.
 func (w *worker) load(ctx context.Context, chunk string) (*payload, map[digest][]byte, error) {
 	var data []byte
-	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+	err := pg.Retry(ctx, retryFor, func(ctx context.Context) error {
 		return w.store.Pool().QueryRow(ctx, "SELECT payload FROM mllmrec.chunk WHERE id = $1", chunk).Scan(&data)
 	})
 	if err != nil {
@@ -109,7 +109,7 @@ func (w *worker) load(ctx context.Context, chunk string) (*payload, map[digest][
 		}
 	}
 	found := 0
-	err = postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+	err = pg.Retry(ctx, retryFor, func(ctx context.Context) error {
 		rows, err := w.store.Pool().Query(ctx, "SELECT sha256, data FROM mllmrec.blob WHERE sha256 = ANY ($1)", sums)
 		if err != nil {
 			return err
@@ -140,7 +140,7 @@ func (w *worker) finish(ctx context.Context, job *river.Job[chunkArgs], report t
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	err = postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+	err = pg.Retry(ctx, retryFor, func(ctx context.Context) error {
 		var b pgx.Batch
 		b.Queue(appendReport, job.Args.Chunk, raw)
 		b.Queue("DELETE FROM mllmrec.question WHERE job = $1", job.ID)

@@ -17,6 +17,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
@@ -194,7 +195,7 @@ func (w *worker) client() (*river.Client[pgx.Tx], error) {
 	}
 	limit := w.opt.Slice + max(w.opt.Grace, 0) + hardLimit
 	return river.NewClient(riverpgxv5.New(w.store.Pool()), &river.Config{
-		ID: w.id, Schema: postgres.Schema, Logger: w.log, Workers: workers,
+		ID: w.id, Schema: pg.Schema, Logger: w.log, Workers: workers,
 		// More chunks than are needed for Concurrency questions, so that some are asked while
 		// others are fetched or finished.
 		Queues:               map[string]river.QueueConfig{queueName: {MaxWorkers: 2*((w.opt.Concurrency+chunkSize-1)/chunkSize) + 1}},

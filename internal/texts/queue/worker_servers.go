@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 	"github.com/mllmrec/mllmrec/internal/mllm"
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 )
 
 // WorkerServers is what a worker reports of its model servers, so that the coordinator need
@@ -26,7 +26,7 @@ type WorkerServers struct {
 // worker first. A database without a queue has no workers.
 func ReportedServers(ctx context.Context, pool *pgxpool.Pool) ([]WorkerServers, error) {
 	var all []WorkerServers
-	err := postgres.Retry(ctx, retryFor, func(ctx context.Context) error {
+	err := pg.Retry(ctx, retryFor, func(ctx context.Context) error {
 		if there, err := hasQueue(ctx, pool); err != nil || !there {
 			return err
 		}

@@ -10,13 +10,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 	"github.com/mllmrec/mllmrec/internal/mllm"
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
 	"github.com/mllmrec/mllmrec/internal/texts/queue"
 )
 
 func serves(t *testing.T, address string) {
-	pool, err := postgres.Connect(t.Context(), address)
+	pool, err := pg.Connect(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg/pgtest"
 	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/ledgertest"
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres/pgtest"
 )
 
 // BenchmarkLedger fills a ledger and reads it back: what a run does when it begins

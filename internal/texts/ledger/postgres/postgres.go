@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -31,9 +32,9 @@ type Store struct {
 var _ texts.Store = (*Store)(nil)
 
 // Open connects to the database at a postgres:// address and makes or upgrades the
-// tables. See [Connect] for the address.
+// tables. See [pg.Connect] for the address.
 func Open(ctx context.Context, address string) (*Store, error) {
-	pool, err := Connect(ctx, address)
+	pool, err := pg.Connect(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +48,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 
 // newStore creates or upgrades the tables. Closing the store closes pool.
 func newStore(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
-	err := Retry(ctx, readRetryFor, func(ctx context.Context) error { return Migrate(ctx, pool, "ledger", migrations) })
+	err := pg.Retry(ctx, pg.RetryRead, func(ctx context.Context) error { return pg.Migrate(ctx, pool, "ledger", migrations) })
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
@@ -73,7 +74,7 @@ const getSize = 5000
 func (s *Store) Get(ctx context.Context, keys []string) (map[string]texts.Generation, error) {
 	found := make(map[string]texts.Generation, len(keys))
 	for part := range slices.Chunk(keys, getSize) {
-		err := Retry(ctx, readRetryFor, func(ctx context.Context) error {
+		err := pg.Retry(ctx, pg.RetryRead, func(ctx context.Context) error {
 			return query(ctx, s.pool, func(g texts.Generation, _ int64) error {
 				found[g.Key] = g
 				return nil
@@ -90,7 +91,7 @@ func (s *Store) Get(ctx context.Context, keys []string) (map[string]texts.Genera
 func (s *Store) Statuses(ctx context.Context, keys []string) (map[string]texts.AnswerStatus, error) {
 	found := make(map[string]texts.AnswerStatus, len(keys))
 	for part := range slices.Chunk(keys, getSize) {
-		err := Retry(ctx, readRetryFor, func(ctx context.Context) error {
+		err := pg.Retry(ctx, pg.RetryRead, func(ctx context.Context) error {
 			rows, err := s.pool.Query(ctx, `SELECT key, status, class, prompt_tokens, answer_tokens, seconds, attempt
 				FROM mllmrec.generation WHERE key = ANY ($1)`, part)
 			if err != nil {
@@ -119,7 +120,7 @@ const pageSize = 5000
 // key is not met.
 func (s *Store) Each(ctx context.Context, stage string, fn func(texts.Generation) error) error {
 	var newest int64
-	err := Retry(ctx, readRetryFor, func(ctx context.Context) error {
+	err := pg.Retry(ctx, pg.RetryRead, func(ctx context.Context) error {
 		return s.pool.QueryRow(ctx, "SELECT coalesce(max(id), 0) FROM mllmrec.generation").Scan(&newest)
 	})
 	if err != nil {
@@ -136,7 +137,7 @@ func (s *Store) Each(ctx context.Context, stage string, fn func(texts.Generation
 		}
 		text += fmt.Sprintf(" ORDER BY subject, fold, created, id LIMIT %d", pageSize)
 		var next []texts.Generation
-		err := Retry(ctx, readRetryFor, func(ctx context.Context) error {
+		err := pg.Retry(ctx, pg.RetryRead, func(ctx context.Context) error {
 			next = next[:0]
 			// Without statistics of the table, the planner would sort the rest of it for each page.
 			return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
@@ -167,7 +168,7 @@ func (s *Store) Each(ctx context.Context, stage string, fn func(texts.Generation
 // Find implements texts.Store.
 func (s *Store) Find(ctx context.Context, stage, subject string) ([]texts.Generation, error) {
 	var found []texts.Generation
-	err := Retry(ctx, readRetryFor, func(ctx context.Context) error {
+	err := pg.Retry(ctx, pg.RetryRead, func(ctx context.Context) error {
 		found = nil
 		return query(ctx, s.pool, func(g texts.Generation, _ int64) error {
 			found = append(found, g)
@@ -180,7 +181,7 @@ func (s *Store) Find(ctx context.Context, stage, subject string) ([]texts.Genera
 // Counts implements texts.Store.
 func (s *Store) Counts(ctx context.Context) ([]texts.Count, error) {
 	var counts []texts.Count
-	err := Retry(ctx, readRetryFor, func(ctx context.Context) error {
+	err := pg.Retry(ctx, pg.RetryRead, func(ctx context.Context) error {
 		rows, err := s.pool.Query(ctx, `SELECT stage, model, status, count(*), sum(prompt_tokens)::bigint, sum(answer_tokens)::bigint, sum(seconds)
 			FROM mllmrec.generation GROUP BY stage, model, status ORDER BY stage, model, status`)
 		if err != nil {

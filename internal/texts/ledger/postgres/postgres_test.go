@@ -9,10 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg"
+	"github.com/mllmrec/mllmrec/internal/database/pg/pgtest"
 	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/ledgertest"
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres/pgtest"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -176,7 +177,7 @@ func countsOfOneWorkspace(t *testing.T, server *pgtest.Server) {
 
 // Whoever only looks makes no tables.
 func countsWithoutLedger(t *testing.T, server *pgtest.Server) {
-	pool, err := postgres.Connect(t.Context(), server.Database(t))
+	pool, err := pg.Connect(t.Context(), server.Database(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
@@ -49,7 +50,7 @@ func (s *Store) Put(ctx context.Context, generations []texts.Generation) error {
 	for i := range settled {
 		settled[i].Redact()
 	}
-	err := Retry(ctx, writeRetryFor, func(ctx context.Context) error {
+	err := pg.Retry(ctx, pg.RetryWrite, func(ctx context.Context) error {
 		if len(settled) <= putSize { // one statement is a transaction of its own
 			_, err := s.pool.Exec(ctx, upsert, arrays(settled)...)
 			return err

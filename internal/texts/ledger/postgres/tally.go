@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/mllmrec/mllmrec/internal/database/pg"
 	"github.com/mllmrec/mllmrec/internal/texts"
 )
 
@@ -32,7 +33,7 @@ func (t *Tally) add(status string, n int) {
 // Count counts the generations of a selection. It creates no tables: a database without a
 // ledger has no generations.
 func Count(ctx context.Context, pool *pgxpool.Pool, sel Selection) (t Tally, err error) {
-	err = Retry(ctx, readRetryFor, func(ctx context.Context) error {
+	err = pg.Retry(ctx, pg.RetryRead, func(ctx context.Context) error {
 		var there bool
 		if err := pool.QueryRow(ctx, "SELECT to_regclass('mllmrec.generation') IS NOT NULL").Scan(&there); err != nil || !there {
 			return err

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/database/pg/pgtest"
 	"github.com/mllmrec/mllmrec/internal/mllm"
 	"github.com/mllmrec/mllmrec/internal/mllm/check"
 	"github.com/mllmrec/mllmrec/internal/mllm/connect"
@@ -20,7 +21,6 @@ import (
 	"github.com/mllmrec/mllmrec/internal/texts"
 	"github.com/mllmrec/mllmrec/internal/texts/ledger"
 	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres"
-	"github.com/mllmrec/mllmrec/internal/texts/ledger/postgres/pgtest"
 	"github.com/mllmrec/mllmrec/internal/texts/prompt"
 	"github.com/mllmrec/mllmrec/internal/texts/queue"
 	"github.com/mllmrec/mllmrec/internal/texts/queue/modelspec"

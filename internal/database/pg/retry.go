@@ -1,4 +1,4 @@
-package postgres
+package pg
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 // How long an operation is retried while the database cannot be reached. Answers that are to
 // be stored have been paid for, so writes are retried for longer than reads.
 const (
-	readRetryFor  = 2 * time.Minute
-	writeRetryFor = 10 * time.Minute
+	RetryRead  = 2 * time.Minute
+	RetryWrite = 10 * time.Minute
 )
 
 // tryTimeout bounds one try, so that a connection that hangs does not block the caller.
@@ -31,7 +31,7 @@ const (
 // restarts, cannot be reached or refuses for the moment, for at most so long and until ctx
 // ends.
 func Retry(ctx context.Context, atMost time.Duration, f func(ctx context.Context) error) error {
-	return retry(ctx, atMost, transient, f)
+	return retry(ctx, atMost, Transient, f)
 }
 
 func retry(ctx context.Context, atMost time.Duration, again func(error) bool, f func(ctx context.Context) error) error {
@@ -57,8 +57,8 @@ func retry(ctx context.Context, atMost time.Duration, again func(error) bool, f 
 	}
 }
 
-// transient reports whether the same operation may succeed later.
-func transient(err error) bool {
+// Transient reports whether the same operation may succeed later.
+func Transient(err error) bool {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
 		switch e.Code {

@@ -1,4 +1,6 @@
-package postgres
+// Package pg connects to PostgreSQL and brings its tables up to date, for all that this program
+// keeps there, in the schema mllmrec. It retries what fails while a database restarts.
+package pg
 
 import (
 	"context"

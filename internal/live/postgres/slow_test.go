@@ -1,0 +1,5 @@
+//go:build slow
+
+package postgres
+
+const kills = 20

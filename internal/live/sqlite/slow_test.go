@@ -1,0 +1,5 @@
+//go:build slow
+
+package sqlite
+
+const kills = 20
