@@ -94,6 +94,13 @@ func Allowed(s *stage.Session, o *Options) error {
 	if err != nil {
 		return err
 	}
+	for _, st := range stages {
+		if d, ok := st.(*describing.Stage); ok { // texts are to be written
+			if err := d.Parts.Check(s.WS); err != nil {
+				return err
+			}
+		}
+	}
 	return stages[0].(*training.Stage).CheckTimes(s)
 }
 

@@ -59,7 +59,7 @@ func (*Stage) Needs() []stage.Need {
 
 // Settle implements stage.Stage. It asks the server which weights its model has.
 func (d *Stage) Settle(ctx context.Context, s *stage.Session, in stage.Inputs) (spec stage.Spec, err error) {
-	if err := d.Parts.check(s.WS); err != nil {
+	if err := d.Parts.Check(s.WS); err != nil {
 		return spec, err
 	}
 	d.Backend = d.Backend.Fresh()

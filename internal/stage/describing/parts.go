@@ -62,8 +62,8 @@ func wordless(item dataset.Item) dataset.Item {
 	return item
 }
 
-// check fails where there is nothing to write texts from.
-func (o Parts) check(ws *workspace.Workspace) error {
+// Check fails where there is nothing to write texts from.
+func (o Parts) Check(ws *workspace.Workspace) error {
 	items, err := ws.Items()
 	if err != nil {
 		return err
