@@ -132,7 +132,8 @@ func (a *app) experiment(cmd *cobra.Command, f *experimentFlags, p *experiment.P
 		if a.json {
 			return a.emit(forecast)
 		}
-		return printForecast(a.stdout, forecast)
+		printForecast(a.stdout, forecast)
+		return nil
 	}
 	r, err := x.Run(cmd.Context())
 	if err != nil {
@@ -179,7 +180,10 @@ func (a *app) trial(ctx context.Context, dir string, processors int, memory int6
 	}
 	cmd := exec.Command(self, trialCommand, dir)
 	cmd.Args[0] = "mllmrec" // by this name, whatever the file is called
-	cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(processors), "GOMEMLIMIT="+strconv.FormatInt(memory, 10), trialName+"=1")
+	cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(processors), trialName+"=1")
+	if memory > 0 {
+		cmd.Env = append(cmd.Env, "GOMEMLIMIT="+strconv.FormatInt(memory, 10))
+	}
 	var said strings.Builder
 	cmd.Stderr = &said
 	in, err := cmd.StdinPipe()
@@ -235,17 +239,26 @@ func (a *app) showTrials() func(experiment.Progress) {
 	}
 }
 
-func printForecast(w io.Writer, f *experiment.Forecast) error {
+func printForecast(w io.Writer, f *experiment.Forecast) {
 	var rows [][]string
 	for _, e := range f.Entries {
-		rows = append(rows, []string{e.Data, e.Entry, fmt.Sprint(e.Points), fmt.Sprint(e.Trials)})
+		each := "not timed yet"
+		if e.Seconds > 0 {
+			each = seconds(e.Seconds)
+		}
+		rows = append(rows, []string{printable(e.Data), printable(e.Entry), fmt.Sprint(e.Points), fmt.Sprint(e.Trials), each})
 	}
-	table(w, []string{"data", "entry", "points of the grid", "trials"}, rows)
+	table(w, []string{"data", "entry", "points of the grid", "trials", "each"}, rows)
 	for _, l := range f.LeftOut {
 		fmt.Fprintf(w, "left out: %s on %s: %s\n", l.Entry, l.Data, printable(l.Reason))
 	}
-	_, err := fmt.Fprintf(w, "\n%d trials, of which %d have ended\n", f.Trials, f.Ended)
-	return err
+	fmt.Fprintf(w, "\n%d trials, of which %d have ended\n", f.Trials, f.Ended)
+	if f.Seconds > 0 {
+		fmt.Fprintf(w, "about %s for the others, %d at a time, by what trials and runs of these models took here\n", seconds(f.Seconds), f.Jobs)
+	}
+	if f.Untimed > 0 {
+		fmt.Fprintf(w, "not counted: %d trials of models that nobody has timed on these data\n", f.Untimed)
+	}
 }
 
 func printResult(w io.Writer, r *result.Result) {

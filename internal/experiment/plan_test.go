@@ -56,6 +56,7 @@ func TestBadPlansSayWhatIsWrong(t *testing.T) {
 		"both set and in the grid": strings.Replace(somePlan, "set: {layers", "grid: {layers: [\"1\"]}\n    set: {layers", 1),
 		"given twice":              strings.Replace(somePlan, "[1, 2]", "[1, 1]", 1),
 		"no values of reg_weight":  strings.Replace(somePlan, `["0.1", "0.01"]`, "[]", 1),
+		"no metric to choose by":   somePlan + "select: recall@7\n",
 		"ours or mmrec":            somePlan + "protocol: theirs\n",
 		"names its folder":         strings.Replace(somePlan, "floors", "../up", 1),
 	} {
@@ -85,8 +86,8 @@ func FuzzParsePlan(f *testing.F) {
 }
 
 func TestFloorsAreInEveryTable(t *testing.T) {
-	p := &Plan{Entries: []Entry{{Model: "bm25"}}}
-	if err := p.AddFloors([]string{"l3ae"}); err != nil {
+	p := &Plan{Entries: []Entry{{Model: "bm25"}}, Without: []string{"l3ae"}}
+	if err := p.AddFloors(); err != nil {
 		t.Fatal(err)
 	}
 	var names []string
@@ -97,8 +98,13 @@ func TestFloorsAreInEveryTable(t *testing.T) {
 	if want := []string{"add-ease", "bm25", "ease", "hybrid", "itemknn", "spectral", "transitions"}; !slices.Equal(names, want) {
 		t.Errorf("%q", names)
 	}
-	if err := p.AddFloors([]string{"bpr"}); err == nil {
+	p.Without = []string{"bpr"}
+	if err := p.AddFloors(); err == nil {
 		t.Error("bpr is taken for a floor")
+	}
+	p = &Plan{Entries: []Entry{{Model: "bpr"}}, Without: []string{"all"}}
+	if err := p.AddFloors(); err != nil || len(p.Entries) != 1 {
+		t.Errorf("%v: %+v", err, p.Entries)
 	}
 }
 
