@@ -38,6 +38,14 @@ func (m *interrupted) Loss(t *autograd.Tape, b model.Batch) *autograd.Var {
 	return m.Model.Loss(t, b)
 }
 
+// StartEpoch keeps the draws of a model that makes them.
+func (m *interrupted) StartEpoch(epoch int) error {
+	if s, ok := m.Model.(model.EpochStarter); ok {
+		return s.StartEpoch(epoch)
+	}
+	return nil
+}
+
 // The resume tests all run this: 8 steps an epoch, so that step 27 lies in the
 // middle of epoch 4.
 func resumeOptions(dir string, resume bool) train.Options {

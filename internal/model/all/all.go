@@ -4,6 +4,7 @@ package all
 import (
 	_ "github.com/mllmrec/mllmrec/internal/model/bpr"
 	_ "github.com/mllmrec/mllmrec/internal/model/freedom"
+	_ "github.com/mllmrec/mllmrec/internal/model/grcn"
 	_ "github.com/mllmrec/mllmrec/internal/model/gume"
 	_ "github.com/mllmrec/mllmrec/internal/model/hybrid"
 	_ "github.com/mllmrec/mllmrec/internal/model/itemkernel"
@@ -12,6 +13,7 @@ import (
 	_ "github.com/mllmrec/mllmrec/internal/model/lightgcn"
 	_ "github.com/mllmrec/mllmrec/internal/model/mgcn"
 	_ "github.com/mllmrec/mllmrec/internal/model/mllmrec"
+	_ "github.com/mllmrec/mllmrec/internal/model/mmgcn"
 	_ "github.com/mllmrec/mllmrec/internal/model/pool"
 	_ "github.com/mllmrec/mllmrec/internal/model/slmrec"
 	_ "github.com/mllmrec/mllmrec/internal/model/smore"

@@ -77,6 +77,19 @@ func normalised(byUser *dataset.Lists, eps float64) *tensor.CSR {
 	return s
 }
 
+// Mean returns D^{-1}[[0,R],[Rᵀ,0]]: every node takes the mean over its neighbours, and nothing where it has
+// none. It is not symmetric.
+func Mean(train *dataset.Histories) *tensor.CSR {
+	s := Normalised(train, 0)
+	for node := range s.Rows {
+		cols, values := s.Row(node)
+		for e := range cols {
+			values[e] = float32(1 / float64(len(cols)))
+		}
+	}
+	return s
+}
+
 // RowStochastic returns (D+I)^{-1}([[0,R],[Rᵀ,0]] + I): every node takes the mean over itself and its
 // neighbours. It is not symmetric.
 func RowStochastic(train *dataset.Histories) *tensor.CSR {

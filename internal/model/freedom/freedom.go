@@ -73,7 +73,7 @@ func build(in model.Inputs, v model.Values) (model.Model, error) {
 	}
 	params := []*autograd.Param{m.users, m.items}
 	for _, name := range modality.Of(v) {
-		f := layers.Trainable(name+".features", in.ItemVectors[name])
+		f := layers.TrainableByRows(name+".features", in.ItemVectors[name])
 		p := layers.NewLinear(name+".projection", f.Width(), d, in.Seed)
 		m.features, m.projections = append(m.features, f), append(m.projections, p)
 		if m.lambda != 0 {
@@ -134,7 +134,7 @@ func (m *recommender) Loss(t *autograd.Tape, b model.Batch) *autograd.Var {
 	m.batch.Number(pos, b.Pos)
 	m.batch.Number(neg, b.Neg)
 	for k, f := range m.features {
-		x := m.projections[k].Apply(t, t.Gather(f.On(t), m.batch.Keys()))
+		x := m.projections[k].Apply(t, f.Rows(t, m.batch.Keys()))
 		by := t.BPR(t.RowDots(users, b.Users, x, pos), t.RowDots(users, b.Users, x, neg))
 		loss = t.Add(loss, t.Scale(m.lambda, by))
 	}

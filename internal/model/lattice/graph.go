@@ -17,7 +17,7 @@ type learnt struct {
 
 // learn finds the nearest items by the projected vectors and puts the weights of their edges on the
 // tape. Which items are the nearest has no gradient; how near they are has.
-func (m *recommender) learn(t *autograd.Tape) *learnt {
+func (m *recommender) learn(t *autograd.Tape) (*learnt, error) {
 	weights := t.SoftmaxRows(t.Param(m.logits))
 	g := &learnt{}
 	var near []*tensor.CSR
@@ -26,7 +26,7 @@ func (m *recommender) learn(t *autograd.Tape) *learnt {
 		projected := m.projections[k].Apply(t, f.On(t))
 		nearest, err := neighbours.Raw(projected.Value, m.k)
 		if err != nil {
-			nearest = &tensor.CSR{Rows: m.items.Value.Rows, Cols: m.items.Value.Rows, Indptr: make([]int64, m.items.Value.Rows+1)}
+			return nil, err
 		}
 		near = append(near, nearest)
 		unit = append(unit, t.NormalizeRows(projected, 1e-12))
@@ -46,7 +46,7 @@ func (m *recommender) learn(t *autograd.Tape) *learnt {
 		}
 		indptr = append(indptr, int64(len(cols)))
 	}
-	g.edges = autograd.NewEdges(m.items.Value.Rows, indptr, cols)
+	g.edges = autograd.NewEdges(m.items.Value.Rows, m.items.Value.Rows, indptr, cols)
 	rows, _ := g.edges.Ends()
 	var parts []*autograd.Var
 	at := make([]int32, len(cols)) // where an edge stands among the parts
@@ -60,7 +60,7 @@ func (m *recommender) learn(t *autograd.Tape) *learnt {
 		parts = append(parts, t.ScaleBy(g.shares[k], t.RowDots(unit[k], from, unit[k], to)))
 	}
 	g.values = t.EdgeNormalize(g.edges, t.Gather(t.ConcatRows(parts...), at))
-	return g
+	return g, nil
 }
 
 // hop returns G·x with gradients into G.

@@ -12,6 +12,8 @@
 package lattice
 
 import (
+	"math"
+
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/model/bipartite"
 	"github.com/mllmrec/mllmrec/internal/model/layers"
@@ -107,7 +109,10 @@ func (m *recommender) Loss(t *autograd.Tape, b model.Batch) *autograd.Var {
 	var hop func(x *autograd.Var) *autograd.Var
 	if m.first {
 		m.first = false
-		g := m.learn(t)
+		g, err := m.learn(t)
+		if err != nil { // projections that are not finite: the loss says so to the trainer
+			return t.Const(tensor.FromSlice(1, 1, []float32{float32(math.NaN())}))
+		}
 		m.graph = g.frozen(m)
 		m.graphT = m.graph.Transpose()
 		hop = func(x *autograd.Var) *autograd.Var { return g.hop(t, m, x) }
@@ -131,7 +136,10 @@ func (m *recommender) propagate(t *autograd.Tape, users, items *autograd.Var, ho
 // Represent implements model.Model. The graph is that of the present parameters.
 func (m *recommender) Represent() (users, items *tensor.Matrix, err error) {
 	t := autograd.NewTape()
-	g := m.learn(t)
+	g, err := m.learn(t)
+	if err != nil {
+		return nil, nil, err
+	}
 	graph := g.frozen(m)
 	hop := func(x *autograd.Var) *autograd.Var { return t.SpMM(graph, graph, x) } // no way back is gone
 	u, i := m.propagate(t, t.Const(m.users.Value), t.Const(m.items.Value), hop)

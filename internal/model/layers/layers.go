@@ -77,6 +77,19 @@ func Trainable(name string, x *tensor.Matrix) Features {
 	return Features{p, p.Value}
 }
 
+// TrainableByRows returns features that training moves, of which a step reads the rows of its batch alone, by
+// [Features.Rows].
+func TrainableByRows(name string, x *tensor.Matrix) Features {
+	p := autograd.NewTable(name, x.Rows, x.Cols)
+	copy(p.Value.Data, x.Data)
+	return Features{p, p.Value}
+}
+
+// Rows puts rows of features that are trained by rows on the tape; they differ.
+func (f Features) Rows(t *autograd.Tape, rows []int32) *autograd.Var {
+	return t.ParamRows(f.param, rows)
+}
+
 // Width is that of the vectors.
 func (f Features) Width() int { return f.value.Cols }
 

@@ -17,20 +17,20 @@ type Edges struct {
 	from   []int32     // entry of places that an entry of turned is
 }
 
-// NewEdges returns the entries of a square matrix, by rows.
-func NewEdges(n int, indptr []int64, indices []int32) *Edges {
-	e := &Edges{places: &tensor.CSR{Rows: n, Cols: n, Indptr: indptr, Indices: indices, Values: make([]float32, len(indices))}}
+// NewEdges returns the entries of a rows × cols matrix, by rows.
+func NewEdges(rows, cols int, indptr []int64, indices []int32) *Edges {
+	e := &Edges{places: &tensor.CSR{Rows: rows, Cols: cols, Indptr: indptr, Indices: indices, Values: make([]float32, len(indices))}}
 	e.rowOf = make([]int32, len(indices))
-	for i := range n {
+	for i := range rows {
 		for at := indptr[i]; at < indptr[i+1]; at++ {
 			e.rowOf[at] = int32(i)
 		}
 	}
-	e.turned = &tensor.CSR{Rows: n, Cols: n, Indptr: make([]int64, n+1), Indices: make([]int32, len(indices)), Values: make([]float32, len(indices))}
+	e.turned = &tensor.CSR{Rows: cols, Cols: rows, Indptr: make([]int64, cols+1), Indices: make([]int32, len(indices)), Values: make([]float32, len(indices))}
 	for _, c := range indices {
 		e.turned.Indptr[c+1]++
 	}
-	for c := range n {
+	for c := range cols {
 		e.turned.Indptr[c+1] += e.turned.Indptr[c]
 	}
 	next := append([]int64(nil), e.turned.Indptr...)
@@ -85,6 +85,9 @@ func (t *Tape) EdgeMul(e *Edges, values, x *Var) *Var {
 // whose sum is not positive becomes 0.
 func (t *Tape) EdgeNormalize(e *Edges, values *Var) *Var {
 	e.check("normalising", values)
+	if e.places.Rows != e.places.Cols {
+		panic("autograd: normalising the entries of a matrix that is not square")
+	}
 	out := t.output(e.Len(), 1, values)
 	n := e.places.Rows
 	root := make([]float64, n) // 1/√δ

@@ -17,11 +17,39 @@ import (
 // length and do not overlap.
 func AdamStep(param, grad, m, v []float32, lr, b1, b2, eps, c1, c2, weightDecay float32) {
 	sameLen("AdamStep", len(param), len(grad), len(m), len(v))
-	k := adamConstants{b1: b1, a1: complement(b1), b2: b2, a2: complement(b2),
-		step: float32(float64(lr) / float64(c1)), root: float32(math.Sqrt(float64(c2))), eps: eps, decay: weightDecay}
+	k := constants(lr, b1, b2, eps, c1, c2, weightDecay)
 	Parallel(len(param), elementGrain, func(lo, hi int) {
 		adam(param[lo:hi], grad[lo:hi], m[lo:hi], v[lo:hi], &k)
 	})
+}
+
+// AdamStepRows is AdamStep for a gradient that is zero in most rows: row r of param has row of[r] of grad,
+// or, where that is negative, none. All rows move, by their momentum.
+func AdamStepRows(param, grad *Matrix, of []int32, m, v []float32, lr, b1, b2, eps, c1, c2, weightDecay float32) {
+	sameLen("AdamStepRows", len(param.Data), len(m), len(v))
+	sameLen("AdamStepRows", param.Rows, len(of))
+	if grad.Cols != param.Cols {
+		panic("tensor: AdamStepRows of a gradient of another width")
+	}
+	k := constants(lr, b1, b2, eps, c1, c2, weightDecay)
+	none := getScratch(param.Cols)
+	defer none.release()
+	clear(none.data)
+	Parallel(param.Rows, rowGrain(param.Cols), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			g := none.data
+			if of[r] >= 0 {
+				g = grad.Row(int(of[r]))
+			}
+			from, to := r*param.Cols, (r+1)*param.Cols
+			adam(param.Data[from:to], g, m[from:to], v[from:to], &k)
+		}
+	})
+}
+
+func constants(lr, b1, b2, eps, c1, c2, weightDecay float32) adamConstants {
+	return adamConstants{b1: b1, a1: complement(b1), b2: b2, a2: complement(b2),
+		step: float32(float64(lr) / float64(c1)), root: float32(math.Sqrt(float64(c2))), eps: eps, decay: weightDecay}
 }
 
 // complement returns 1-b for the decimal that b stands for: 1-0.999 from the float32

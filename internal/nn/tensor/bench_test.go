@@ -20,6 +20,9 @@ func BenchmarkGemm(b *testing.B) {
 		{m: 4096, n: 384, k: 256}, {m: 4096, n: 256, k: 64},
 		{m: 256, n: 384, k: 4096, transA: true}, {m: 64, n: 256, k: 4096, transA: true},
 		{m: 256, n: babyItems, k: babyDim, transB: true}, {m: 32, n: 32, k: 64, transB: true},
+		// Projections of a batch's pictures, of pictures and texts, and their gradients.
+		{m: 2500, n: 64, k: 4096, transB: true}, {m: 2500, n: 64, k: 4480, transB: true},
+		{m: 64, n: 4096, k: 2500, transA: true}, {m: 64, n: 4480, k: 2500, transA: true}, {m: 2500, n: 4096, k: 64},
 	} {
 		b.Run(fmt.Sprintf("%dx%dx%d", g.m, g.n, g.k), func(b *testing.B) {
 			x, y, c := randomMatrix(r, g.m, g.k), randomMatrix(r, g.k, g.n), New(g.m, g.n)

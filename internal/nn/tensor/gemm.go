@@ -42,7 +42,7 @@ func Sgemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int
 	}
 	p := product{transA: transA, transB: transB, m: m, n: n, k: k,
 		alpha: alpha, a: a, lda: lda, b: b, ldb: ldb, beta: beta, c: c, ldc: ldc, tile: gemmTile}
-	if k >= splitMinK && m*n <= splitMaxOutput {
+	if k >= splitMinK && m*n <= splitMaxOutput && (transA || m < splitMaxRows) {
 		p.splitReduction()
 	} else {
 		p.blocked()

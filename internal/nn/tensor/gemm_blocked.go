@@ -13,6 +13,8 @@ const (
 	panelsBytes    = 512 << 10 // packed B that a task streams from the second-level cache
 	superBytes     = 32 << 20  // packed B in memory at a time
 	conflictStride = 1024      // rows of A a multiple of this apart fall on the same cache sets
+	longRow        = 1024      // rows of A that are copied first, whole: memory is read faster in order than in pieces
+	copyPad        = 16        // elements between copied rows, which keeps them off the same cache sets
 )
 
 // blocked computes the product by packed panels of B (and of A where its rows cannot
@@ -69,7 +71,8 @@ type job struct {
 	blockPanels int // panels a task covers
 	nBlocks     int
 	mc, mBlocks int
-	packA       bool
+	packA       bool // A is transposed: laid out for the kernel
+	copyA       bool // rows of A are copied side by side
 	packed      *scratch
 
 	packNext, packDone, next atomic.Int64
@@ -84,8 +87,12 @@ func (j *job) prepare(p product, j0, j1, kc, kBlocks int) {
 	j.nBlocks = ceilDiv(j.panels, max(1, panelsBytes/(4*kc*t.nr)))
 	j.blockPanels = ceilDiv(j.panels, j.nBlocks)
 	j.nBlocks = ceilDiv(j.panels, j.blockPanels)
-	j.packA = p.transA || p.lda%conflictStride == 0
+	j.packA = p.transA
+	j.copyA = !p.transA && (p.lda%conflictStride == 0 || p.k >= longRow)
 	j.mc = 4 * t.mr
+	if j.copyA {
+		j.mc = min(j.mc, max(1, panelsBytes/(4*p.k*t.mr))*t.mr)
+	}
 	j.mBlocks = ceilDiv(p.m, j.mc)
 	j.packNext.Store(0)
 	j.packDone.Store(0)
@@ -107,16 +114,24 @@ func (j *job) run() {
 	for j.packDone.Load() < packs {
 		runtime.Gosched()
 	}
-	var bufA *scratch
-	if j.packA {
-		bufA = getScratch(ceilDiv(j.mc, j.tile.mr) * j.kc * j.tile.packStride)
-		defer bufA.release()
-	}
+	bufA := j.scratchA()
+	defer bufA.release()
 	var args kernelArgs
 	tasks := int64(j.mBlocks * j.nBlocks)
 	for i := j.next.Add(1) - 1; i < tasks; i = j.next.Add(1) - 1 {
 		j.block(&args, bufA, int(i)%j.mBlocks*j.mc, int(i)/j.mBlocks*j.blockPanels)
 	}
+}
+
+// scratchA returns memory for the part of A that a task lays out or copies; nil where it reads A in place.
+func (j *job) scratchA() *scratch {
+	switch {
+	case j.packA:
+		return getScratch(ceilDiv(j.mc, j.tile.mr) * j.kc * j.tile.packStride)
+	case j.copyA:
+		return getScratch(j.mc * (j.k + copyPad))
+	}
+	return nil
 }
 
 // panelB is the place of a packed panel: all panels of the first block of k come
@@ -134,6 +149,13 @@ func (j *job) block(args *kernelArgs, bufA *scratch, i0, panel int) {
 	col := j.j0 + panel*t.nr
 	args.setColumns(min(j.j1-col, args.np*t.nr)-(args.np-1)*t.nr, t.nr)
 	args.lda, args.ldc = uintptr(j.lda)*4, uintptr(j.ldc)*4
+	copied := j.k + copyPad // distance of the rows once they are copied
+	if j.copyA {
+		args.lda = uintptr(copied) * 4
+		for i := i0; i < i1; i++ {
+			copy(bufA.data[(i-i0)*copied:][:j.k], j.a[i*j.lda:])
+		}
+	}
 	for kb := range j.kBlocks {
 		p0 := kb * j.kc
 		args.k = min(j.kc, j.k-p0)
@@ -146,25 +168,33 @@ func (j *job) block(args *kernelArgs, bufA *scratch, i0, panel int) {
 		for i := i0; i < i1; i += t.mr {
 			args.mr = min(t.mr, i1-i)
 			args.c = at(j.c, i*j.ldc+col)
-			if j.packA {
+			switch {
+			case j.packA:
 				buf := bufA.data[(i-i0)/t.mr*args.k*t.packStride:]
 				j.product.packA(buf, i, args.mr, p0, args.k)
 				args.a = at(buf, 0)
 				args.prefetch, args.prefetchEnd = args.a, args.a
-				run(t.level, true, args)
-				continue
+			case j.copyA:
+				args.a = at(bufA.data, (i-i0)*copied+p0)
+				args.prefetch, args.prefetchEnd = args.a, args.a
+			default:
+				j.readInPlace(args, i, p0)
 			}
-			args.a = at(j.a, i*j.lda+p0)
-			args.prefetch = args.a
-			args.prefetchEnd = args.a
-			if next := i + t.mr; next < j.m {
-				args.prefetch = at(j.a, next*j.lda+p0)
-				args.prefetchEnd = at(j.a, (min(next+t.mr, j.m)-1)*j.lda+p0+args.k-1)
-			}
-			run(t.level, false, args)
+			run(t.level, j.packA, args)
 		}
 	}
 	args.a, args.b, args.c, args.prefetch, args.prefetchEnd = nil, nil, nil, nil, nil
+}
+
+// readInPlace sets the kernel on rows of A from i on, where they are, and on the ones behind to fetch.
+func (j *job) readInPlace(args *kernelArgs, i, p0 int) {
+	args.a = at(j.a, i*j.lda+p0)
+	args.prefetch = args.a
+	args.prefetchEnd = args.a
+	if next := i + j.tile.mr; next < j.m {
+		args.prefetch = at(j.a, next*j.lda+p0)
+		args.prefetchEnd = at(j.a, (min(next+j.tile.mr, j.m)-1)*j.lda+p0+args.k-1)
+	}
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }

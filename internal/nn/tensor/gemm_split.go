@@ -2,7 +2,8 @@ package tensor
 
 const (
 	splitMinK      = 1536    // shortest reduction that is split
-	splitMaxOutput = 1 << 18 // largest m·n whose partial results are worth holding
+	splitMaxOutput = 1 << 19 // largest m·n whose partial results are worth holding
+	splitMaxRows   = 256     // of an A that is not transposed: more of them occupy the workers without splitting
 	splitParts     = 16      // most parts of a reduction
 	splitMinPart   = 512     // shortest part
 	splitBlock     = 256     // rows of A and B packed at a time
@@ -18,9 +19,14 @@ func (p product) splitReduction() {
 	size := p.m * p.n
 	partial := getScratch(parts * size)
 	defer partial.release()
-	Parallel(parts, 1, func(lo, hi int) {
-		for s := lo; s < hi; s++ {
-			p.partial(partial.data[s*size:(s+1)*size], s*part, min((s+1)*part, p.k))
+	// A worker takes a part of the sum for some of the columns: as many as stay in the second-level
+	// cache, laid out for the kernel.
+	width := panelsBytes / (4 * splitBlock) / p.tile.nr * p.tile.nr
+	blocks := ceilDiv(p.n, width)
+	Parallel(parts*blocks, 1, func(lo, hi int) {
+		for task := lo; task < hi; task++ {
+			s, col := task/blocks, task%blocks*width
+			p.partial(partial.data[s*size:(s+1)*size], col, min(width, p.n-col), s*part, min((s+1)*part, p.k))
 		}
 	})
 	rows := max(1, (1<<14)/p.n)
@@ -51,10 +57,10 @@ func update(row, sum []float32, alpha, beta float32) {
 	}
 }
 
-// partial computes the product over p in [p0, p1) into out, m×n.
-func (p *product) partial(out []float32, p0, p1 int) {
+// partial computes columns [col, col+cols) of the product over p in [p0, p1) into out, m×n.
+func (p *product) partial(out []float32, col, cols, p0, p1 int) {
 	t := p.tile
-	panels, rows := ceilDiv(p.n, t.nr), ceilDiv(p.m, t.mr)
+	panels, rows := ceilDiv(cols, t.nr), ceilDiv(p.m, t.mr)
 	bufB := getScratch(panels * t.nr * splitBlock)
 	defer bufB.release()
 	bufA := getScratch(rows * t.packStride * splitBlock)
@@ -62,10 +68,10 @@ func (p *product) partial(out []float32, p0, p1 int) {
 	var args kernelArgs
 	args.np = panels
 	args.ldc = uintptr(p.n) * 4
-	args.setColumns(p.n-(panels-1)*t.nr, t.nr)
+	args.setColumns(cols-(panels-1)*t.nr, t.nr)
 	for q := p0; q < p1; q += splitBlock {
 		kc := min(splitBlock, p1-q)
-		p.packB(bufB.data, 0, p.n, q, kc)
+		p.packB(bufB.data, col, cols, q, kc)
 		p.packA(bufA.data, 0, p.m, q, kc)
 		args.k = kc
 		args.b = at(bufB.data, 0)
@@ -79,7 +85,7 @@ func (p *product) partial(out []float32, p0, p1 int) {
 			args.mr = min(t.mr, p.m-i)
 			args.a = at(bufA.data, r*kc*t.packStride)
 			args.prefetch, args.prefetchEnd = args.a, args.a
-			args.c = at(out, i*p.n)
+			args.c = at(out, i*p.n+col)
 			run(t.level, true, &args)
 		}
 	}

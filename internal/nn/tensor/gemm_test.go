@@ -147,7 +147,9 @@ func TestSgemmLargeShapes(t *testing.T) {
 		{m: 1, n: 3001, k: 64, alpha: 1, transB: true},
 		{m: 2, n: 9001, k: 64, alpha: 1, beta: 1, transB: true},
 		{m: 60, n: 601, k: 520, alpha: 1, transA: true},
-		{m: 3, n: 5700, k: 1500, alpha: 1, beta: 1}, // more packed columns than are kept at a time
+		{m: 9, n: 1100, k: 1600, alpha: 0.5, beta: 2, transA: true, padC: 3}, // a split sum over several blocks of columns
+		{m: 257, n: 20, k: 1601, alpha: 1, beta: 1, transB: true, padA: 2},   // long rows, many of them: copied, not split
+		{m: 3, n: 5700, k: 1500, alpha: 1, beta: 1},                          // more packed columns than are kept at a time
 	}
 	atEachLevel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(3, 4))
@@ -176,6 +178,7 @@ func TestSgemmSameBitsAtAnyProcs(t *testing.T) {
 	cases := []gemmCase{
 		{m: 700, n: 300, k: 90, transB: true}, {m: 130, n: 65, k: 4100, transA: true},
 		{m: 200, n: 2200, k: 64, transB: true}, {m: 300, n: 300, k: 700}, {m: 1, n: 9000, k: 64, transB: true},
+		{m: 300, n: 40, k: 1700, transB: true}, {m: 20, n: 1100, k: 1600, transA: true},
 	}
 	atEachLevel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(5, 6))

@@ -66,11 +66,9 @@ func (w *Packed) MulAdd(m int, a []float32, lda int, c []float32, ldc int) {
 	nBlocks := ceilDiv(w.panels, max(1, panelsBytes/(4*w.kc*nr)))
 	j.blockPanels = ceilDiv(w.panels, nBlocks)
 	j.mc = m
-	var bufA *scratch
-	if j.packA = lda%conflictStride == 0; j.packA {
-		bufA = getScratch(ceilDiv(m, w.tile.mr) * w.kc * w.tile.packStride)
-		defer bufA.release()
-	}
+	j.copyA = lda%conflictStride == 0 || w.k >= longRow
+	bufA := j.scratchA()
+	defer bufA.release()
 	var args kernelArgs
 	for panel := 0; panel < w.panels; panel += j.blockPanels {
 		j.block(&args, bufA, 0, panel)

@@ -32,4 +32,9 @@ func getScratch(n int) *scratch {
 	return s
 }
 
-func (s *scratch) release() { scratchPools[s.class].Put(s) }
+// release gives the buffer back; none is none to give back.
+func (s *scratch) release() {
+	if s != nil {
+		scratchPools[s.class].Put(s)
+	}
+}
