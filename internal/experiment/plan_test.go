@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"bytes"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +64,33 @@ func TestBadPlansSayWhatIsWrong(t *testing.T) {
 		_, err := ParsePlan([]byte(text))
 		if _, ok := usererr.Hint(err); !ok || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)
+		}
+	}
+}
+
+// The plan that the how-to shows is one.
+func TestPlanOfTheHowTo(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/howto/experiments.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(raw), "```yaml\n")
+	text, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("the page shows no plan")
+	}
+	p, err := ParsePlan([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Data) != 2 || len(p.Entries) != 2 || len(p.Entries[0].points()) != 3 || p.Entries[1].Options["jaccard-k"] != "5" || !slices.Equal(p.Without, []string{"l3ae"}) {
+		t.Errorf("%+v", p)
+	}
+	for _, e := range p.Entries {
+		for key := range e.Set {
+			if !hasSetting(e.Model, key) {
+				t.Errorf("%s has no setting %s", e.Model, key)
+			}
 		}
 	}
 }
