@@ -117,3 +117,26 @@ func TestExperiments(t *testing.T) {
 		}
 	}
 }
+
+// What is the same at every point of a grid is said once.
+func TestExperimentsSayThingsOnce(t *testing.T) {
+	ws := importWordyShop(t, 60, 48)
+	_, said := ok(t, "compare", ws, "--models", "mllmrec", "--grid", "mllmrec:lr=0.1,0.01,0.001", "--mllm", "offline", "--encoder", "lsa", "--without", "all",
+		"--out", filepath.Join(t.TempDir(), "out"), "--dry-run")
+	lines := map[string]int{}
+	for _, line := range strings.Split(said, "\n") {
+		lines[line]++
+	}
+	fresh := 0
+	for line, n := range lines {
+		if strings.Contains(line, "fresh, skipped") {
+			fresh++
+		}
+		if n > 1 && line != "" {
+			t.Errorf("said %d times: %s", n, line)
+		}
+	}
+	if fresh == 0 {
+		t.Errorf("nothing was found fresh: %s", said)
+	}
+}

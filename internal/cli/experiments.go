@@ -118,12 +118,14 @@ func (a *app) experiment(cmd *cobra.Command, f *experimentFlags, p *experiment.P
 	if memory == 0 {
 		memory = machineMemory() / 4 * 3
 	}
-	x := &experiment.Experiment{Plan: p, Dir: dir, Command: commandLine(cmd), Jobs: f.jobs, Memory: memory,
-		Open: func(dir string) (*stage.Session, error) { return a.open(dir) }, Trial: a.trial, Note: func(format string, args ...any) {
-			if !a.quiet {
-				fmt.Fprintln(a.stderr, printable(usererr.SpellText(fmt.Sprintf(format, args...), flagName)))
+	observe := onceEach(a.observer())
+	x := &experiment.Experiment{Plan: p, Dir: dir, Command: commandLine(cmd), Jobs: f.jobs, Memory: memory, Trial: a.trial, Show: showTrials(observe),
+		Open: func(dir string) (*stage.Session, error) { return a.openFor(dir, observe) },
+		Note: func(format string, args ...any) {
+			if observe != nil {
+				observe(stage.Event{Stage: trialsStage, Message: usererr.SpellText(fmt.Sprintf(format, args...), flagName), End: true})
 			}
-		}, Show: a.showTrials()}
+		}}
 	if f.dryRun {
 		forecast, err := x.Forecast(cmd.Context())
 		if err != nil {
@@ -228,14 +230,35 @@ func (a *app) trialCmd() *cobra.Command {
 	}
 }
 
+// trialsStage is what progress calls the trials of an experiment.
+const trialsStage = "trials"
+
 // showTrials returns what prints the progress of an experiment.
-func (a *app) showTrials() func(experiment.Progress) {
-	observe := a.observer()
+func showTrials(observe stage.Observer) func(experiment.Progress) {
 	if observe == nil {
 		return nil
 	}
 	return func(p experiment.Progress) {
-		observe(stage.Event{Stage: "trials", Done: p.Done, Total: p.Total, Message: strings.Join(p.Running, " | "), Left: p.Left})
+		observe(stage.Event{Stage: trialsStage, Done: p.Done, Total: p.Total, Message: strings.Join(p.Running, " | "), Left: p.Left})
+	}
+}
+
+// onceEach passes on what a stage says in the end the first time only: an experiment asks for the same vectors at every
+// point of a grid, and finds them fresh.
+func onceEach(observe stage.Observer) stage.Observer {
+	if observe == nil {
+		return nil
+	}
+	said := map[string]bool{}
+	return func(e stage.Event) {
+		key := e.Stage + " " + e.Message
+		if e.End && said[key] {
+			return
+		}
+		if e.End {
+			said[key] = true
+		}
+		observe(e)
 	}
 }
 

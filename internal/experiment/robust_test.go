@@ -208,3 +208,17 @@ func TestForecastTellsWhatItKnows(t *testing.T) {
 		t.Errorf("%v: %+v", err, f)
 	}
 }
+
+// A guess that is far too low must not have the garbage collector work for nothing.
+func TestCollectorHasRoomForAWrongGuess(t *testing.T) {
+	q := newQueue(&Experiment{Jobs: 2, Memory: 1000})
+	for needs, want := range map[int64]int64{100: 500, 700: 700, 2000: 1000} {
+		if got := q.limit(&job{needs: needs}); got != want {
+			t.Errorf("%d are needed of 1000 for two: limit %d, want %d", needs, got, want)
+		}
+	}
+	q.memory = 0
+	if got := q.limit(&job{needs: 100}); got != 0 {
+		t.Errorf("limit %d where memory is not known", got)
+	}
+}
