@@ -257,7 +257,7 @@ func (q *queue) show() {
 }
 
 // left estimates the time that is left: trials take what others of their model and data set took, or the mean of
-// all where none has ended.
+// all where none has ended. It is unknown while one of those has run for longer than that.
 func (q *queue) left() (time.Duration, bool) {
 	var all []float64
 	for _, some := range q.took { // in any order: a sum of a few numbers for people to read
@@ -286,7 +286,11 @@ func (q *queue) left() (time.Duration, bool) {
 		counted += len(j.then)
 	}
 	for _, j := range q.running {
-		seconds += max(0, expected(j)-time.Since(j.began).Seconds())
+		ran := time.Since(j.began).Seconds()
+		if len(q.took[j.key()]) == 0 && ran > expected(j) {
+			return 0, false // slower than all before it, and nobody knows by how much
+		}
+		seconds += max(0, expected(j)-ran)
 		counted += len(j.then)
 	}
 	seconds += float64(max(0, q.total-counted)) * mean(all) // seeds that are not in the queue yet

@@ -222,3 +222,19 @@ func TestCollectorHasRoomForAWrongGuess(t *testing.T) {
 		t.Errorf("limit %d where memory is not known", got)
 	}
 }
+
+// A trial of a model that was never timed, running for longer than others took, makes the time left unknown.
+func TestTimeLeftIsUnknownBeforeASlowModelEnds(t *testing.T) {
+	q := newQueue(&Experiment{Jobs: 1})
+	q.took["d/bpr"], q.total = []float64{10, 20}, 3
+	q.done = 2
+	slow := &job{order: order{Data: "d", Model: "ease"}, began: time.Now().Add(-5 * time.Second), then: []func(){nil}}
+	q.running = []*job{slow}
+	if left, ok := q.left(); !ok || left < 9*time.Second || left > 10*time.Second {
+		t.Errorf("%v, %v: want the mean of all, 15 s, less 5", left, ok)
+	}
+	slow.began = time.Now().Add(-time.Minute)
+	if left, ok := q.left(); ok {
+		t.Errorf("%v left of a trial that is slower than all before it", left)
+	}
+}
