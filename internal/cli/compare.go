@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,7 +21,8 @@ is. Settings given as a grid are chosen on validation with the first seed; the c
 run with all seeds. Test is measured for all and has no say in any choice.
 
 The floors that no table should go without (itemknn, bm25, ease, add-ease, l3ae, spectral,
-transitions, hybrid) are added as far as the data allow; --without leaves some out.
+transitions, hybrid) are added as far as the data allow; --without, or 'without' in a plan,
+leaves some out.
 
 The entry that validation puts first is compared with every other on test, user by user:
 the mean difference with its 95 % bootstrap interval, the smallest difference that this many
@@ -56,10 +56,9 @@ is not repeated, one under way continues after its last epoch.`,
 				return err
 			}
 			p.Entries = append(p.Entries, more...)
-			if !slices.Equal(without, []string{"all"}) {
-				if err := p.AddFloors(without); err != nil {
-					return err
-				}
+			p.Without = without
+			if err := p.AddFloors(); err != nil {
+				return err
 			}
 			if err := setEntries(p, sets, grids); err != nil {
 				return err
@@ -91,6 +90,11 @@ func (a *app) comparePlan(cmd *cobra.Command, f *experimentFlags, path string, a
 	p, err := experiment.ReadPlan(path)
 	if err != nil {
 		return err
+	}
+	if p.Kind == experiment.Compare {
+		if err := p.AddFloors(); err != nil {
+			return err
+		}
 	}
 	return a.experiment(cmd, f, p)
 }

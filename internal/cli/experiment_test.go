@@ -39,8 +39,9 @@ func compareArgs(ws, out string) []string {
 		"--grid", "bpr:reg_weight=0.1,0.01", "--without", "hybrid,l3ae,spectral", "--out", out, "-q"}
 }
 
-// killedExperiment kills a comparison so many times at random moments, with all its trials, and expects the
-// result of one that nobody disturbed.
+// killedExperiment kills a comparison so many times at random moments and expects the result of one that nobody
+// disturbed. By turns it kills the command alone, whose trials the next command finds still stopping, and all
+// processes together.
 func killedExperiment(t *testing.T, kills int) {
 	ws := importWordyShop(t, 60, 48)
 	dir := t.TempDir()
@@ -52,18 +53,21 @@ func killedExperiment(t *testing.T, kills int) {
 	took := time.Since(start)
 	r := rng.Stream(9, "killed experiment", 0)
 	killed := 0
-	for range kills {
+	for k := range kills {
 		cmd := exec.Command("mllmrec", compareArgs(ws, disturbed)...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Duration((0.1 + 0.5*r.Float64()) * float64(took)))
-		if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); err == nil {
+		whom := cmd.Process.Pid
+		if k%2 == 1 {
+			whom = -whom
+		}
+		if err := syscall.Kill(whom, syscall.SIGKILL); err == nil {
 			killed++
 		}
 		cmd.Wait() //nolint:errcheck // it was killed
-		time.Sleep(50 * time.Millisecond)
 	}
 	if out, err := exec.Command("mllmrec", compareArgs(ws, disturbed)...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -111,5 +115,28 @@ func TestExperiments(t *testing.T) {
 		if code, _, errs := call(t, wrong...); code != exitUser {
 			t.Errorf("%q: exit %d: %s", wrong, code, errs)
 		}
+	}
+}
+
+// What is the same at every point of a grid is said once.
+func TestExperimentsSayThingsOnce(t *testing.T) {
+	ws := importWordyShop(t, 60, 48)
+	_, said := ok(t, "compare", ws, "--models", "mllmrec", "--grid", "mllmrec:lr=0.1,0.01,0.001", "--mllm", "offline", "--encoder", "lsa", "--without", "all",
+		"--out", filepath.Join(t.TempDir(), "out"), "--dry-run")
+	lines := map[string]int{}
+	for _, line := range strings.Split(said, "\n") {
+		lines[line]++
+	}
+	fresh := 0
+	for line, n := range lines {
+		if strings.Contains(line, "fresh, skipped") {
+			fresh++
+		}
+		if n > 1 && line != "" {
+			t.Errorf("said %d times: %s", n, line)
+		}
+	}
+	if fresh == 0 {
+		t.Errorf("nothing was found fresh: %s", said)
 	}
 }

@@ -118,12 +118,14 @@ func (a *app) experiment(cmd *cobra.Command, f *experimentFlags, p *experiment.P
 	if memory == 0 {
 		memory = machineMemory() / 4 * 3
 	}
-	x := &experiment.Experiment{Plan: p, Dir: dir, Command: commandLine(cmd), Jobs: f.jobs, Memory: memory,
-		Open: func(dir string) (*stage.Session, error) { return a.open(dir) }, Trial: a.trial, Note: func(format string, args ...any) {
-			if !a.quiet {
-				fmt.Fprintln(a.stderr, printable(usererr.SpellText(fmt.Sprintf(format, args...), flagName)))
+	observe := onceEach(a.observer())
+	x := &experiment.Experiment{Plan: p, Dir: dir, Command: commandLine(cmd), Jobs: f.jobs, Memory: memory, Trial: a.trial, Show: showTrials(observe),
+		Open: func(dir string) (*stage.Session, error) { return a.openFor(dir, observe) },
+		Note: func(format string, args ...any) {
+			if observe != nil {
+				observe(stage.Event{Stage: trialsStage, Message: usererr.SpellText(fmt.Sprintf(format, args...), flagName), End: true})
 			}
-		}, Show: a.showTrials()}
+		}}
 	if f.dryRun {
 		forecast, err := x.Forecast(cmd.Context())
 		if err != nil {
@@ -132,7 +134,8 @@ func (a *app) experiment(cmd *cobra.Command, f *experimentFlags, p *experiment.P
 		if a.json {
 			return a.emit(forecast)
 		}
-		return printForecast(a.stdout, forecast)
+		printForecast(a.stdout, forecast)
+		return nil
 	}
 	r, err := x.Run(cmd.Context())
 	if err != nil {
@@ -179,7 +182,10 @@ func (a *app) trial(ctx context.Context, dir string, processors int, memory int6
 	}
 	cmd := exec.Command(self, trialCommand, dir)
 	cmd.Args[0] = "mllmrec" // by this name, whatever the file is called
-	cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(processors), "GOMEMLIMIT="+strconv.FormatInt(memory, 10), trialName+"=1")
+	cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(processors), trialName+"=1")
+	if memory > 0 {
+		cmd.Env = append(cmd.Env, "GOMEMLIMIT="+strconv.FormatInt(memory, 10))
+	}
 	var said strings.Builder
 	cmd.Stderr = &said
 	in, err := cmd.StdinPipe()
@@ -224,28 +230,58 @@ func (a *app) trialCmd() *cobra.Command {
 	}
 }
 
+// trialsStage is what progress calls the trials of an experiment.
+const trialsStage = "trials"
+
 // showTrials returns what prints the progress of an experiment.
-func (a *app) showTrials() func(experiment.Progress) {
-	observe := a.observer()
+func showTrials(observe stage.Observer) func(experiment.Progress) {
 	if observe == nil {
 		return nil
 	}
 	return func(p experiment.Progress) {
-		observe(stage.Event{Stage: "trials", Done: p.Done, Total: p.Total, Message: strings.Join(p.Running, " | "), Left: p.Left})
+		observe(stage.Event{Stage: trialsStage, Done: p.Done, Total: p.Total, Message: strings.Join(p.Running, " | "), Left: p.Left})
 	}
 }
 
-func printForecast(w io.Writer, f *experiment.Forecast) error {
+// onceEach passes on what a stage says in the end the first time only: an experiment asks for the same vectors at every
+// point of a grid, and finds them fresh.
+func onceEach(observe stage.Observer) stage.Observer {
+	if observe == nil {
+		return nil
+	}
+	said := map[string]bool{}
+	return func(e stage.Event) {
+		key := e.Stage + " " + e.Message
+		if e.End && said[key] {
+			return
+		}
+		if e.End {
+			said[key] = true
+		}
+		observe(e)
+	}
+}
+
+func printForecast(w io.Writer, f *experiment.Forecast) {
 	var rows [][]string
 	for _, e := range f.Entries {
-		rows = append(rows, []string{e.Data, e.Entry, fmt.Sprint(e.Points), fmt.Sprint(e.Trials)})
+		each := "not timed yet"
+		if e.Seconds > 0 {
+			each = seconds(e.Seconds)
+		}
+		rows = append(rows, []string{printable(e.Data), printable(e.Entry), fmt.Sprint(e.Points), fmt.Sprint(e.Trials), each})
 	}
-	table(w, []string{"data", "entry", "points of the grid", "trials"}, rows)
+	table(w, []string{"data", "entry", "points of the grid", "trials", "each"}, rows)
 	for _, l := range f.LeftOut {
 		fmt.Fprintf(w, "left out: %s on %s: %s\n", l.Entry, l.Data, printable(l.Reason))
 	}
-	_, err := fmt.Fprintf(w, "\n%d trials, of which %d have ended\n", f.Trials, f.Ended)
-	return err
+	fmt.Fprintf(w, "\n%d trials, of which %d have ended\n", f.Trials, f.Ended)
+	if f.Seconds > 0 {
+		fmt.Fprintf(w, "about %s for the others, %d at a time, by what trials and runs of these models took here\n", seconds(f.Seconds), f.Jobs)
+	}
+	if f.Untimed > 0 {
+		fmt.Fprintf(w, "not counted: %d trials of models that nobody has timed on these data\n", f.Untimed)
+	}
 }
 
 func printResult(w io.Writer, r *result.Result) {

@@ -10,13 +10,16 @@ import (
 )
 
 // open returns a session on a workspace, for reading.
-func (a *app) open(dir string) (*stage.Session, error) {
+func (a *app) open(dir string) (*stage.Session, error) { return a.openFor(dir, a.observer()) }
+
+// openFor is open for who wants to see the session's events.
+func (a *app) openFor(dir string, observe stage.Observer) (*stage.Session, error) {
 	a.dir = dir
 	ws, err := workspace.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	return stage.NewSession(ws, a.observer()), nil
+	return stage.NewSession(ws, observe), nil
 }
 
 // openForWriting takes the workspace's lock too.

@@ -18,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mllmrec/mllmrec/internal/model"
+	"github.com/mllmrec/mllmrec/internal/train"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -45,6 +46,7 @@ type Plan struct {
 	Select   string            `yaml:"select"`   // validation metric that chooses epochs, settings and the winner
 	Protocol string            `yaml:"protocol"` // ours or mmrec
 	Epochs   int               `yaml:"epochs,omitempty"`
+	Without  []string          `yaml:"without,omitempty"` // floors to leave out of a comparison, or all
 }
 
 // Entry is one thing to try: a model under some settings, or under the best of a grid of them.
@@ -137,6 +139,8 @@ func (p *Plan) Check() error {
 		return usererr.New("Name the folder of a workspace.", "the plan names no data")
 	case len(p.Entries) == 0:
 		return usererr.New("Name a model.", "the plan has no entries")
+	case !slices.Contains(train.Selectable(), p.Select):
+		return usererr.New("Metrics: "+strings.Join(train.Selectable(), ", ")+".", "%q is no metric to choose by", p.Select)
 	case p.Epochs < 0:
 		return usererr.New("Leave it out for the trainer's own limit.", "%d epochs", p.Epochs)
 	}
@@ -170,16 +174,22 @@ func (p *Plan) checkEntries() error {
 	return nil
 }
 
+// everyFloor in Without stands for all floors.
+const everyFloor = "all"
+
 // AddFloors adds the floors that the plan does not have and that are not among those to do without.
-func (p *Plan) AddFloors(without []string) error {
-	for _, name := range without {
+func (p *Plan) AddFloors() error {
+	if slices.Equal(p.Without, []string{everyFloor}) {
+		return nil
+	}
+	for _, name := range p.Without {
 		if !slices.Contains(Floors(), name) {
 			return usererr.New("Floors: "+strings.Join(Floors(), ", ")+".", "%s is no floor", name)
 		}
 	}
 	for _, name := range Floors() {
 		named := slices.ContainsFunc(p.Entries, func(e Entry) bool { return e.Model == name })
-		if !named && !slices.Contains(without, name) {
+		if !named && !slices.Contains(p.Without, name) {
 			p.Entries = append(p.Entries, Entry{Model: name, Floor: true, Grid: floorGrid(name)})
 		}
 	}

@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"bytes"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -56,12 +57,40 @@ func TestBadPlansSayWhatIsWrong(t *testing.T) {
 		"both set and in the grid": strings.Replace(somePlan, "set: {layers", "grid: {layers: [\"1\"]}\n    set: {layers", 1),
 		"given twice":              strings.Replace(somePlan, "[1, 2]", "[1, 1]", 1),
 		"no values of reg_weight":  strings.Replace(somePlan, `["0.1", "0.01"]`, "[]", 1),
+		"no metric to choose by":   somePlan + "select: recall@7\n",
 		"ours or mmrec":            somePlan + "protocol: theirs\n",
 		"names its folder":         strings.Replace(somePlan, "floors", "../up", 1),
 	} {
 		_, err := ParsePlan([]byte(text))
 		if _, ok := usererr.Hint(err); !ok || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)
+		}
+	}
+}
+
+// The plan that the how-to shows is one.
+func TestPlanOfTheHowTo(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/howto/experiments.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(raw), "```yaml\n")
+	text, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("the page shows no plan")
+	}
+	p, err := ParsePlan([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Data) != 2 || len(p.Entries) != 2 || len(p.Entries[0].points()) != 3 || p.Entries[1].Options["jaccard-k"] != "5" || !slices.Equal(p.Without, []string{"l3ae"}) {
+		t.Errorf("%+v", p)
+	}
+	for _, e := range p.Entries {
+		for key := range e.Set {
+			if !hasSetting(e.Model, key) {
+				t.Errorf("%s has no setting %s", e.Model, key)
+			}
 		}
 	}
 }
@@ -85,8 +114,8 @@ func FuzzParsePlan(f *testing.F) {
 }
 
 func TestFloorsAreInEveryTable(t *testing.T) {
-	p := &Plan{Entries: []Entry{{Model: "bm25"}}}
-	if err := p.AddFloors([]string{"l3ae"}); err != nil {
+	p := &Plan{Entries: []Entry{{Model: "bm25"}}, Without: []string{"l3ae"}}
+	if err := p.AddFloors(); err != nil {
 		t.Fatal(err)
 	}
 	var names []string
@@ -97,8 +126,13 @@ func TestFloorsAreInEveryTable(t *testing.T) {
 	if want := []string{"add-ease", "bm25", "ease", "hybrid", "itemknn", "spectral", "transitions"}; !slices.Equal(names, want) {
 		t.Errorf("%q", names)
 	}
-	if err := p.AddFloors([]string{"bpr"}); err == nil {
+	p.Without = []string{"bpr"}
+	if err := p.AddFloors(); err == nil {
 		t.Error("bpr is taken for a floor")
+	}
+	p = &Plan{Entries: []Entry{{Model: "bpr"}}, Without: []string{"all"}}
+	if err := p.AddFloors(); err != nil || len(p.Entries) != 1 {
+		t.Errorf("%v: %+v", err, p.Entries)
 	}
 }
 

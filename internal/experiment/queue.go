@@ -34,6 +34,7 @@ type job struct {
 	then  []func() // when it has ended, well or not
 	began time.Time
 	needs int64 // bytes, estimated
+	limit int64 // bytes that its garbage collector works towards; 0: none
 	err   error
 }
 
@@ -96,6 +97,7 @@ func (q *queue) start(ctx context.Context, ended chan<- *job) {
 			q.waiting = append(q.waiting[:n], q.waiting[n+1:]...)
 			q.took[j.key()] = append(q.took[j.key()], t.Cost.TrainSeconds+t.Cost.EvalSeconds)
 			q.held[j.key()] = max(q.held[j.key()], t.Cost.MemoryBytes)
+			q.sweep(j) // killed between a trial's end and the removal of its workspace
 			q.over(j)
 			n = 0
 			continue
@@ -105,9 +107,9 @@ func (q *queue) start(ctx context.Context, ended chan<- *job) {
 			continue
 		}
 		q.waiting = append(q.waiting[:n], q.waiting[n+1:]...)
-		j.began = time.Now()
+		j.began, j.limit = time.Now(), q.limit(j)
 		q.running = append(q.running, j)
-		processors := max(1, runtime.GOMAXPROCS(0)/q.jobs)
+		processors := max(1, runtime.GOMAXPROCS(0)/min(q.jobs, len(q.running)+len(q.waiting))) // the last ones share all
 		go func() {
 			j.err = q.x.runOne(ctx, j, processors)
 			ended <- j
@@ -123,6 +125,19 @@ func (q *queue) fits(j *job) bool {
 		used += r.needs
 	}
 	return q.memory == 0 || used == 0 || used+j.needs <= q.memory
+}
+
+// limit is the memory that a trial's garbage collector works towards. A guess may be far too low, and a collector that
+// works towards what cannot be reached takes half of the processor, so that a trial has its even share of all memory
+// at least.
+func (q *queue) limit(j *job) int64 {
+	if q.memory == 0 {
+		return 0
+	}
+	if len(q.running) == 0 && j.needs > q.memory { // alone, and can only be tried
+		return q.memory
+	}
+	return max(j.needs, q.memory/int64(q.jobs))
 }
 
 // estimate is how much a trial will hold: what others of its model and data set did, and before one has ended a
@@ -158,7 +173,7 @@ func (x *Experiment) runOne(ctx context.Context, j *job, processors int) error {
 	if err := j.c.data.session.WS.Link(filepath.Join(dir, workFolder), j.order.From...); err != nil {
 		return err
 	}
-	return x.Trial(ctx, dir, processors, j.needs)
+	return x.Trial(ctx, dir, processors, j.limit)
 }
 
 // finish takes a trial that has ended in.
@@ -183,12 +198,23 @@ func (q *queue) finish(ctx context.Context, j *job) error {
 		q.x.result.Failed = append(q.x.result.Failed, result.Failure{Trial: j.order.ID, Data: j.order.Data, Entry: j.order.Entry, Error: reason.Error()})
 		q.x.note("%s on %s, seed %d, failed: %v", j.order.Entry, j.order.Data, j.order.Seed, reason)
 		q.over(j)
-		return result.Write(filepath.Join(dir, failedFile), q.x.result.Failed[len(q.x.result.Failed)-1])
+		if err := result.Write(filepath.Join(dir, failedFile), q.x.result.Failed[len(q.x.result.Failed)-1]); err != nil {
+			q.x.note("%v", err) // a full disk, perhaps, which stops no trial that fits
+		}
+		return nil
 	}
 	q.took[j.key()] = append(q.took[j.key()], time.Since(j.began).Seconds())
 	q.held[j.key()] = max(q.held[j.key()], t.Cost.MemoryBytes)
+	q.sweep(j)
 	q.over(j)
-	return sweepTrial(dir)
+	return nil
+}
+
+// sweep removes what an ended trial leaves. What cannot be removed takes space and does no other harm.
+func (q *queue) sweep(j *job) {
+	if err := sweepTrial(q.x.folder(j.order.ID)); err != nil {
+		q.x.note("%v", err)
+	}
 }
 
 func (q *queue) over(j *job) {
@@ -231,7 +257,7 @@ func (q *queue) show() {
 }
 
 // left estimates the time that is left: trials take what others of their model and data set took, or the mean of
-// all where none has ended.
+// all where none has ended. It is unknown while one of those has run for longer than that.
 func (q *queue) left() (time.Duration, bool) {
 	var all []float64
 	for _, some := range q.took { // in any order: a sum of a few numbers for people to read
@@ -260,7 +286,11 @@ func (q *queue) left() (time.Duration, bool) {
 		counted += len(j.then)
 	}
 	for _, j := range q.running {
-		seconds += max(0, expected(j)-time.Since(j.began).Seconds())
+		ran := time.Since(j.began).Seconds()
+		if len(q.took[j.key()]) == 0 && ran > expected(j) {
+			return 0, false // slower than all before it, and nobody knows by how much
+		}
+		seconds += max(0, expected(j)-ran)
 		counted += len(j.then)
 	}
 	seconds += float64(max(0, q.total-counted)) * mean(all) // seeds that are not in the queue yet

@@ -52,6 +52,11 @@ func (x *Experiment) note(format string, args ...any) {
 // Run carries the plan out and returns what it shows. An error is of the experiment as a whole; trials that fail are
 // listed in the result.
 func (x *Experiment) Run(ctx context.Context) (*result.Result, error) {
+	release, err := x.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	contenders, err := x.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -111,42 +116,6 @@ func (x *Experiment) keepPlan() error {
 		_, err := io.WriteString(w, text.String())
 		return err
 	})
-}
-
-// Forecast is what an experiment will do.
-type Forecast struct {
-	Trials  int              `json:"trials"`
-	Ended   int              `json:"ended"` // that need not run again
-	Entries []ForecastEntry  `json:"entries"`
-	LeftOut []result.LeftOut `json:"left_out,omitempty"`
-}
-
-// ForecastEntry is one entry on one data set.
-type ForecastEntry struct {
-	Data   string `json:"data"`
-	Entry  string `json:"entry"`
-	Points int    `json:"points"`
-	Trials int    `json:"trials"`
-}
-
-// Forecast says what Run would do. What trials are made from is made, trials are not run.
-func (x *Experiment) Forecast(ctx context.Context) (*Forecast, error) {
-	contenders, err := x.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	f := &Forecast{LeftOut: x.result.LeftOut}
-	for _, c := range contenders {
-		n := len(c.points) + len(x.Plan.Seeds) - 1
-		f.Entries = append(f.Entries, ForecastEntry{c.data.name, c.entry.Name(), len(c.points), n})
-		f.Trials += n
-		for _, p := range c.points {
-			if ended(x.folder(identify(c.data.session.WS, p.order, x.Plan.Seeds[0]).ID)) {
-				f.Ended++
-			}
-		}
-	}
-	return f, nil
 }
 
 func (x *Experiment) folder(id string) string { return filepath.Join(x.Dir, result.TrialsDir, id) }

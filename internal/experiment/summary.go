@@ -6,7 +6,6 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/experiment/result"
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
-	"github.com/mllmrec/mllmrec/internal/nn/tensor"
 	"github.com/mllmrec/mllmrec/internal/significance"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -47,7 +46,7 @@ func (x *Experiment) summarise(contenders []*contender) error {
 	return nil
 }
 
-// row sums a contender's chosen trials up; false where a seed of it failed or none ended.
+// row sums a contender's chosen trials up, over the seeds that ended; false where none did.
 func (x *Experiment) row(c *contender) (row result.Row, ok bool) {
 	best, ok := x.choose(c)
 	if !ok {
@@ -119,7 +118,7 @@ func (x *Experiment) contrasts(data string) (all []result.Contrast, err error) {
 			if err != nil {
 				return nil, err
 			}
-			c, err := contrast(winner, users, k+1)
+			c, err := contrast(winner, users, k)
 			if err != nil {
 				return nil, err
 			}
@@ -138,24 +137,22 @@ func (x *Experiment) contrasts(data string) (all []result.Contrast, err error) {
 }
 
 // contrast compares two entries in one column of their users' metrics.
-func contrast(a, b *tensor.Matrix, column int) (c result.Contrast, err error) {
-	x, y := make([]float64, a.Rows), make([]float64, b.Rows)
-	for j := range x {
-		x[j] = float64(a.Row(j)[column])
+func contrast(a, b *people, column int) (c result.Contrast, err error) {
+	if !slices.Equal(a.users, b.users) {
+		return c, usererr.New("Remove the trials of one of them and run the experiment again.", "%s and %s measured different users", a.entry, b.entry)
 	}
-	for j := range y {
-		y[j] = float64(b.Row(j)[column])
-	}
-	d, err := significance.Differences(x, y)
+	d, err := significance.Differences(a.values[column], b.values[column])
 	if err != nil {
 		return c, err
 	}
 	c.Users = len(d)
+	tied := 0
 	for _, v := range d {
 		if v == 0 {
-			c.Tied += 1 / float64(len(d))
+			tied++
 		}
 	}
+	c.Tied = float64(tied) / float64(len(d))
 	c.Interval = significance.Bootstrap(d, resamples, bootstrapSeed)
 	c.Smallest = significance.Smallest(d)
 	c.T, c.TP = significance.PairedT(d)
@@ -164,25 +161,48 @@ func contrast(a, b *tensor.Matrix, column int) (c result.Contrast, err error) {
 	return c, nil
 }
 
-// users returns the users' metrics of a row, each the mean over its seeds.
-func (x *Experiment) users(row result.Row) (*tensor.Matrix, error) {
-	var sum *tensor.Matrix
-	for _, id := range row.Trials {
+// people are the test users of a row, with their metrics in the order of [result.Metrics].
+type people struct {
+	entry  string
+	users  []float32
+	values [][]float64
+}
+
+// users returns the users' metrics of a row, each the mean over its seeds. Sums are taken in float64, where those of a few
+// stored numbers are exact: whom two entries serve alike, under whatever seeds, is tied to the last bit, and
+// tests that treat ties apart see one.
+func (x *Experiment) users(row result.Row) (*people, error) {
+	p := &people{entry: row.Entry, values: make([][]float64, len(result.Metrics()))}
+	for n, id := range row.Trials {
 		m, err := arrayfile.ReadNPY(filepath.Join(x.folder(id), result.UsersFile))
 		if err != nil {
 			return nil, err
 		}
-		if sum == nil {
-			sum = m
-			continue
+		if m.Cols != 1+len(p.values) {
+			return nil, usererr.New("Remove the folder of the trial and run the experiment again.", "trial %s has %d columns of users, want %d", id, m.Cols, 1+len(p.values))
 		}
-		if m.Rows != sum.Rows || m.Cols != sum.Cols {
+		users := make([]float32, m.Rows)
+		for j := range users {
+			users[j] = m.Row(j)[0]
+		}
+		if n == 0 {
+			p.users = users
+			for k := range p.values {
+				p.values[k] = make([]float64, m.Rows)
+			}
+		} else if !slices.Equal(users, p.users) {
 			return nil, usererr.New("Remove the folder of the trial and run the experiment again.", "trial %s measured other users than its fellows", id)
 		}
-		for i, v := range m.Data {
-			sum.Data[i] += v
+		for k := range p.values {
+			for j := range users {
+				p.values[k][j] += float64(m.Row(j)[k+1])
+			}
 		}
 	}
-	tensor.Scale(1/float32(len(row.Trials)), sum.Data)
-	return sum, nil
+	for _, column := range p.values {
+		for j := range column {
+			column[j] /= float64(len(row.Trials))
+		}
+	}
+	return p, nil
 }

@@ -29,8 +29,8 @@ import (
 const (
 	orderFile    = "order.json"    // what the trial is to do
 	progressFile = "progress.json" // how far it is, while it runs
-	failedFile   = "failed.json"
-	workFolder   = "ws" // the workspace that it trains in, gone when it has ended
+	failedFile   = "failed.json"   // why it failed the last time
+	workFolder   = "ws"            // the workspace that it trains in, gone when it has ended
 )
 
 // order is what a trial is told to do, by a file in its folder.
@@ -57,7 +57,7 @@ type progress struct {
 // RunTrial does what the order in a trial's folder says, and writes what came of it there. A trial that has ended
 // is left as it is; one that was stopped goes on.
 func RunTrial(ctx context.Context, dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, result.TrialFile)); err == nil {
+	if ended(dir) {
 		return nil
 	}
 	o := new(order)
@@ -72,11 +72,14 @@ func RunTrial(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	release, err := ws.Lock()
+	release, err := lockTrial(ctx, ws)
 	if err != nil {
 		return err
 	}
 	defer release()
+	if ended(dir) { // by the process that was waited for
+		return nil
+	}
 	s := stage.NewSession(ws, func(e stage.Event) {
 		result.Write(filepath.Join(dir, progressFile), progress{e.Message, time.Now()}) //nolint:errcheck // for people to look at
 	})
@@ -206,7 +209,7 @@ func lastWord(dir string) string {
 	return p.Message
 }
 
-// sweep removes what only a running trial needs.
+// sweepTrial removes what only a running trial needs.
 func sweepTrial(dir string) error {
 	if err := os.RemoveAll(filepath.Join(dir, workFolder)); err != nil {
 		return fmt.Errorf("clear the trial's workspace: %w", err)

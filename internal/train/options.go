@@ -100,7 +100,7 @@ func Settings() []model.Setting {
 		{Name: "lr_decay", Kind: model.Float, Default: "1", Min: 1e-6, Max: 1, Doc: "factor on the step size every 50 epochs, applied smoothly"},
 		{Name: "weight_decay", Kind: model.Float, Default: "0", Doc: "L2 penalty inside Adam's gradient"},
 		{Name: "patience", Kind: model.Int, Default: "20", Min: 1, Doc: "stop after more than this many epochs without gain on validation"},
-		{Name: "select", Kind: model.Choice, Default: defaultSelect, Choices: selectable(), Doc: "validation metric that picks the best epoch"},
+		{Name: "select", Kind: model.Choice, Default: defaultSelect, Choices: Selectable(), Doc: "validation metric that picks the best epoch"},
 		{Name: "round_score", Kind: model.Bool, Default: "false", Doc: "compare the selected metric rounded to four decimals, as the published code does: near-ties then count as no gain"},
 	}
 }
@@ -116,7 +116,8 @@ func settingsFor(spec model.Spec) []model.Setting {
 	return all
 }
 
-func selectable() (keys []string) {
+// Selectable returns the metrics by which an epoch can be chosen.
+func Selectable() (keys []string) {
 	for _, metric := range []string{"recall", "ndcg", "precision", "map", "hitrate"} {
 		for _, k := range []string{"5", "10", "20", "50"} {
 			keys = append(keys, metric+"@"+k)
