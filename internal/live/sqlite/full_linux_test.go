@@ -61,10 +61,9 @@ func TestFullDisk(t *testing.T) {
 	if _, err := s.EditPreference(t.Context(), live.Edit{User: "u", Text: "likes red", By: live.ByUser}); err != nil {
 		t.Fatal(err)
 	}
-	failed, posts := 0, 0
+	failed := 0
 	for round := range 3 {
 		for i := range 50 {
-			posts++
 			if err := post(fmt.Sprint("before", round, i)); err != nil {
 				t.Fatal(err)
 			}
@@ -108,9 +107,16 @@ func TestFullDisk(t *testing.T) {
 	if err := post("after"); err != nil {
 		t.Errorf("with room again: %v", err)
 	}
-	again := openStore(t, path)
+	stored := sameEvents(t, openStore(t, path), acknowledged)
+	t.Logf("%d events acknowledged, %d stored, %d posts failed", len(acknowledged), stored, failed)
+}
+
+// sameEvents looks for what was acknowledged and for what is there twice, and returns how many
+// events there are.
+func sameEvents(t *testing.T, s *live.Store, acknowledged map[string]int64) int {
+	t.Helper()
 	met := map[string]int64{}
-	if err := again.EachEvent(t.Context(), 0, func(e live.Event) error {
+	if err := s.EachEvent(t.Context(), 0, func(e live.Event) error {
 		if met[e.Key] != 0 {
 			t.Errorf("%s is there twice", e.Key)
 		}
@@ -124,7 +130,7 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("%s was acknowledged as event %d and is %d (0: not there)", key, seq, met[key])
 		}
 	}
-	t.Logf("%d events acknowledged, %d stored, %d posts failed", len(acknowledged), len(met), failed)
+	return len(met)
 }
 
 // On a read-only medium the state can be read, and writing says why it cannot be.
