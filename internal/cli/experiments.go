@@ -180,7 +180,7 @@ func (a *app) trial(ctx context.Context, dir string, processors int, memory int6
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(self, trialCommand, dir)
+	cmd := exec.CommandContext(ctx, self, trialCommand, dir)
 	cmd.Args[0] = "mllmrec" // by this name, whatever the file is called
 	cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(processors), trialName+"=1")
 	if memory > 0 {
@@ -192,11 +192,10 @@ func (a *app) trial(ctx context.Context, dir string, processors int, memory int6
 	if err != nil {
 		return err
 	}
+	cmd.Cancel = in.Close // it is how the trial is told to stop: it keeps its epoch and ends
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start a trial: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { in.Close() }) //nolint:errcheck // it is how the trial is told to stop
-	defer stop()
 	err = cmd.Wait()
 	if err != nil && said.Len() > 0 {
 		return errors.New(strings.TrimSpace(strings.TrimPrefix(said.String(), "mllmrec: ")))

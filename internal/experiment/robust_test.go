@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,7 +106,7 @@ func TestTrialWaitsForOneThatIsEnding(t *testing.T) {
 	}
 	brief, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := RunTrial(brief, dir); err != context.DeadlineExceeded {
+	if err := RunTrial(brief, dir); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a trial that was told to stop while it waits: %v", err)
 	}
 	done := make(chan error)

@@ -134,7 +134,7 @@ func lines(t *testing.T, where string, from, until int) []string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	watchdog := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+	watchdog := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() }) //nolint:errcheck // it may have ended by itself
 	defer watchdog.Stop()
 	var said []string
 	for r := bufio.NewReader(out); ; {

@@ -35,8 +35,8 @@ func Run(t *testing.T, open Opener) {
 	}
 }
 
-func view(user, item, key string) live.Event {
-	return live.Event{User: user, Item: item, Key: key, Type: live.View}
+func view(item, key string) live.Event {
+	return live.Event{User: "u", Item: item, Key: key, Type: live.View}
 }
 
 func add(t testing.TB, s *live.Store, events ...live.Event) []live.Receipt {
@@ -109,7 +109,7 @@ func idempotent(t *testing.T, open Opener) {
 	s := open.Empty(t)
 	w, other := 1.0, 2.0
 	e := live.Event{User: "u", Item: "i", Type: live.View, Key: "k", Time: time.Unix(1e9, 1500), Weight: &w, Arm: "a", Request: "r"}
-	add(t, s, view("u", "before", ""))
+	add(t, s, view("before", ""))
 	first := add(t, s, e)[0]
 	again := e
 	same := w
@@ -138,18 +138,18 @@ func idempotent(t *testing.T, open Opener) {
 
 func allOrNone(t *testing.T, open Opener) {
 	s := open.Empty(t)
-	add(t, s, view("u", "i", "k"))
+	add(t, s, view("i", "k"))
 	bad := live.Event{User: "u", Item: "i", Type: "stare"}
-	if _, err := s.AddEvents(t.Context(), []live.Event{view("u", "j", ""), bad}); err == nil || !strings.Contains(err.Error(), "event 2") {
+	if _, err := s.AddEvents(t.Context(), []live.Event{view("j", ""), bad}); err == nil || !strings.Contains(err.Error(), "event 2") {
 		t.Errorf("an unknown type: %v", err)
 	}
-	if _, err := s.AddEvents(t.Context(), []live.Event{view("u", "j", "new"), view("u", "other", "k")}); !live.Conflict(err) {
+	if _, err := s.AddEvents(t.Context(), []live.Event{view("j", "new"), view("other", "k")}); !live.Conflict(err) {
 		t.Errorf("a conflict: %v", err)
 	}
-	if _, err := s.AddEvents(t.Context(), []live.Event{view("u", "j", "twice"), view("u", "k", "twice")}); !live.Conflict(err) {
+	if _, err := s.AddEvents(t.Context(), []live.Event{view("j", "twice"), view("k", "twice")}); !live.Conflict(err) {
 		t.Errorf("a conflict within a batch: %v", err)
 	}
-	if got := add(t, s, view("u", "j", "new"), view("u", "j", "new"), view("u", "i", "k")); got[0] != (live.Receipt{Seq: 2}) || got[1] != (live.Receipt{Seq: 2, Again: true}) || got[2] != (live.Receipt{Seq: 1, Again: true}) {
+	if got := add(t, s, view("j", "new"), view("j", "new"), view("i", "k")); got[0] != (live.Receipt{Seq: 2}) || got[1] != (live.Receipt{Seq: 2, Again: true}) || got[2] != (live.Receipt{Seq: 1, Again: true}) {
 		t.Errorf("a key twice in a batch: %+v", got)
 	}
 	if got := all(t, s); len(got) != 2 {
@@ -160,19 +160,19 @@ func allOrNone(t *testing.T, open Opener) {
 // Of posts that share a commit, one that conflicts takes no other with it.
 func postsAtOnce(t *testing.T, open Opener) {
 	s := open.Empty(t)
-	add(t, s, view("u", "i", "taken"))
+	add(t, s, view("i", "taken"))
 	const posts = 60
 	var wg sync.WaitGroup
 	seen := make([]int64, posts)
 	for p := range posts {
 		wg.Go(func() {
 			if p%10 == 9 {
-				if _, err := s.AddEvents(t.Context(), []live.Event{view("u", "x", ""), view("u", "j", "taken")}); !live.Conflict(err) {
+				if _, err := s.AddEvents(t.Context(), []live.Event{view("x", ""), view("j", "taken")}); !live.Conflict(err) {
 					t.Errorf("post %d: %v", p, err)
 				}
 				return
 			}
-			events := []live.Event{view("u", "i", fmt.Sprint("k", p)), view("u", "i", fmt.Sprint("shared", p/2))}
+			events := []live.Event{view("i", fmt.Sprint("k", p)), view("i", fmt.Sprint("shared", p/2))}
 			receipts, err := s.AddEvents(t.Context(), events)
 			if err != nil {
 				t.Error(err)
@@ -207,7 +207,7 @@ func twoProcesses(t *testing.T, open Opener) {
 	for w, s := range []*live.Store{a, b} {
 		wg.Go(func() {
 			for i := range each {
-				if _, err := s.AddEvents(t.Context(), []live.Event{view("u", "i", fmt.Sprintf("w%d-%d", w, i)), view("u", "i", fmt.Sprintf("both-%d", i))}); err != nil {
+				if _, err := s.AddEvents(t.Context(), []live.Event{view("i", fmt.Sprintf("w%d-%d", w, i)), view("i", fmt.Sprintf("both-%d", i))}); err != nil {
 					t.Error(err)
 					return
 				}
@@ -248,7 +248,7 @@ func eachEvent(t *testing.T, open Opener) {
 	const n = 12_345
 	batch := make([]live.Event, 0, n)
 	for i := range n {
-		batch = append(batch, view("u", fmt.Sprint("i", i), fmt.Sprint("k", i)))
+		batch = append(batch, view(fmt.Sprint("i", i), fmt.Sprint("k", i)))
 	}
 	if _, err := s.AddEvents(t.Context(), batch); err == nil {
 		t.Errorf("%d events at a time were taken", n)
@@ -275,7 +275,7 @@ func cancelled(t *testing.T, open Opener) {
 	s := open.Empty(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.AddEvents(ctx, []live.Event{view("u", "i", "")}); !errors.Is(err, context.Canceled) {
+	if _, err := s.AddEvents(ctx, []live.Event{view("i", "")}); !errors.Is(err, context.Canceled) {
 		t.Errorf("AddEvents: %v", err)
 	}
 	if _, err := s.Events(ctx, 0, 1); !errors.Is(err, context.Canceled) {
