@@ -161,10 +161,9 @@ func (f *Figure) axis(s scale, y float64, name string) {
 			last = x + widthOf(text)/2 + 4
 		}
 	}
-	f.text((s.from+s.to)/2, y+line*1.8, "middle", name)
-	if left := (s.from+s.to)/2 - widthOf(name)/2; left < margin { // a name longer than the axis
-		f.Width = max(f.Width, 2*margin+widthOf(name))
-	}
+	middle := max((s.from+s.to)/2, margin+widthOf(name)/2) // a name may be longer than its axis
+	f.text(middle, y+line*1.8, "middle", name)
+	f.Width = max(f.Width, middle+widthOf(name)/2+margin)
 }
 
 // Series is one line of a chart.

@@ -32,7 +32,7 @@ func several(t *testing.T) map[string]*Figure {
 		clouds = append(clouds, Cloud{Label: label, Note: "uniformity −2.31", Points: [][2]float64{{1, 2}, {-3, 4}}})
 	}
 	return map[string]*Figure{
-		"dots": Dots("difference in Recall@20", rows), "one dot": Dots("x", rows[:1]), "lines": Lines("epoch", "valid recall@20", series), "one line": Lines("epoch", "loss", series[:1]),
+		"dots": Dots("difference in Recall@20", rows), "one dot": Dots("x", rows[:1]), "long axis": Dots("Recall@20 of a model whose name is longer than the whole of the axis that it stands below, by far", rows[:2]), "lines": Lines("epoch", "valid recall@20", series), "one line": Lines("epoch", "loss", series[:1]),
 		"heat":   Heat("K′", []string{"5", "10", "15", "20"}, "threshold", []string{"0.4", "0.5"}, [][]float64{{0.1, 0.2, 0.3, 0.4}, {0.4, math.NaN(), 0.2, 0.1}}),
 		"clouds": Clouds(clouds), "one cloud": Clouds(clouds[:1]),
 	}

@@ -192,8 +192,8 @@ func (b *builder) verdict() {
 // mainTable is Table 1: all entries, the best of each column bold, with marks where the winner is surely ahead.
 func (b *builder) mainTable() {
 	t := &Table{Name: b.r.Name + "-" + b.data.Name, Head: []string{"model", "valid " + b.r.Select, "R@10", "R@20", "N@10", "N@20", "chosen on validation"}, Best: map[int]int{},
-		Note: fmt.Sprintf("Test, full ranking, %d users; ± is the standard deviation over %d seeds. * the 95 %% interval of the difference from %s excludes 0. Bold: the largest in its column.",
-			b.data.TestUsers, len(b.r.Seeds), b.rows[0].Entry)}
+		Note: fmt.Sprintf("Test, full ranking, %d users%s. * the 95 %% interval of the difference from %s excludes 0. Bold: the largest in its column.",
+			b.data.TestUsers, overSeeds(len(b.r.Seeds)), b.rows[0].Entry)}
 	for n, row := range b.rows {
 		name := row.Entry
 		if row.Leaky {
@@ -407,7 +407,7 @@ func (b *builder) clouds() error {
 		if err != nil {
 			return err
 		}
-		all = append(all, figure.Cloud{Label: row.Entry, Note: fmt.Sprintf("uniformity %.2f", tsne.Uniformity(x)), Points: tsne.Layout(x, perplexity, 1)})
+		all = append(all, figure.Cloud{Label: row.Entry, Note: strings.Replace(fmt.Sprintf("uniformity %.2f", tsne.Uniformity(x)), "-", "−", 1), Points: tsne.Layout(x, perplexity, 1)})
 	}
 	if len(all) > 0 {
 		b.add(Section{Title: "Users' vectors", Figure: figure.Clouds(all), Name: "users",
@@ -438,6 +438,14 @@ func (p *Page) reported(data string) {
 		t.Rows = append(t.Rows, []string{r.Model, fmt.Sprintf("%.4f", r.R10), fmt.Sprintf("%.4f", r.R20), fmt.Sprintf("%.4f", r.N10), fmt.Sprintf("%.4f", r.N20), leaky, r.Note})
 	}
 	p.Sections = append(p.Sections, Section{Title: "Reported by the paper: " + data, Table: t})
+}
+
+// overSeeds explains ± where there is one.
+func overSeeds(n int) string {
+	if n < 2 {
+		return ", one seed"
+	}
+	return fmt.Sprintf("; ± is the standard deviation over %d seeds", n)
 }
 
 func spread(s result.Spread) string {
