@@ -51,6 +51,7 @@ bench: ## kernels beside OpenBLAS (libopenblas-dev, cgo), training epoch, rankin
 
 bench-peers: ## the same mathematics in PyTorch, and Sentence-Transformers (python3 with torch)
 	python3 scripts/peer_mllmrec.py
+	python3 scripts/peer_graph.py
 	python3 scripts/peer_encoder.py $(MLLMREC_MINILM_DIR)
 
 demo: ## the main job on the built-in shop
