@@ -181,9 +181,11 @@ func hasSetting(name, setting string) bool {
 }
 
 // identify gives an order with a seed its name: two are the same if they are made from the same contents under
-// the same settings.
+// the same settings. Of a model that draws nothing by lot all seeds are one trial.
 func identify(ws *workspace.Workspace, o order, seed uint64) order {
-	o.Seed = seed
+	if o.Seed = seed; model.Seedless(o.Model) {
+		o.Seed = 0
+	}
 	inputs := []any{ws.Manifest().SplitHash, o.Model, o.Settings, o.Seed, o.Select, o.Batches}
 	for _, address := range o.From {
 		a, _ := ws.Artefact(address)

@@ -206,3 +206,29 @@ func TestHybridPlacesItemsNobodyChose(t *testing.T) {
 		t.Error("two people who say different things are served alike")
 	}
 }
+
+// Models that say that they draw nothing by lot give the same with every seed; what says nothing is not
+// held to it, but those that are known to draw must not say so.
+func TestSeedlessModelsDrawNothing(t *testing.T) {
+	data := modeltest.Make(tiny, 3)
+	in, judge := timed(data.Inputs), eval.NewJudge(data.Dataset)
+	seedless := 0
+	for _, name := range model.Names() {
+		if !model.Seedless(name) {
+			continue
+		}
+		seedless++
+		other := in
+		other.Seed = in.Seed + 1
+		_, one := fit(t, name, in, judge, nil)
+		_, two := fit(t, name, other, judge, nil)
+		for key, w := range one.Weights {
+			if !slices.Equal(w.Data, two.Weights[key].Data) {
+				t.Errorf("%s: %s differs with the seed", name, key)
+			}
+		}
+	}
+	if seedless != 7 || model.Seedless("spectral") || model.Seedless("hybrid") || model.Seedless("bpr") {
+		t.Errorf("%d models draw nothing", seedless)
+	}
+}

@@ -20,6 +20,8 @@ type Spec struct {
 	// Trainer holds the trainer's settings that the model was published with, where they differ from
 	// the trainer's own defaults.
 	Trainer map[string]string
+	// Seedless says that nothing is drawn by lot: all seeds give the same.
+	Seedless bool
 	// WholeGraph reports whether a step works on the whole user–item graph, or nearly, however small its
 	// batch is, so that an epoch of ten times the data takes a hundred times as long unless
 	// batches grow. Nil is a model of which that is not true.
@@ -72,6 +74,9 @@ func Lookup(name string) (Spec, error) {
 
 // Settings returns the descriptions of a model's settings, none for an unknown name.
 func Settings(name string) []Setting { return slices.Clone(registry[name].Settings) }
+
+// Seedless reports whether all seeds of the named model give the same.
+func Seedless(name string) bool { return registry[name].Seedless }
 
 // parse fills in defaults and checks the given settings.
 func (s Spec) parse(settings map[string]string) (Values, error) {

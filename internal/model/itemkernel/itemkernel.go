@@ -20,6 +20,7 @@ type spec struct {
 	text      bool // reads the items' text vectors
 	times     bool // reads the order of choices while it is fitted
 	fit       func(ctx context.Context, in model.Inputs, v model.Values, f model.Fitting) (linear.Kernel, error)
+	draws     bool // something by lot: the seed counts
 }
 
 // decay is the setting that all share.
@@ -81,7 +82,7 @@ var specs = []spec{
 		settings: []model.Setting{{Name: "factors", Kind: model.Int, Default: "256", Min: 1, Max: 1 << 14, Doc: "singular vectors"}},
 		fit: func(ctx context.Context, in model.Inputs, v model.Values, _ model.Fitting) (linear.Kernel, error) {
 			return linear.Spectral(ctx, interactions(in), min(v.Int("factors"), in.Items, in.Users), in.Seed)
-		}},
+		}, draws: true},
 	{name: "transitions", doc: "Transitions scores an item by how often it followed the items chosen within three places.",
 		times: true,
 		fit: func(_ context.Context, in model.Inputs, _ model.Values, _ model.Fitting) (linear.Kernel, error) {
@@ -116,7 +117,7 @@ func addEASE(ctx context.Context, in model.Inputs, v model.Values, f model.Fitti
 func init() {
 	for _, s := range specs {
 		s.settings = append([]model.Setting{decay}, s.settings...)
-		model.Register(model.Spec{Name: s.name, Doc: s.doc, Settings: s.settings, Needs: s.needs, Fit: s.build, RestoreRanker: restore})
+		model.Register(model.Spec{Name: s.name, Doc: s.doc, Settings: s.settings, Needs: s.needs, Fit: s.build, RestoreRanker: restore, Seedless: !s.draws})
 	}
 }
 
