@@ -235,17 +235,22 @@ func marked(n int) (all []int) {
 	return all
 }
 
-// mark draws the n-th kind of mark.
+// marks are how many kinds there are: as many as colours and dashes, so that each of these tells series apart alone.
+const marks = 6
+
+// mark draws the n-th kind of mark: full circle, square and triangle, then the same empty.
 func (f *Figure) mark(n int, x, y float64, colour string) {
-	switch n/6%2*3 + n%3 {
+	fill, stroke := colour, colour
+	if n%marks >= marks/2 {
+		fill = "var(--paper)"
+	}
+	switch n % (marks / 2) {
 	case 0:
-		fmt.Fprintf(&f.body, `<circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>`+"\n", x, y, colour)
+		fmt.Fprintf(&f.body, `<circle cx="%.1f" cy="%.1f" r="4" fill="%s" stroke="%s" stroke-width="1.5"/>`+"\n", x, y, fill, stroke)
 	case 1:
-		fmt.Fprintf(&f.body, `<rect x="%.1f" y="%.1f" width="8" height="8" fill="%s"/>`+"\n", x-4, y-4, colour)
-	case 2:
-		fmt.Fprintf(&f.body, `<path d="M%.1f %.1f l5 9 h-10 z" fill="%s"/>`+"\n", x, y-5, colour)
+		fmt.Fprintf(&f.body, `<rect x="%.1f" y="%.1f" width="8" height="8" fill="%s" stroke="%s" stroke-width="1.5"/>`+"\n", x-4, y-4, fill, stroke)
 	default:
-		fmt.Fprintf(&f.body, `<circle cx="%.1f" cy="%.1f" r="4" fill="var(--paper)" stroke="%s" stroke-width="2"/>`+"\n", x, y, colour)
+		fmt.Fprintf(&f.body, `<path d="M%.1f %.1f l5 9 h-10 z" fill="%s" stroke="%s" stroke-width="1.5"/>`+"\n", x, y-5, fill, stroke)
 	}
 }
 

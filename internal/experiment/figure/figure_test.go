@@ -74,6 +74,22 @@ func TestFiguresAreXMLAndTextIsText(t *testing.T) {
 	}
 }
 
+// In black and white, and where dashes are short, only the marks tell series apart.
+func TestMarksDifferWithinTheColours(t *testing.T) {
+	seen := map[string]int{}
+	for n := range marks {
+		f := new(Figure)
+		f.mark(n, 10, 10, "black")
+		if k, ok := seen[f.body.String()]; ok {
+			t.Errorf("series %d and %d have the same mark", k, n)
+		}
+		seen[f.body.String()] = n
+	}
+	if len(dashes) != marks {
+		t.Errorf("%d dashes, %d marks", len(dashes), marks)
+	}
+}
+
 func TestTicksAreRound(t *testing.T) {
 	s := newScale(0.013, 0.071, 0, 100)
 	if got := s.label(s.ticks()[1]); got != "0.02" && got != "0.04" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mllmrec/mllmrec/internal/experiment/figure"
@@ -17,6 +18,7 @@ var pageSource string
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"svg":   func(f *figure.Figure) template.HTML { return template.HTML(f.Inline()) }, // figures escape their own text
 	"style": func() template.CSS { return template.CSS(figure.Style) },
+	"words": func(t *Table, column int) bool { return slices.Contains(t.Words, column) },
 	"best":  func(t *Table, row, column int) bool { at, ok := t.Best[column]; return ok && at == row },
 }).Parse(pageSource))
 
@@ -105,7 +107,11 @@ func (t *Table) CSV(w io.Writer) error {
 // LaTeX writes the table for a paper.
 func (t *Table) LaTeX(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\\begin{tabular}{l%s}\n\\hline\n", strings.Repeat("r", len(t.Head)-1))
+	columns := []byte("l" + strings.Repeat("r", len(t.Head)-1))
+	for _, c := range t.Words {
+		columns[c] = 'l'
+	}
+	fmt.Fprintf(&b, "\\begin{tabular}{%s}\n\\hline\n", columns)
 	row := func(cells []string, n int) {
 		for c, cell := range cells {
 			if c > 0 {

@@ -48,6 +48,8 @@ type Table struct {
 	Rows [][]string
 	Best map[int]int // column → row with the best number, which is set bold
 	Note string
+	// Words are the columns of words beside the first: they are set flush left and may break over lines.
+	Words []int
 }
 
 // Options of a report.
@@ -191,7 +193,7 @@ func (b *builder) verdict() {
 
 // mainTable is Table 1: all entries, the best of each column bold, with marks where the winner is surely ahead.
 func (b *builder) mainTable() {
-	t := &Table{Name: b.r.Name + "-" + b.data.Name, Head: []string{"model", "valid " + b.r.Select, "R@10", "R@20", "N@10", "N@20", "chosen on validation"}, Best: map[int]int{},
+	t := &Table{Name: b.r.Name + "-" + b.data.Name, Head: []string{"model", "valid " + b.r.Select, "R@10", "R@20", "N@10", "N@20", "chosen on validation"}, Best: map[int]int{}, Words: []int{6},
 		Note: fmt.Sprintf("Test, full ranking, %d users%s. * the 95 %% interval of the difference from %s excludes 0. Bold: the largest in its column.",
 			b.data.TestUsers, overSeeds(len(b.r.Seeds)), b.rows[0].Entry)}
 	for n, row := range b.rows {
@@ -218,7 +220,7 @@ func (b *builder) mainTable() {
 // contrasts draws how far every entry is behind the winner.
 func (b *builder) contrasts() {
 	var rows []figure.Row
-	t := &Table{Name: b.r.Name + "-" + b.data.Name + "-contrasts", Head: []string{"less", "metric", "difference", "95 % interval", "smallest found", "tied", "p (t, Holm)", "p (Wilcoxon)", "p (Pratt)"},
+	t := &Table{Name: b.r.Name + "-" + b.data.Name + "-contrasts", Head: []string{"less", "metric", "difference", "95 % interval", "smallest found", "tied", "p (t, Holm)", "p (Wilcoxon)", "p (Pratt)"}, Words: []int{1},
 		Note: "Tied: users whom both serve alike. Smallest found: a true difference that this many users show four times in five. Wilcoxon leaves ties out, Pratt ranks them."}
 	for _, row := range b.rows[1:] {
 		for _, metric := range []string{"recall@20", "ndcg@20"} {
@@ -428,7 +430,7 @@ func (p *Page) leftOut(r *result.Result) {
 
 // reported adds the paper's own table.
 func (p *Page) reported(data string) {
-	t := &Table{Name: "reported-" + data, Head: []string{"model, as reported", "R@10", "R@20", "N@10", "N@20", "leak", "remark"},
+	t := &Table{Name: "reported-" + data, Head: []string{"model, as reported", "R@10", "R@20", "N@10", "N@20", "leak", "remark"}, Words: []int{5, 6},
 		Note: "Table 1 of the MLLMRec paper (arXiv, first version). None of it was measured here; baselines were copied by its authors from other papers, on another random split than ours."}
 	for _, r := range published.Table(data) {
 		leaky := "not known"

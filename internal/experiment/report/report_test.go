@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -143,10 +144,34 @@ func TestTablesForOtherPrograms(t *testing.T) {
 	if err := table.LaTeX(&out); err != nil {
 		t.Fatal(err)
 	}
+	if !strings.HasPrefix(out.String(), `\begin{tabular}{lr}`) {
+		t.Errorf("columns: %s", out.String())
+	}
 	for _, want := range []string{`a\_b \& 100 \%`, `\textbf{$-$0.1 $\pm$ 0.2}`, "% a b"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %s in %s", want, out.String())
 		}
+	}
+}
+
+// Remarks are sentences: set flush right on one line, their ends would lie outside the page.
+func TestColumnsOfWordsMayBreak(t *testing.T) {
+	p, err := Build([]string{written(t, "compare")}, Options{Published: "baby"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page, tex bytes.Buffer
+	reported := p.Sections[len(p.Sections)-1].Table
+	if err := errors.Join(p.HTML(&page), reported.LaTeX(&tex)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`<td class="words">no public code</td>`, `<th scope="col" class="words">remark</th>`, `<td class="words">lr=0.01</td>`, `<td>0.1096</td>`} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("no %s on the page", want)
+		}
+	}
+	if !strings.HasPrefix(tex.String(), `\begin{tabular}{lrrrrll}`) {
+		t.Errorf("columns: %.40s", tex.String())
 	}
 }
 
