@@ -67,6 +67,9 @@ func (x *Experiment) Run(ctx context.Context) (*result.Result, error) {
 	if err := x.search(ctx, contenders); err != nil {
 		return nil, err
 	}
+	if err := x.describeVectors(ctx, contenders); err != nil {
+		return nil, err
+	}
 	if err := x.summarise(contenders); err != nil {
 		return nil, err
 	}

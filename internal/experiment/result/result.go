@@ -51,6 +51,24 @@ type Data struct {
 	Items        int    `json:"items"`
 	Interactions int    `json:"interactions"`
 	TestUsers    int    `json:"test_users"`
+	// Similarities are of the item vectors that the entries read; none where no entry reads any.
+	Similarities []Similarity `json:"similarities,omitempty"`
+}
+
+// Similarity is how alike items are to the items nearest to them, by the cosine of their vectors.
+type Similarity struct {
+	Vectors string  `json:"vectors"` // whose
+	Nearest int     `json:"nearest"` // of each item
+	Pairs   int     `json:"pairs"`
+	Mean    float64 `json:"mean"`
+	Bins    []Bin   `json:"bins"`
+}
+
+// Bin counts values in [Low, High); the last one includes High.
+type Bin struct {
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+	Count int     `json:"count"`
 }
 
 // Row is one entry on one data set, over its seeds.
