@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/mllmrec/mllmrec/internal/experiment/figure"
 )
@@ -67,7 +70,7 @@ func (p *Page) Markdown(w io.Writer) error {
 			fmt.Fprintf(&b, "\n%s\n\n", markdown(t.Note))
 		}
 		if s.Command != "" {
-			fmt.Fprintf(&b, "`%s`\n\n", strings.ReplaceAll(s.Command, "`", ""))
+			fmt.Fprintf(&b, "`%s`\n\n", strings.ReplaceAll(oneLine(s.Command), "`", ""))
 		}
 	}
 	if len(p.Missing) > 0 {
@@ -82,19 +85,30 @@ func (p *Page) Markdown(w io.Writer) error {
 
 // markdown keeps text from being taken for marks, tables or HTML.
 func markdown(text string) string {
-	return strings.NewReplacer("\n", " ", "|", `\|`, "<", "&lt;", ">", "&gt;", "*", `\*`, "`", "'", "[", `\[`, "]", `\]`).Replace(text)
+	return strings.NewReplacer(`\`, "&#92;", "&", "&amp;", "|", `\|`, "<", "&lt;", ">", "&gt;", "*", `\*`, "`", "'", "[", `\[`, "]", `\]`).Replace(oneLine(text))
 }
 
-// CSV writes the table. A cell that a spreadsheet would take for a formula gets an apostrophe.
+// oneLine puts a space for whatever some program takes for the end of a line.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }), " ")
+}
+
+// number is a number as tables have them: with a sign, a spread, as an interval, in per cent.
+var number = regexp.MustCompile(`^[+\-−]?[0-9.]+(e[+\-]?[0-9]+)?( (±|to) [+\-−]?[0-9.]+)?( %)?$`)
+
+// CSV writes the table, without the marks of significance. A cell that a spreadsheet would take for a formula, even
+// after dropping what stands before it, gets an apostrophe.
 func (t *Table) CSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	for _, cells := range append([][]string{t.Head}, t.Rows...) {
 		var safe []string
 		for _, cell := range cells {
-			if cell != "" && strings.ContainsRune("=@\t\r", rune(cell[0])) || len(cell) > 1 && strings.ContainsRune("+-", rune(cell[0])) && !strings.ContainsRune("0123456789.", rune(cell[1])) {
+			cell = strings.TrimSuffix(cell, "*")
+			begin, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, "* \t\r\n"))
+			if strings.ContainsRune("=@+-|＝＠＋－", begin) && !number.MatchString(cell) {
 				cell = "'" + cell
 			}
-			safe = append(safe, strings.Trim(cell, "*"))
+			safe = append(safe, cell)
 		}
 		if err := c.Write(safe); err != nil {
 			return err
@@ -130,12 +144,13 @@ func (t *Table) LaTeX(w io.Writer) error {
 	for n, cells := range t.Rows {
 		row(cells, n)
 	}
-	fmt.Fprintf(&b, "\\hline\n\\end{tabular}\n%% %s\n", strings.ReplaceAll(t.Note, "\n", " "))
+	fmt.Fprintf(&b, "\\hline\n\\end{tabular}\n%% %s\n", oneLine(t.Note))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 func latex(text string) string {
 	return strings.NewReplacer(`\`, `\textbackslash{}`, "&", `\&`, "%", `\%`, "$", `\$`, "#", `\#`, "_", `\_`, "{", `\{`, "}", `\}`, "~", `\textasciitilde{}`, "^", `\textasciicircum{}`,
-		"±", `$\pm$`, "−", "$-$", "×", `$\times$`, "*", "$^*$", "‖", `$\Vert$`, "′", "$'$", "–", "--").Replace(text)
+		"±", `$\pm$`, "−", "$-$", "×", `$\times$`, "*", "$^*$", "‖", `$\Vert$`, "′", "$'$", "–", "--",
+		"<", `\textless{}`, ">", `\textgreater{}`, "|", `\textbar{}`).Replace(oneLine(text))
 }
