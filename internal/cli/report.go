@@ -13,10 +13,11 @@ func (a *app) reportCmd() *cobra.Command {
 	var out, paper string
 	cmd := &cobra.Command{
 		Use:   "report DIR...",
-		Short: "What experiments showed, as one page, and as Markdown, CSV, LaTeX and SVG",
+		Short: "What experiments showed, as one page, and as Markdown, CSV, LaTeX, SVG and PNG",
 		Long: `Report draws the results of 'mllmrec compare', 'ablate' and 'sweep' that lie in the folders given:
-a verdict in words, tables with intervals, the points of a sweep, training curves, what
-each model costs, for whom it works, what its lists are made of, and where users' vectors lie.
+a verdict in words, tables with intervals, the points of a sweep, training curves, how
+alike items are by their vectors, what each model costs, for whom it works, what its lists
+are made of, and where users' vectors lie.
 The page loads nothing and runs nothing. What is not there is listed with the command that
 would bring it.
 

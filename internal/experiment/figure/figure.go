@@ -4,9 +4,9 @@ package figure
 
 import (
 	"fmt"
-	"html"
 	"math"
 	"strings"
+	"unicode"
 )
 
 // Colours are variables that the page, or the file's own style, sets for light and dark.
@@ -23,40 +23,43 @@ const (
 	size   = 13.0 // of text
 	line   = 20.0 // from one line of text to the next
 	perEm  = 0.60 // of a letter, generously: room is made by this
+	wide   = 0.85 // of a wide letter
 	margin = 12.0
 )
 
-func widthOf(text string) float64 { return perEm * size * float64(len([]rune(text))) }
+// widthOf is the room that a text needs in whatever font the reader has: capitals are wider than small letters, letters
+// of East Asia as wide as they are high.
+func widthOf(text string) float64 {
+	ems := 0.0
+	for _, r := range text {
+		switch {
+		case r >= 0x1100:
+			ems += 1.05
+		case unicode.IsUpper(r), strings.ContainsRune("mw@%", r):
+			ems += wide
+		default:
+			ems += perEm
+		}
+	}
+	return size * ems
+}
 
 // Figure is an SVG under way.
 type Figure struct {
 	Width, Height float64
-	body          strings.Builder
-	texts         []box // where text stands, for whoever looks that nothing overlaps
-}
-
-type box struct{ x0, y0, x1, y1 float64 }
-
-func (f *Figure) text(x, y float64, anchor, text string) {
-	w := widthOf(text)
-	left := map[string]float64{"start": x, "middle": x - w/2, "end": x - w}[anchor]
-	f.texts = append(f.texts, box{left, y - size, left + w, y + 3})
-	fmt.Fprintf(&f.body, `<text x="%.1f" y="%.1f" text-anchor="%s" font-size="%.0f" fill="%s">%s</text>`+"\n", x, y, anchor, size, ink, html.EscapeString(text))
-}
-
-func (f *Figure) line(x0, y0, x1, y1, width float64, colour, dash string) {
-	fmt.Fprintf(&f.body, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-width="%.1f" stroke-dasharray="%s"/>`+"\n", x0, y0, x1, y1, colour, width, dash)
+	shapes        []shape
+	texts         []label
 }
 
 // Inline returns the figure for a page that sets the colours.
 func (f *Figure) Inline() string {
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" role="img" font-family="system-ui, sans-serif">`+"\n%s</svg>", f.Width, f.Height, f.Width, f.body.String())
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" role="img" font-family="system-ui, sans-serif">`+"\n%s</svg>", f.Width, f.Height, f.Width, f.svg())
 }
 
 // File returns the figure as a file by itself.
 func (f *Figure) File() string {
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" font-family="system-ui, sans-serif"><style>%s</style>`+
-		`<rect width="100%%" height="100%%" fill="var(--paper)"/>`+"\n%s</svg>\n", f.Width, f.Height, f.Width, f.Height, Style, f.body.String())
+		`<rect width="100%%" height="100%%" fill="var(--paper)"/>`+"\n%s</svg>\n", f.Width, f.Height, f.Width, f.Height, Style, f.svg())
 }
 
 // scale maps values to places, with round ticks.
@@ -127,23 +130,23 @@ func Dots(axis string, rows []Row) *Figure {
 	s := newScale(low, high, x0, x1)
 	bottom := margin + line*float64(len(rows)) + 4
 	for _, v := range s.ticks() {
-		f.line(s.at(v), margin, s.at(v), bottom, 1, faint, "")
+		f.line(s.at(v), margin, s.at(v), bottom, 1, faint)
 	}
 	f.axis(s, bottom, axis)
 	if s.low < 0 && s.high > 0 {
-		f.line(s.at(0), margin, s.at(0), bottom, 1.5, ink, "")
+		f.line(s.at(0), margin, s.at(0), bottom, 1.5, ink)
 	}
 	for n, r := range rows {
 		y := margin + line*(float64(n)+0.5)
 		f.text(margin+left, y+size/3, "end", r.Label)
 		if r.High > r.Low {
-			f.line(s.at(r.Low), y, s.at(r.High), y, 2, "var(--s0)", "")
+			f.line(s.at(r.Low), y, s.at(r.High), y, 2, "var(--s0)")
 		}
 		fill := "var(--paper)"
 		if r.Emphasised {
 			fill = "var(--s0)"
 		}
-		fmt.Fprintf(&f.body, `<circle cx="%.1f" cy="%.1f" r="4.5" fill="%s" stroke="var(--s0)" stroke-width="2"/>`+"\n", s.at(r.Value), y, fill)
+		f.circle(s.at(r.Value), y, 4.5, paint{fill: fill, stroke: "var(--s0)", width: 2})
 		if r.Note != "" {
 			f.text(x1+margin, y+size/3, "start", r.Note)
 		}
@@ -172,7 +175,7 @@ type Series struct {
 	X, Y  []float64
 }
 
-var dashes = []string{"", "7 4", "2 3", "9 3 2 3", "4 2", "12 4"}
+var dashes = [marks][]float64{nil, {7, 4}, {2, 3}, {9, 3, 2, 3}, {4, 2}, {12, 4}}
 
 // Lines draws series over a common axis, with a legend below that shows colour, dash and mark.
 func Lines(xName, yName string, all []Series) *Figure {
@@ -194,17 +197,17 @@ func Lines(xName, yName string, all []Series) *Figure {
 	f.text(margin, margin+size, "start", yName)
 	bottom := y.from
 	for _, v := range y.ticks() {
-		f.line(x0, y.at(v), x.to, y.at(v), 1, faint, "")
+		f.line(x0, y.at(v), x.to, y.at(v), 1, faint)
 		f.text(x0-6, y.at(v)+size/3, "end", y.label(v))
 	}
 	f.axis(x, bottom, xName)
 	for n, s := range all {
-		colour := fmt.Sprintf("var(--s%d)", n%6)
-		var path strings.Builder
+		colour := fmt.Sprintf("var(--s%d)", n%marks)
+		var points []point
 		for k := range s.X {
-			fmt.Fprintf(&path, "%s%.1f %.1f", map[bool]string{true: "M", false: " L"}[k == 0], x.at(s.X[k]), y.at(s.Y[k]))
+			points = append(points, point{x.at(s.X[k]), y.at(s.Y[k])})
 		}
-		fmt.Fprintf(&f.body, `<path d="%s" fill="none" stroke="%s" stroke-width="2" stroke-dasharray="%s"/>`+"\n", path.String(), colour, dashes[n%len(dashes)])
+		f.path(points, paint{stroke: colour, width: 2, dash: dashes[n%marks]})
 		for _, k := range marked(len(s.X)) {
 			f.mark(n, x.at(s.X[k]), y.at(s.Y[k]), colour)
 		}
@@ -216,8 +219,8 @@ func Lines(xName, yName string, all []Series) *Figure {
 			at, row = margin, row+line
 		}
 		f.Width = max(f.Width, at+need)
-		colour := fmt.Sprintf("var(--s%d)", n%6)
-		f.line(at, row-4, at+28, row-4, 2, colour, dashes[n%len(dashes)])
+		colour := fmt.Sprintf("var(--s%d)", n%marks)
+		f.line(at, row-4, at+28, row-4, 2, colour, dashes[n%marks]...)
 		f.mark(n, at+14, row-4, colour)
 		f.text(at+34, row, "start", s.Label)
 		at += need
@@ -240,17 +243,17 @@ const marks = 6
 
 // mark draws the n-th kind of mark: full circle, square and triangle, then the same empty.
 func (f *Figure) mark(n int, x, y float64, colour string) {
-	fill, stroke := colour, colour
+	p := paint{fill: colour, stroke: colour, width: 1.5}
 	if n%marks >= marks/2 {
-		fill = "var(--paper)"
+		p.fill = "var(--paper)"
 	}
 	switch n % (marks / 2) {
 	case 0:
-		fmt.Fprintf(&f.body, `<circle cx="%.1f" cy="%.1f" r="4" fill="%s" stroke="%s" stroke-width="1.5"/>`+"\n", x, y, fill, stroke)
+		f.circle(x, y, 4, p)
 	case 1:
-		fmt.Fprintf(&f.body, `<rect x="%.1f" y="%.1f" width="8" height="8" fill="%s" stroke="%s" stroke-width="1.5"/>`+"\n", x-4, y-4, fill, stroke)
+		f.rect(x-4, y-4, 8, 8, p)
 	default:
-		fmt.Fprintf(&f.body, `<path d="M%.1f %.1f l5 9 h-10 z" fill="%s" stroke="%s" stroke-width="1.5"/>`+"\n", x, y-5, fill, stroke)
+		f.area([]point{{x, y - 5}, {x + 5, y + 4}, {x - 5, y + 4}}, p)
 	}
 }
 
@@ -287,8 +290,7 @@ func Heat(xName string, xs []string, yName string, ys []string, values [][]float
 			if math.IsNaN(v) {
 				shade, text = 0, "–"
 			}
-			fmt.Fprintf(&f.body, `<rect x="%.1f" y="%.1f" width="%.1f" height="29" fill="var(--s0)" fill-opacity="%.2f" stroke="%s"/>`+"\n",
-				x0+cell*float64(i), y0+30*float64(j), cell-1, 0.05+0.4*shade, faint)
+			f.rect(x0+cell*float64(i), y0+30*float64(j), cell-1, 29, paint{fill: "var(--s0)", opacity: 0.05 + 0.4*shade, stroke: faint, width: 1})
 			f.text(x0+cell*(float64(i)+0.5), y0+30*float64(j)+15+size/3, "middle", text)
 		}
 	}
@@ -322,14 +324,13 @@ func Clouds(all []Cloud) *Figure {
 		f.text(x0, y0+size, "start", c.Label)
 		f.text(x0, y0+size+line, "start", c.Note)
 		y0 += 2*line + 2
-		fmt.Fprintf(&f.body, `<rect x="%.1f" y="%.1f" width="%.0f" height="%.0f" fill="none" stroke="%s"/>`+"\n", x0, y0, side, side, faint)
+		f.rect(x0, y0, side, side, paint{stroke: faint, width: 1})
 		reach := 1e-9
 		for _, p := range c.Points {
 			reach = max(reach, math.Abs(p[0]), math.Abs(p[1]))
 		}
 		for _, p := range c.Points {
-			fmt.Fprintf(&f.body, `<circle cx="%.1f" cy="%.1f" r="1.8" fill="var(--s0)" fill-opacity="0.6"/>`+"\n",
-				x0+side/2+p[0]/reach*(side/2-6), y0+side/2-p[1]/reach*(side/2-6))
+			f.circle(x0+side/2+p[0]/reach*(side/2-6), y0+side/2-p[1]/reach*(side/2-6), 1.8, paint{fill: "var(--s0)", opacity: 0.6})
 		}
 	}
 	return f

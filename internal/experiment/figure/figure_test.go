@@ -1,9 +1,12 @@
 package figure
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"image/color"
+	"image/png"
 	"io"
 	"math"
 	"strings"
@@ -33,18 +36,21 @@ func several(t *testing.T) map[string]*Figure {
 	}
 	return map[string]*Figure{
 		"dots": Dots("difference in Recall@20", rows), "one dot": Dots("x", rows[:1]), "long axis": Dots("Recall@20 of a model whose name is longer than the whole of the axis that it stands below, by far", rows[:2]), "lines": Lines("epoch", "valid recall@20", series), "one line": Lines("epoch", "loss", series[:1]),
-		"heat":   Heat("K′", []string{"5", "10", "15", "20"}, "threshold", []string{"0.4", "0.5"}, [][]float64{{0.1, 0.2, 0.3, 0.4}, {0.4, math.NaN(), 0.2, 0.1}}),
+		"heat": Heat("K′", []string{"5", "10", "15", "20"}, "threshold", []string{"0.4", "0.5"}, [][]float64{{0.1, 0.2, 0.3, 0.4}, {0.4, math.NaN(), 0.2, 0.1}}),
+		"bars": Bars("cosine", "share of pairs, %", []Bar{{-0.1, 0, 0}, {0, 0.5, 12}, {0.5, 1, 88}}), "one bar": Bars("x", "a name that is far longer than the whole of the figure below it, which must make room for it by itself", []Bar{{0.95, 1, 100}}),
 		"clouds": Clouds(clouds), "one cloud": Clouds(clouds[:1]),
 	}
 }
 
 func TestNoTextStandsOnAnother(t *testing.T) {
 	for name, f := range several(t) {
-		for i, a := range f.texts {
+		for i, l := range f.texts {
+			a := l.box()
 			if a.x0 < -0.5 || a.y0 < -0.5 || a.x1 > f.Width+0.5 || a.y1 > f.Height+0.5 {
 				t.Errorf("%s: text %d at %+v leaves the figure of %.0f×%.0f", name, i, a, f.Width, f.Height)
 			}
-			for j, b := range f.texts[:i] {
+			for j, other := range f.texts[:i] {
+				b := other.box()
 				if a.x0 < b.x1 && b.x0 < a.x1 && a.y0 < b.y1-1 && b.y0 < a.y1-1 {
 					t.Errorf("%s: texts %d and %d overlap: %+v, %+v", name, j, i, a, b)
 				}
@@ -80,13 +86,10 @@ func TestMarksDifferWithinTheColours(t *testing.T) {
 	for n := range marks {
 		f := new(Figure)
 		f.mark(n, 10, 10, "black")
-		if k, ok := seen[f.body.String()]; ok {
+		if k, ok := seen[f.svg()]; ok {
 			t.Errorf("series %d and %d have the same mark", k, n)
 		}
-		seen[f.body.String()] = n
-	}
-	if len(dashes) != marks {
-		t.Errorf("%d dashes, %d marks", len(dashes), marks)
+		seen[f.svg()] = n
 	}
 }
 
@@ -97,5 +100,74 @@ func TestTicksAreRound(t *testing.T) {
 	}
 	if s.low > 0.013 || s.high < 0.071 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// The PNG is the same figure: as large, on the light ground, with dots where the shapes are and nothing on its edge. It
+// is the same every time.
+func TestPNGIsTheSameFigure(t *testing.T) {
+	colours, err := light()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range several(t) {
+		var out, again bytes.Buffer
+		if err := errors.Join(f.PNG(&out), f.PNG(&again)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if !bytes.Equal(out.Bytes(), again.Bytes()) {
+			t.Errorf("%s differs the second time", name)
+		}
+		picture, err := png.Decode(&out)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		b := picture.Bounds()
+		if math.Abs(float64(b.Dx())-dots*f.Width) > 1 || math.Abs(float64(b.Dy())-dots*f.Height) > 1 {
+			t.Errorf("%s: %v, want %d times %.0f×%.0f", name, b, dots, f.Width, f.Height)
+		}
+		at := func(x, y float64) color.NRGBA {
+			return color.NRGBAModel.Convert(picture.At(int(dots*x), int(dots*y))).(color.NRGBA)
+		}
+		for x := 0.0; x < f.Width-1; x++ {
+			if at(x, 1) != colours["paper"] || at(x, f.Height-2) != colours["paper"] {
+				t.Fatalf("%s: something stands on the edge at %.0f", name, x)
+			}
+		}
+		for n, s := range f.shapes {
+			if s.radius < 4 || strings.Contains(name, "lines") { // large enough to have a middle, under no other shape
+				continue
+			}
+			if got, want := at(s.points[0].x, s.points[0].y), colours[variable(s.paint.fill)]; got != want {
+				t.Errorf("%s: shape %d is %v in its middle, want %v", name, n, got, want)
+			}
+		}
+		for n, l := range f.texts {
+			if box := l.box(); l.text != "" && !hasInk(at, box, colours["paper"]) {
+				t.Errorf("%s: no dot of text %d, %q, in its place %+v", name, n, l.text, box)
+			}
+		}
+	}
+}
+
+func hasInk(at func(x, y float64) color.NRGBA, b box, paper color.NRGBA) bool {
+	dark := 0
+	for y := b.y0; y < b.y1; y += 0.5 {
+		for x := b.x0; x < b.x1; x += 0.5 {
+			if c := at(x, y); int(c.R)+int(c.G)+int(c.B) < 3*0x60 {
+				dark++
+			}
+		}
+	}
+	return dark > 0 && paper.R > 0x60
+}
+
+// What no reader's font may be wider than: letters of East Asia, capitals.
+func TestRoomIsMadeForWideLetters(t *testing.T) {
+	if cjk := widthOf("商品推荐"); cjk < 4*size {
+		t.Errorf("four letters as wide as they are high get %.0f, less than %.0f", cjk, 4*size)
+	}
+	if widthOf("MMMM") <= widthOf("iiii") {
+		t.Error("capitals get no more room than small letters")
 	}
 }

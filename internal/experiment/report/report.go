@@ -5,7 +5,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,7 +17,6 @@ import (
 	"github.com/mllmrec/mllmrec/internal/experiment/result"
 	"github.com/mllmrec/mllmrec/internal/experiment/tsne"
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
-	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -64,7 +62,7 @@ func Build(dirs []string, opt Options) (*Page, error) {
 	}
 	p := &Page{}
 	var titles []string
-	have := map[string]bool{}
+	have, alike := map[string]bool{}, false
 	for _, dir := range dirs {
 		r, err := result.Read(dir)
 		if err != nil {
@@ -78,11 +76,15 @@ func Build(dirs []string, opt Options) (*Page, error) {
 				return nil, err
 			}
 		}
+		alike = alike || slices.ContainsFunc(r.Data, func(d result.Data) bool { return len(d.Similarities) > 0 })
 		p.leftOut(r)
 	}
 	p.Title = strings.Join(titles, ", ")
 	if opt.Published != "" {
 		p.reported(opt.Published)
+	}
+	if !alike {
+		p.Missing = append(p.Missing, "How alike neighbouring items are (Figure 1b): no entry read item vectors, or there are too many items; 'mllmrec compare WS --models mllmrec'")
 	}
 	for _, missing := range [][2]string{{"ablate", "Variants of the paper's model (Table 2): 'mllmrec ablate WS'"},
 		{"sweep", "A grid of settings (Figures 4 and 5): 'mllmrec sweep WS --over ...'"}} {
@@ -130,6 +132,7 @@ func (b *builder) sections() error {
 	b.verdict()
 	b.mainTable()
 	b.contrasts()
+	b.similarities()
 	if b.r.Kind == "sweep" {
 		b.sweep()
 	}
@@ -365,7 +368,7 @@ func (b *builder) cost() {
 func (b *builder) slices() {
 	t := &Table{Name: b.r.Name + "-" + b.data.Name + "-slices", Head: []string{"test Recall@20"}}
 	for _, s := range b.rows[0].Slices {
-		t.Head = append(t.Head, fmt.Sprintf("%s %s (%d)", s.By, s.Label, s.Users))
+		t.Head = append(t.Head, sliceTitle(s))
 	}
 	if len(t.Head) == 1 {
 		return
@@ -377,7 +380,7 @@ func (b *builder) slices() {
 		}
 		t.Rows = append(t.Rows, cells)
 	}
-	t.Note = "By the length of the history and by how many chose the test item in train; users in brackets."
+	t.Note = "By the length of the history and by how many chose the test item in train (cold items: nobody); users in brackets."
 	b.add(Section{Title: "For whom", Table: t})
 }
 
@@ -440,90 +443,4 @@ func (p *Page) reported(data string) {
 		t.Rows = append(t.Rows, []string{r.Model, fmt.Sprintf("%.4f", r.R10), fmt.Sprintf("%.4f", r.R20), fmt.Sprintf("%.4f", r.N10), fmt.Sprintf("%.4f", r.N20), leaky, r.Note})
 	}
 	p.Sections = append(p.Sections, Section{Title: "Reported by the paper: " + data, Table: t})
-}
-
-// overSeeds explains ± where there is one.
-func overSeeds(n int) string {
-	if n < 2 {
-		return ", one seed"
-	}
-	return fmt.Sprintf("; ± is the standard deviation over %d seeds", n)
-}
-
-func spread(s result.Spread) string {
-	if len(s.Values) < 2 {
-		return fmt.Sprintf("%.4f", s.Mean)
-	}
-	return fmt.Sprintf("%.4f ± %.4f", s.Mean, s.SD)
-}
-
-func signed(v float64) string { return strings.Replace(fmt.Sprintf("%+.4f", v), "-", "−", 1) }
-
-func small(p float64) string {
-	if p < 1e-4 {
-		return "< 0.0001"
-	}
-	return fmt.Sprintf("%.4f", p)
-}
-
-func duration(seconds float64) string {
-	switch {
-	case seconds < 90:
-		return fmt.Sprintf("%.1f s", seconds)
-	case seconds < 5400:
-		return fmt.Sprintf("%.0f minutes", seconds/60)
-	}
-	return fmt.Sprintf("%.1f hours", seconds/3600)
-}
-
-func memory(bytes int64) string { return fmt.Sprintf("%d MB", bytes>>20) }
-
-func pairs(m map[string]string) string {
-	var all []string
-	for k, v := range m {
-		all = append(all, k+"="+v)
-	}
-	slices.Sort(all)
-	return strings.Join(all, " ")
-}
-
-// Write writes the page in all forms into a folder and returns the path of the HTML page.
-func (p *Page) Write(dir string) (string, error) {
-	if err := os.MkdirAll(filepath.Join(dir, "figures"), 0o755); err != nil {
-		return "", err
-	}
-	index := filepath.Join(dir, "index.html")
-	files := map[string]func(io.Writer) error{index: p.HTML, filepath.Join(dir, "report.md"): p.Markdown}
-	for _, s := range p.Sections {
-		if s.Figure != nil {
-			text := s.Figure.File()
-			files[filepath.Join(dir, "figures", fileName(s.Name)+".svg")] = func(w io.Writer) error {
-				_, err := io.WriteString(w, text)
-				return err
-			}
-		}
-		if t := s.Table; t != nil {
-			files[filepath.Join(dir, fileName(t.Name)+".csv")] = t.CSV
-			files[filepath.Join(dir, fileName(t.Name)+".tex")] = t.LaTeX
-		}
-	}
-	for path, write := range files { // in any order: each is a file of its own
-		if err := atomicfile.Write(path, write); err != nil {
-			return "", err
-		}
-	}
-	return index, nil
-}
-
-// fileName makes a name of letters, digits and hyphens.
-func fileName(name string) string {
-	return strings.Trim(strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
-			return r
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
-		}
-		return '-'
-	}, name), "-")
 }

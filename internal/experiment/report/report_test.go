@@ -29,7 +29,7 @@ func written(t *testing.T, kind string) string {
 		r := result.Row{Data: "shop", Entry: entry, Model: "bpr", Trials: []string{"t-" + kind, "u"}, Valid: map[string]result.Spread{"recall@20": result.SpreadOf([]float64{valid, valid + 0.01})},
 			Test: map[string]result.Spread{}, Chosen: map[string]string{"lr": "0.01"}, Cost: result.Cost{TrainSeconds: seconds, EpochSeconds: 1, Epochs: 5, MemoryBytes: 100 << 20},
 			Curve:  []result.Point{{Epoch: 1, Valid: valid / 2}, {Epoch: 2, Valid: valid}},
-			Slices: []result.Slice{{By: "history", Label: "1-2", Users: 7, Values: map[string]float64{"recall@20": test}}}}
+			Slices: []result.Slice{{By: "popularity", Label: "0", Users: 3, Values: map[string]float64{"recall@20": 0.0123}}, {By: "history", Label: "1-2", Users: 7, Values: map[string]float64{"recall@20": test}}}}
 		for _, m := range append(result.Metrics(), "coverage@20", "novelty@20", "gini@20") {
 			r.Test[m] = result.SpreadOf([]float64{test, test + 0.002})
 		}
@@ -41,7 +41,8 @@ func written(t *testing.T, kind string) string {
 		}
 		return all
 	}
-	r := &result.Result{Name: kind, Kind: kind, Command: "mllmrec " + kind + " shop.ws", Select: "recall@20", Protocol: "ours", Seeds: []uint64{1, 2}, Data: []result.Data{{Name: "shop", Users: 1000, Items: 50, TestUsers: 900}},
+	r := &result.Result{Name: kind, Kind: kind, Command: "mllmrec " + kind + " shop.ws", Select: "recall@20", Protocol: "ours", Seeds: []uint64{1, 2}, Data: []result.Data{{Name: "shop", Users: 1000, Items: 50, TestUsers: 900, Similarities: []result.Similarity{
+		{Vectors: hostile, Nearest: 10, Pairs: 200, Mean: 0.41, Bins: []result.Bin{{Low: 0, High: 0.5, Count: 150}, {Low: 0.5, High: 0.75, Count: 30}, {Low: 0.75, High: 1, Count: 20}}}, {Vectors: "empty"}}}},
 		Rows:    []result.Row{row(hostile, 0.1, 0.09, 100), row("best", 0.3, 0.29, 100), row("cheap", 0.29, 0.288, 2), row("lattice", 0.1, 0.1, 9), row("lattice+GR", 0.12, 0.13, 9)},
 		LeftOut: []result.LeftOut{{Data: "shop", Entry: "transitions", Reason: "no times"}}, Failed: []result.Failure{{Trial: "x-1", Data: "shop", Entry: "gume", Error: "the disk is full"}}}
 	for _, c := range [][]result.Contrast{contrast("cheap", 0.002, 0.004), contrast(hostile, 0.2, 0.01), contrast("lattice", 0.19, 0.01), contrast("lattice+GR", 0.16, 0.01)} {
@@ -155,6 +156,57 @@ func TestTablesForOtherPrograms(t *testing.T) {
 }
 
 // Remarks are sentences: set flush right on one line, their ends would lie outside the page.
+// The histogram is in shares, and the table says what a threshold drops; vectors without pairs have no section.
+func TestHowAlikeItemsAre(t *testing.T) {
+	p, err := Build([]string{written(t, "compare")}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []Section
+	for _, s := range p.Sections {
+		if strings.HasPrefix(s.Title, "How alike") {
+			found = append(found, s)
+		}
+	}
+	if len(found) != 1 || found[0].Figure == nil {
+		t.Fatalf("%d sections: %+v", len(found), found)
+	}
+	if table := found[0].Table; strings.Join(table.Head, " ") != "threshold 0.50" || table.Rows[0][1] != "75.0 %" {
+		t.Errorf("%+v", table)
+	}
+	if strings.Contains(strings.Join(p.Missing, "\n"), "Figure 1b") {
+		t.Error("what is there is listed as missing")
+	}
+	dir := written(t, "compare")
+	r, err := result.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Data[0].Similarities = nil
+	if err := result.Write(filepath.Join(dir, result.File), r); err != nil {
+		t.Fatal(err)
+	}
+	if p, err = Build([]string{dir}, Options{}); err != nil || !strings.Contains(strings.Join(p.Missing, "\n"), "Figure 1b") {
+		t.Errorf("%v: what is not there is not listed: %v", err, p.Missing)
+	}
+}
+
+func TestColdItemsAreCalledSo(t *testing.T) {
+	p, err := Build([]string{written(t, "compare")}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range p.Sections {
+		if s.Title == "For whom" {
+			if s.Table.Head[1] != "cold items (3)" || s.Table.Head[2] != "history 1-2 (7)" || s.Table.Rows[0][1] != "0.0123" {
+				t.Errorf("%q %q", s.Table.Head, s.Table.Rows[0])
+			}
+			return
+		}
+	}
+	t.Error("no slices")
+}
+
 func TestColumnsOfWordsMayBreak(t *testing.T) {
 	p, err := Build([]string{written(t, "compare")}, Options{Published: "baby"})
 	if err != nil {
@@ -197,7 +249,7 @@ func TestAllFormsAreWritten(t *testing.T) {
 	if _, err := p.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	for _, pattern := range []string{"index.html", "report.md", "*.csv", "*.tex", "figures/*.svg"} {
+	for _, pattern := range []string{"index.html", "report.md", "*.csv", "*.tex", "figures/*.svg", "figures/*.png", "figures/compare-shop-similarity-1.png"} {
 		if found, _ := filepath.Glob(filepath.Join(dir, pattern)); len(found) == 0 {
 			t.Errorf("no %s", pattern)
 		}
