@@ -202,12 +202,12 @@ func Lines(xName, yName string, all []Series) *Figure {
 	}
 	f.axis(x, bottom, xName)
 	for n, s := range all {
-		colour := fmt.Sprintf("var(--s%d)", n%marks)
+		colour, dash := look(n)
 		var points []point
 		for k := range s.X {
 			points = append(points, point{x.at(s.X[k]), y.at(s.Y[k])})
 		}
-		f.path(points, paint{stroke: colour, width: 2, dash: dashes[n%marks]})
+		f.path(points, paint{stroke: colour, width: 2, dash: dash})
 		for _, k := range marked(len(s.X)) {
 			f.mark(n, x.at(s.X[k]), y.at(s.Y[k]), colour)
 		}
@@ -219,8 +219,8 @@ func Lines(xName, yName string, all []Series) *Figure {
 			at, row = margin, row+line
 		}
 		f.Width = max(f.Width, at+need)
-		colour := fmt.Sprintf("var(--s%d)", n%marks)
-		f.line(at, row-4, at+28, row-4, 2, colour, dashes[n%marks]...)
+		colour, dash := look(n)
+		f.line(at, row-4, at+28, row-4, 2, colour, dash...)
 		f.mark(n, at+14, row-4, colour)
 		f.text(at+34, row, "start", s.Label)
 		at += need
@@ -238,12 +238,20 @@ func marked(n int) (all []int) {
 	return all
 }
 
-// marks are how many kinds there are: as many as colours and dashes, so that each of these tells series apart alone.
+// marks are how many kinds of marks there are: as many as colours and dashes.
 const marks = 6
 
-// mark draws the n-th kind of mark: full circle, square and triangle, then the same empty.
+// look is the colour and the dash of the n-th series. Of six series each differs from the others in any one of colour,
+// dash and mark; in every further six these are put together anew, so that of 36 no two are alike, in black and
+// white either.
+func look(n int) (colour string, dash []float64) {
+	return fmt.Sprintf("var(--s%d)", n%marks), dashes[(n+2*(n/marks))%marks]
+}
+
+// mark draws the mark of the n-th series: full circle, square and triangle, then the same empty.
 func (f *Figure) mark(n int, x, y float64, colour string) {
 	p := paint{fill: colour, stroke: colour, width: 1.5}
+	n += n / marks
 	if n%marks >= marks/2 {
 		p.fill = "var(--paper)"
 	}

@@ -80,16 +80,21 @@ func TestFiguresAreXMLAndTextIsText(t *testing.T) {
 	}
 }
 
-// In black and white, and where dashes are short, only the marks tell series apart.
-func TestMarksDifferWithinTheColours(t *testing.T) {
-	seen := map[string]int{}
-	for n := range marks {
-		f := new(Figure)
-		f.mark(n, 10, 10, "black")
-		if k, ok := seen[f.svg()]; ok {
-			t.Errorf("series %d and %d have the same mark", k, n)
+// Of six series each has a mark and a dash of its own, and of 36 no two have both in common, whatever the colours.
+func TestSeriesDifferInBlackAndWhite(t *testing.T) {
+	for _, count := range []int{marks, marks * marks} {
+		seen := map[string]int{}
+		for n := range count {
+			f := new(Figure)
+			f.mark(n, 10, 10, "black")
+			_, dash := look(n)
+			for _, own := range map[int][]string{marks: {f.svg(), fmt.Sprint("dash ", dash)}, marks * marks: {f.svg() + fmt.Sprint(dash)}}[count] {
+				if k, ok := seen[own]; ok {
+					t.Errorf("series %d and %d look alike: %s", k, n, own)
+				}
+				seen[own] = n
+			}
 		}
-		seen[f.svg()] = n
 	}
 }
 
