@@ -86,7 +86,8 @@ class Freedom:
         raw = [torch.randn(ITEMS, 4096).relu(), torch.randn(ITEMS, 384)]
         self.features = [torch.nn.Parameter(x.clone()) for x in raw]
         self.projections = [torch.nn.Linear(x.shape[1], DIM) for x in raw]
-        self.similar = sum(w * self.nearest(x) for w, x in zip((0.1, 0.9), raw)).coalesce()
+        pictures, texts = (self.nearest(x) for x in raw)
+        self.similar = (0.1 * pictures + 0.9 * texts).coalesce()
         self.params = [self.users, self.items, *self.features, *(q for l in self.projections for q in l.parameters())]
 
     @staticmethod

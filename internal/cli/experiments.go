@@ -155,11 +155,17 @@ func (a *app) experiment(cmd *cobra.Command, f *experimentFlags, p *experiment.P
 	return nil
 }
 
-// commandLine is the command as it was typed, as far as it decides the result.
+// commandLine is the command as it was typed, as far as it decides the result: where that is put and how much is
+// said on the way does not.
 func commandLine(cmd *cobra.Command) string {
 	words := []string{cmd.CommandPath()}
-	for _, arg := range os.Args[1:] {
-		if arg != cmd.Name() {
+	args := os.Args[1:]
+	for n := 0; n < len(args); n++ {
+		switch arg := args[n]; {
+		case arg == cmd.Name(), arg == "-q", arg == "--quiet", arg == "--json", strings.HasPrefix(arg, "--out="):
+		case arg == "--out":
+			n++
+		default:
 			words = append(words, shellWord(arg))
 		}
 	}

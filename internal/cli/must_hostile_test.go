@@ -98,6 +98,9 @@ func every() map[string][]string {
 		"batch import": {"batch", "import", "WS", "RESULTS"}, "prompt show": {"prompt", "show", "WS", "--item", "i1", "--mllm-model", "m"},
 		"run": {"run", "WS", "TEXTS", "--model", "mllmrec", "--set", "epochs=1"}, "trust": {"trust", "WS"}, "withdraw": {"worker", "withdraw", "WS", "--store", "postgres://127.0.0.1:1/none"},
 		"import tables": {"import", "tables", "--interactions", "RESULTS", "--out", "WS"},
+		"compare": {"compare", "WS", "--models", "bpr", "--without", "all", "--epochs", "1", "--out", "OUT", "--dry-run"},
+		"ablate": {"ablate", "WS", "TEXTS", "--epochs", "1", "--out", "OUT", "--dry-run"},
+		"sweep": {"sweep", "WS", "--recommender", "bpr", "--over", "embedding_dim=4,8", "--epochs", "1", "--out", "OUT", "--dry-run"},
 	}
 }
 
@@ -112,7 +115,7 @@ func aside() [][]string {
 }
 
 // withoutWorkspace are commands that open none.
-var withoutWorkspace = []string{"import amazon", "import microlens", "import mmrec", "model", "model pull", "prompt", "prompt templates", "prompt prices", "demo", "embed", "version",
+var withoutWorkspace = []string{"experiment-trial", "report", "import amazon", "import microlens", "import mmrec", "model", "model pull", "prompt", "prompt templates", "prompt prices", "demo", "embed", "version",
 	"worker", "worker withdraw", "batch", "graph", "export", "import", "mllmrec", "mllmrec help", "completion"}
 
 // TestHostileWorkspaces opens workspaces that somebody else has prepared with every

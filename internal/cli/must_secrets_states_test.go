@@ -84,6 +84,9 @@ func TestSecretsOfAKilledWriter(t *testing.T) {
 // Many workers and their coordinator over a database: nothing in any table of it, in files
 // or in what they say holds a secret.
 func TestSecretsOfWorkers(t *testing.T) {
+	if !slow {
+		t.Skip("waits for servers and workers for ten seconds and more: 'make test-slow' runs it")
+	}
 	if testing.Short() {
 		t.Skip("starts a database")
 	}

@@ -26,7 +26,7 @@ import (
 // ahead.
 func TestRetryHasTheFlagsOfItsStage(t *testing.T) {
 	a := &app{}
-	decides := append([]string{"window", "long-history", "latest", "history", "folds", "folds-for", "estimate", "tokens-per-second", "sample", "page", "force"}, retryKeeps...)
+	decides := append([]string{"window", "long-history", "latest", "history", "folds", "folds-for", "estimate", "tokens-per-second", "sample", "page", "force", "item-texts", "sample-users", "run"}, retryKeeps...)
 	for name, cmd := range map[string]*cobra.Command{workspace.StageDescribe: a.describeCmd(), workspace.StageReason: a.reasonCmd()} {
 		known := a.retryCmd(name).Flags()
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {

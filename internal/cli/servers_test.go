@@ -104,6 +104,9 @@ func TestServerDiesInTheMiddle(t *testing.T) {
 // TestWrongModelOnceAndForEver: an answer by another model is asked for again; a server
 // that gives no other stops the run before anything is stored.
 func TestWrongModelOnceAndForEver(t *testing.T) {
+	if !slow {
+		t.Skip("waits for servers and workers for ten seconds and more: 'make test-slow' runs it")
+	}
 	t.Parallel() // it waits between tries
 	const users = 40
 	once := mllmtest.New(t, mllmtest.Options{Choose: func(r mllmtest.Record) (mllmtest.Fault, bool) {
