@@ -98,9 +98,9 @@ func every() map[string][]string {
 		"batch import": {"batch", "import", "WS", "RESULTS"}, "prompt show": {"prompt", "show", "WS", "--item", "i1", "--mllm-model", "m"},
 		"run": {"run", "WS", "TEXTS", "--model", "mllmrec", "--set", "epochs=1"}, "trust": {"trust", "WS"}, "withdraw": {"worker", "withdraw", "WS", "--store", "postgres://127.0.0.1:1/none"},
 		"import tables": {"import", "tables", "--interactions", "RESULTS", "--out", "WS"},
-		"compare": {"compare", "WS", "--models", "bpr", "--without", "all", "--epochs", "1", "--out", "OUT", "--dry-run"},
-		"ablate": {"ablate", "WS", "TEXTS", "--epochs", "1", "--out", "OUT", "--dry-run"},
-		"sweep": {"sweep", "WS", "--recommender", "bpr", "--over", "embedding_dim=4,8", "--epochs", "1", "--out", "OUT", "--dry-run"},
+		"compare":       {"compare", "WS", "--models", "bpr", "--without", "all", "--epochs", "1", "--out", "OUT", "--dry-run"},
+		"ablate":        {"ablate", "WS", "TEXTS", "--epochs", "1", "--out", "OUT", "--dry-run"},
+		"sweep":         {"sweep", "WS", "--recommender", "bpr", "--over", "embedding_dim=4,8", "--epochs", "1", "--out", "OUT", "--dry-run"},
 	}
 }
 
