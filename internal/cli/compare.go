@@ -18,7 +18,8 @@ func (a *app) compareCmd() *cobra.Command {
 		Short: "Models side by side on one or several data sets, chosen on validation, with intervals",
 		Long: `Compare trains models side by side and says which is better, by how much, and how sure that
 is. Settings given as a grid are chosen on validation with the first seed; the chosen ones
-run with all seeds. Test is measured for all and has no say in any choice.
+run with all seeds; --finalists 5 gives the further seeds to the five entries alone that are best on
+validation, among those that draw by lot. Test is measured for all and has no say in any choice.
 
 The floors that no table should go without (itemknn, bm25, ease, add-ease, l3ae, spectral,
 transitions, hybrid) are added as far as the data allow; --without, or 'without' in a plan,
@@ -72,6 +73,7 @@ is not repeated, one under way continues after its last epoch.`,
 	flags.StringSliceVar(&refined, "refined", nil, "models to compare with themselves on the refined item graph (+GR)")
 	flags.StringArrayVar(&sets, "set", nil, "setting of a model or its trainer, model:key=value; may be repeated")
 	flags.StringArrayVar(&grids, "grid", nil, "values to choose among on validation, model:key=value,value; may be repeated")
+	flags.IntVar(&f.finalists, "finalists", 0, "run only so many entries of each data set with all seeds, the best on validation with the first (default: all)")
 	flags.StringSliceVar(&without, "without", nil, "floors to leave out, or all")
 	flags.StringVar(&planPath, "plan", "", "plan in YAML, in place of all flags but --out, --jobs, --memory and --dry-run")
 	return cmd
@@ -79,7 +81,7 @@ is not repeated, one under way continues after its last epoch.`,
 
 // comparePlan carries a plan from a file out.
 func (a *app) comparePlan(cmd *cobra.Command, f *experimentFlags, path string, args []string) error {
-	for _, name := range append(f.stages.GivenNames(), "name", "seeds", "protocol", "select", "epochs", "models", "refined", "set", "grid", "without") {
+	for _, name := range append(f.stages.GivenNames(), "name", "seeds", "finalists", "protocol", "select", "epochs", "models", "refined", "set", "grid", "without") {
 		if cmd.Flags().Changed(name) {
 			return usererr.New("Put it into the plan.", "--%s has no effect with --plan", name)
 		}

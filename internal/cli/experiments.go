@@ -28,7 +28,7 @@ import (
 type experimentFlags struct {
 	name, out, protocol, choose, memory string
 	seeds                               []string
-	epochs, jobs                        int
+	epochs, jobs, finalists             int
 	dryRun                              bool
 	stages                              *option.Set // options of the stages before training, as run has them
 }
@@ -52,7 +52,7 @@ func (f *experimentFlags) add(cmd *cobra.Command, kind string) {
 
 // plan fills in what the flags say.
 func (f *experimentFlags) plan(p *experiment.Plan, dirs []string) error {
-	p.Name, p.Data, p.Protocol, p.Select, p.Epochs, p.Options = f.name, dirs, f.protocol, f.choose, f.epochs, map[string]string{}
+	p.Name, p.Data, p.Protocol, p.Select, p.Epochs, p.Finals, p.Options = f.name, dirs, f.protocol, f.choose, f.epochs, f.finalists, map[string]string{}
 	for _, text := range f.seeds {
 		seed, err := strconv.ParseUint(strings.TrimSpace(text), 10, 64)
 		if err != nil {

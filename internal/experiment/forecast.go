@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"runtime"
+	"slices"
 
 	"github.com/mllmrec/mllmrec/internal/experiment/result"
 	"github.com/mllmrec/mllmrec/internal/significance"
@@ -45,26 +46,47 @@ func (x *Experiment) Forecast(ctx context.Context) (*Forecast, error) {
 		return nil, err
 	}
 	f := &Forecast{LeftOut: x.result.LeftOut, Jobs: cmp.Or(x.Jobs, runtime.GOMAXPROCS(0))}
-	for _, c := range contenders {
-		n, done := len(c.points)+len(x.Plan.Seeds)-1, 0
-		f.Trials += n
+	for _, rivals := range x.rivals(contenders) {
+		if err := x.foresee(f, rivals); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// foresee adds the trials of rivals to the forecast. Who will be a finalist is a guess until all searches have ended: only
+// the sum of their trials is known.
+func (x *Experiment) foresee(f *Forecast, rivals []*contender) error {
+	for _, c := range rivals {
 		for _, p := range c.points {
-			if x.recall(identify(c.data.session.WS, p.order, x.Plan.Seeds[0]).ID) {
+			x.recall(identify(c.data.session.WS, p.order, x.Plan.Seeds[0]).ID)
+		}
+	}
+	final := x.finalists(rivals)
+	for _, c := range rivals {
+		n, done := len(c.points), 0
+		for _, p := range c.points {
+			if x.trials[identify(c.data.session.WS, p.order, x.Plan.Seeds[0]).ID] != nil {
 				done++
 			}
 		}
-		if best, ok := x.choose(c); ok && done == len(c.points) {
-			for _, seed := range x.Plan.Seeds[1:] {
-				if x.recall(identify(c.data.session.WS, best.order, seed).ID) {
-					done++
+		if slices.Contains(final, c) {
+			n += len(x.Plan.Seeds) - 1
+			if best, ok := x.choose(c); ok && done == len(c.points) {
+				for _, seed := range x.Plan.Seeds[1:] {
+					if x.recall(identify(c.data.session.WS, best.order, seed).ID) {
+						done++
+					}
 				}
 			}
 		}
-		f.Ended += done
 		e := ForecastEntry{Data: c.data.name, Entry: c.entry.Name(), Points: len(c.points), Trials: n}
+		var err error
 		if e.Seconds, err = x.timed(c); err != nil {
-			return nil, err
+			return err
 		}
+		f.Trials += n
+		f.Ended += done
 		if e.Seconds > 0 {
 			f.Seconds += e.Seconds * float64(n-done) / float64(f.Jobs)
 		} else {
@@ -72,7 +94,7 @@ func (x *Experiment) Forecast(ctx context.Context) (*Forecast, error) {
 		}
 		f.Entries = append(f.Entries, e)
 	}
-	return f, nil
+	return nil
 }
 
 // recall reads the result of a trial, if it has one.

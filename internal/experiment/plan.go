@@ -43,8 +43,9 @@ type Plan struct {
 	Options  map[string]string `yaml:"options,omitempty"` // of the stages before training, for every entry
 	Entries  []Entry           `yaml:"entries"`
 	Seeds    []uint64          `yaml:"seeds"`
-	Select   string            `yaml:"select"`   // validation metric that chooses epochs, settings and the winner
-	Protocol string            `yaml:"protocol"` // ours or mmrec
+	Finals   int               `yaml:"finalists,omitempty"` // entries of each data set that run with all seeds, the best on validation; 0: all
+	Select   string            `yaml:"select"`              // validation metric that chooses epochs, settings and the winner
+	Protocol string            `yaml:"protocol"`            // ours or mmrec
 	Epochs   int               `yaml:"epochs,omitempty"`
 	Without  []string          `yaml:"without,omitempty"` // floors to leave out of a comparison, or all
 }
@@ -141,6 +142,10 @@ func (p *Plan) Check() error {
 		return usererr.New("Name a model.", "the plan has no entries")
 	case !slices.Contains(train.Selectable(), p.Select):
 		return usererr.New("Metrics: "+strings.Join(train.Selectable(), ", ")+".", "%q is no metric to choose by", p.Select)
+	case p.Finals < 0:
+		return usererr.New("Leave it out to run all entries with all seeds.", "%d finalists", p.Finals)
+	case p.Finals > 0 && len(p.Seeds) < 2:
+		return usererr.New("Give more seeds, or leave finalists out.", "finalists run with all seeds, and the plan has one")
 	case p.Epochs < 0:
 		return usererr.New("Leave it out for the trainer's own limit.", "%d epochs", p.Epochs)
 	}

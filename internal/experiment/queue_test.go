@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -149,6 +150,70 @@ func TestSettingsAreChosenByValidation(t *testing.T) {
 	other.Seeds = []uint64{9}
 	if _, err := l.experiment(dir, ws, other).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "another plan") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Two finalists of five: the best on validation that draw by lot. Test, by which the last would be first, has no say; a
+// finalist whose trial failed gives its place to the next.
+func TestFinalistsAreTheBestOnValidation(t *testing.T) {
+	ws := shop(t)
+	plan := func() *Plan {
+		return &Plan{Name: "x", Data: []string{ws}, Seeds: []uint64{1, 2, 3}, Finals: 2, Entries: []Entry{
+			{Model: "bpr"}, {Model: "lightgcn"}, {Model: "bm25"}, {Model: "spectral"},
+			{Label: "wide", Model: "bpr", Grid: map[string][]string{"embedding_dim": {"32", "128"}}},
+		}}
+	}
+	ran := func(r *result.Result) map[string]int {
+		n := map[string]int{}
+		for _, row := range r.Rows {
+			n[row.Entry] = len(row.Trials)
+		}
+		return n
+	}
+	broken := false
+	l := &lab{score: func(o order) (float64, error) {
+		switch {
+		case o.Entry == "wide" && o.Given["embedding_dim"] == "128":
+			return 0.8, nil
+		case o.Model == "bm25":
+			return 0.9, nil // draws nothing: further seeds would be the same trial
+		case o.Model == "lightgcn":
+			if broken {
+				return 0, errors.New("the disk is full")
+			}
+			return 0.7, nil
+		case o.Model == "spectral":
+			return 0.6, nil
+		}
+		return 0.1, nil
+	}}
+	x := l.experiment(t.TempDir(), ws, plan())
+	f, err := l.experiment(x.Dir, ws, plan()).Forecast(t.Context())
+	if err != nil || f.Trials != 6+2*2 {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	last := Progress{}
+	x.Show = func(p Progress) { last = p }
+	r, err := x.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := ran(r), (map[string]int{"wide": 3, "lightgcn": 3, "bm25": 1, "spectral": 1, "bpr": 1}); !maps.Equal(got, want) || len(l.ran) != 10 {
+		t.Errorf("%v, want %v; %q", got, want, l.ran)
+	}
+	if last.Done != 10 || last.Total != 10 {
+		t.Errorf("at the end %d of %d trials", last.Done, last.Total)
+	}
+	if f, err = l.experiment(x.Dir, ws, plan()).Forecast(t.Context()); err != nil || f.Ended != 10 || f.Trials != 10 {
+		t.Errorf("afterwards %+v, %v", f, err)
+	}
+	broken = true
+	if r, err = l.experiment(t.TempDir(), ws, plan()).Run(t.Context()); err != nil || ran(r)["spectral"] != 3 || len(r.Failed) != 1 {
+		t.Errorf("%v, %v, %+v", ran(r), err, r.Failed)
+	}
+	alone := plan()
+	if alone.Seeds = alone.Seeds[:1]; alone.Check() == nil {
+		t.Error("finalists of one seed have no effect, and nobody says so")
 	}
 }
 

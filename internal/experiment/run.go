@@ -1,9 +1,11 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/internal/experiment/result"
 	"github.com/mllmrec/mllmrec/internal/file/atomicfile"
+	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -83,7 +86,7 @@ func (x *Experiment) begin(ctx context.Context) (all []*contender, err error) {
 	}
 	x.trials, x.failed = map[string]*result.Trial{}, map[string]string{}
 	p := x.Plan
-	x.result = result.Result{Name: p.Name, Kind: p.Kind, Command: x.Command, Select: p.Select, Protocol: p.Protocol, Seeds: p.Seeds}
+	x.result = result.Result{Name: p.Name, Kind: p.Kind, Command: x.Command, Select: p.Select, Protocol: p.Protocol, Seeds: p.Seeds, Finalists: p.Finals}
 	if err := x.open(ctx); err != nil {
 		return nil, err
 	}
@@ -124,31 +127,92 @@ func (x *Experiment) keepPlan() error {
 func (x *Experiment) folder(id string) string { return filepath.Join(x.Dir, result.TrialsDir, id) }
 
 // search runs every point of every grid with the first seed, chooses by validation, and runs what was chosen with
-// the other seeds. An entry's further seeds begin as soon as its own search has ended.
+// the other seeds. An entry's further seeds begin as soon as its own search has ended; where the plan has finalists,
+// as soon as all searches on the data set have.
 func (x *Experiment) search(ctx context.Context, contenders []*contender) error {
 	q := newQueue(x)
-	seeds := x.Plan.Seeds
-	total := 0
-	for _, c := range contenders {
-		total += len(c.points) + len(seeds) - 1
-		left := len(c.points)
-		for _, p := range c.points {
-			q.add(c, identify(c.data.session.WS, p.order, seeds[0]), func() {
-				if left--; left > 0 {
-					return
-				}
-				if best, ok := x.choose(c); ok {
-					for _, seed := range seeds[1:] {
-						q.add(c, identify(c.data.session.WS, best.order, seed), func() {})
+	for _, rivals := range x.rivals(contenders) {
+		q.total += x.further(rivals)
+		searching := len(rivals)
+		for _, c := range rivals {
+			q.total += len(c.points)
+			left := len(c.points)
+			for _, p := range c.points {
+				q.add(c, identify(c.data.session.WS, p.order, x.Plan.Seeds[0]), func() {
+					if left--; left > 0 {
+						return
 					}
-				} else {
-					q.total -= len(seeds) - 1
-				}
-			})
+					if searching--; searching == 0 {
+						x.reseed(q, rivals)
+					}
+				})
+			}
 		}
 	}
-	q.total = total
 	return q.run(ctx)
+}
+
+// rivals are the contenders among whom the further seeds are given out: all of a data set where the plan has finalists, else
+// each by itself.
+func (x *Experiment) rivals(contenders []*contender) (groups [][]*contender) {
+	for _, c := range contenders {
+		last := len(groups) - 1
+		if x.Plan.Finals > 0 && last >= 0 && groups[last][0].data == c.data {
+			groups[last] = append(groups[last], c)
+			continue
+		}
+		groups = append(groups, []*contender{c})
+	}
+	return groups
+}
+
+// further is how many trials with further seeds rivals may have. A model that draws nothing by lot has none among finalists.
+func (x *Experiment) further(rivals []*contender) int {
+	return len(x.finalists(rivals)) * (len(x.Plan.Seeds) - 1)
+}
+
+// finalists are those rivals whom the further seeds go to, as far as it is known by now: those whose searches have no result yet
+// keep the places that are left.
+func (x *Experiment) finalists(rivals []*contender) []*contender {
+	if x.Plan.Finals == 0 {
+		return rivals
+	}
+	type standing struct {
+		c     *contender
+		score float64
+	}
+	var all []standing
+	for _, c := range rivals {
+		if model.Seedless(c.entry.Model) {
+			continue
+		}
+		score := math.Inf(-1)
+		if best, ok := x.choose(c); ok {
+			score = x.trials[identify(c.data.session.WS, best.order, x.Plan.Seeds[0]).ID].Valid[x.Plan.Select]
+		}
+		all = append(all, standing{c, score})
+	}
+	slices.SortStableFunc(all, func(a, b standing) int { return cmp.Compare(b.score, a.score) })
+	var best []*contender
+	for _, s := range all[:min(len(all), x.Plan.Finals)] {
+		best = append(best, s.c)
+	}
+	return best
+}
+
+// reseed queues the further seeds of rivals whose searches have ended.
+func (x *Experiment) reseed(q *queue, rivals []*contender) {
+	q.total -= x.further(rivals)
+	for _, c := range x.finalists(rivals) {
+		best, ok := x.choose(c)
+		if !ok {
+			continue
+		}
+		for _, seed := range x.Plan.Seeds[1:] {
+			q.total++
+			q.add(c, identify(c.data.session.WS, best.order, seed), func() {})
+		}
+	}
 }
 
 // validated is all that the choice among settings is made from.

@@ -56,7 +56,7 @@ func (x *Experiment) row(c *contender) (row result.Row, ok bool) {
 		Valid: map[string]result.Spread{}, Test: map[string]result.Spread{}}
 	var seeds []*result.Trial
 	for _, seed := range x.Plan.Seeds {
-		if t := x.trials[identify(c.data.session.WS, best.order, seed).ID]; t != nil {
+		if t := x.trials[identify(c.data.session.WS, best.order, seed).ID]; t != nil && !slices.Contains(seeds, t) { // of a model that draws nothing all seeds are one trial
 			seeds = append(seeds, t)
 		}
 	}

@@ -201,7 +201,7 @@ func (b *builder) verdict() {
 func (b *builder) mainTable() {
 	t := &Table{Name: b.r.Name + "-" + b.data.Name, Head: []string{"model", "valid " + b.r.Select, "R@10", "R@20", "N@10", "N@20", "chosen on validation"}, Best: map[int]int{}, Words: []int{6},
 		Note: fmt.Sprintf("Test, full ranking, %d users%s. * the 95 %% interval of the difference from %s excludes 0. Bold: the largest in its column.",
-			b.data.TestUsers, overSeeds(len(b.r.Seeds)), b.rows[0].Entry)}
+			b.data.TestUsers, overSeeds(b.r), b.rows[0].Entry)}
 	for n, row := range b.rows {
 		name := row.Entry
 		if row.Leaky {

@@ -9,11 +9,15 @@ import (
 )
 
 // overSeeds explains ± where there is one.
-func overSeeds(n int) string {
-	if n < 2 {
+func overSeeds(r *result.Result) string {
+	n := len(r.Seeds)
+	switch {
+	case n < 2:
 		return ", one seed"
+	case r.Finalists > 0:
+		return fmt.Sprintf("; ± is the standard deviation over %d seeds, which the %d entries had that were best on validation among those that draw by lot; the others ran with one seed", n, r.Finalists)
 	}
-	return fmt.Sprintf("; ± is the standard deviation over %d seeds", n)
+	return fmt.Sprintf("; ± is the standard deviation over %d seeds, which entries that draw nothing by lot do without", n)
 }
 
 func spread(s result.Spread) string {

@@ -35,6 +35,7 @@ type Result struct {
 	Select    string     `json:"select"`   // validation metric that chose settings and the winner
 	Protocol  string     `json:"protocol"` // ours or mmrec
 	Seeds     []uint64   `json:"seeds"`
+	Finalists int        `json:"finalists,omitempty"` // entries of each data set that ran with all seeds; the others ran with the first; 0: all
 	Data      []Data     `json:"data"`
 	Rows      []Row      `json:"rows"`
 	Contrasts []Contrast `json:"contrasts"`
