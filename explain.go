@@ -1,15 +1,8 @@
 package mllmrec
 
 import (
-	"cmp"
-	"context"
-	"slices"
-	"strings"
-
 	"github.com/mllmrec/mllmrec/dataset"
-	"github.com/mllmrec/mllmrec/internal/nn/tensor"
-	"github.com/mllmrec/mllmrec/internal/words"
-	"github.com/mllmrec/mllmrec/internal/workspace"
+	"github.com/mllmrec/mllmrec/internal/answering"
 )
 
 // Reason names what carried a recommendation: an item of the history and how it is
@@ -30,221 +23,15 @@ const (
 	ViaWords    = "same words"      // the sentence and the item's text share words
 )
 
-const (
-	reasonsEach = 2   // shown per recommendation
-	minCosine   = 0.2 // below this a likeness explains nothing
-)
-
-// reasons finds what carried a recommendation, in what the run was made from: the item
-// texts for sentences; train audiences, item vectors and the graph for histories, where
-// the run has them. Each is read when it is first needed.
-type reasons struct {
-	ds    *dataset.Dataset
-	texts *kept[[]workspace.ItemText]
-	ties  *kept[*ties]
-}
-
-func newReasons(l *loaded) *reasons {
-	return &reasons{ds: l.ds, texts: keep(l.loadTexts), ties: keep(l.loadTies)}
-}
-
-// input is the address of what the run was made from; "" where it was not.
-func (l *loaded) input(kind workspace.Kind) string {
-	run, _ := l.session.WS.Artefact(l.address)
-	return run.Inputs[kind].Address
-}
-
-// itemVectors is the address of the vectors that say which items are alike: those of texts, or
-// else of the first other modality that the run was made from; "" where it was made from none.
-func (l *loaded) itemVectors() string {
-	run, _ := l.session.WS.Artefact(l.address)
-	for _, kind := range run.InputKinds() { // texts first
-		if _, ok := kind.Modality(); ok {
-			return run.Inputs[kind].Address
-		}
-	}
-	return ""
-}
-
-// loadTexts reads the item texts behind the run's item vectors; nil where there are none.
-func (l *loaded) loadTexts(context.Context) ([]workspace.ItemText, error) {
-	ws := l.session.WS
-	vectors, _ := ws.Artefact(l.input(workspace.KindItemVectors))
-	address := vectors.Inputs[workspace.KindItemTexts].Address
-	if address == "" {
-		return nil, nil
-	}
-	return ws.ItemTexts(address)
-}
-
-// ties holds what ties items to each other.
-type ties struct {
-	ds    *dataset.Dataset
-	users *dataset.Lists // train users of each item, ascending
-	graph *tensor.CSR    // nil for runs that use none, like x
-	x     *tensor.Matrix
-	norm  []float64
-}
-
-func (l *loaded) loadTies(context.Context) (*ties, error) {
-	t := &ties{ds: l.ds, users: l.train.Lists().Transpose()}
-	var err error
-	if address := l.input(workspace.KindItemGraph); address != "" {
-		if t.graph, err = l.session.Graph(address); err != nil {
-			return nil, err
-		}
-	}
-	if address := l.itemVectors(); address != "" {
-		if t.x, err = l.session.Matrix(address, workspace.ItemVectorsFile); err != nil {
-			return nil, err
-		}
-		for i := range t.x.Rows {
-			t.norm = append(t.norm, tensor.Norm2(t.x.Row(i)))
-		}
-	}
-	return t, nil
-}
-
-// because lists the strongest ties of item i to what was asked by.
-// carried are the items of the history that the model itself says carried it, the strongest
-// first; nil where it says nothing.
-func (r *reasons) because(ctx context.Context, i int32, q question, carried []int32) ([]Reason, error) {
-	if q.text != "" {
-		return r.sharedWords(ctx, i, q.text)
-	}
-	if len(q.history) == 0 {
-		return nil, nil
-	}
-	t, err := r.ties.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if len(carried) > 0 {
-		return t.name(i, carried[:min(len(carried), reasonsEach)]), nil
-	}
-	return t.because(i, q.history), nil
-}
-
-// sharedWords names the content words that a sentence and the item's whole text share,
-// the description of its picture included.
-func (r *reasons) sharedWords(ctx context.Context, i int32, sentence string) ([]Reason, error) {
-	texts, err := r.texts.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	text := r.ds.Items[i].Text()
-	if texts != nil {
-		text = texts[i].Text
-	}
-	shared := sharedWords(sentence, text)
-	if len(shared) == 0 {
-		return nil, nil
-	}
-	return []Reason{{Via: ViaWords, Weight: float64(len(shared)), Words: strings.Join(shared, " ")}}, nil
-}
-
-// because lists the strongest ties of item i to the history, edges of the graph first.
-func (e *ties) because(i int32, history []int32) []Reason {
+// reasonsOf names the items of reasons.
+func reasonsOf(ds *dataset.Dataset, because []answering.Reason) []Reason {
 	var reasons []Reason
-	var nearest Reason // stands in where no tie is strong enough: the likeliest of weak ones
-	for _, h := range history {
-		r := Reason{Item: e.ds.Items[h].ID, Title: e.ds.Items[h].Title, Edge: e.edge(i, h)}
-		both, alike := e.together(i, h), e.cosine(i, h)
-		switch {
-		case r.Edge > 0 && both > 0:
-			r.Via, r.Weight = ViaAudience, float64(both)
-		case r.Edge > 0, alike >= minCosine:
-			r.Via, r.Weight = ViaContent, alike
-		default:
-			nearest = nearer(nearest, r, both, alike)
-			continue
-		}
-		reasons = append(reasons, r)
-	}
-	if len(reasons) == 0 && nearest.Via != "" {
-		reasons = append(reasons, nearest)
-	}
-	slices.SortStableFunc(reasons, func(a, b Reason) int {
-		return cmp.Or(cmp.Compare(b.Edge, a.Edge), cmp.Compare(b.Weight, a.Weight))
-	})
-	return reasons[:min(len(reasons), reasonsEach)]
-}
-
-// name says how items that carried item i are tied to it, in the order given.
-func (e *ties) name(i int32, history []int32) []Reason {
-	var reasons []Reason
-	for _, h := range history {
-		r := Reason{Item: e.ds.Items[h].ID, Title: e.ds.Items[h].Title, Edge: e.edge(i, h), Via: ViaContent, Weight: e.cosine(i, h)}
-		switch both := e.together(i, h); {
-		case both > 0:
-			r.Via, r.Weight = ViaAudience, float64(both)
-		case r.Weight < minCosine:
-			continue // tied by ways that have no name: through others' choices
+	for _, b := range because {
+		r := Reason{Via: b.Via, Weight: b.Weight, Edge: b.Edge, Words: b.Words}
+		if b.Item >= 0 {
+			r.Item, r.Title = ds.Items[b.Item].ID, ds.Items[b.Item].Title
 		}
 		reasons = append(reasons, r)
 	}
 	return reasons
-}
-
-// nearer returns the stronger of two weak ties: a shared audience before likeness.
-func nearer(best, r Reason, both int, alike float64) Reason {
-	switch {
-	case both > 0 && (best.Via != ViaAudience || float64(both) > best.Weight):
-		r.Via, r.Weight = ViaAudience, float64(both)
-		return r
-	case best.Via != ViaAudience && alike > best.Weight:
-		r.Via, r.Weight = ViaContent, alike
-		return r
-	}
-	return best
-}
-
-// together counts the users with both items in their train history.
-func (e *ties) together(i, j int32) int {
-	a, b := e.users.Of(int(i)), e.users.Of(int(j))
-	n := 0
-	for len(a) > 0 && len(b) > 0 {
-		switch {
-		case a[0] < b[0]:
-			a = a[1:]
-		case a[0] > b[0]:
-			b = b[1:]
-		default:
-			n++
-			a, b = a[1:], b[1:]
-		}
-	}
-	return n
-}
-
-func (e *ties) edge(from, to int32) float64 {
-	if e.graph == nil {
-		return 0
-	}
-	cols, vals := e.graph.Row(int(from))
-	if n, ok := slices.BinarySearch(cols, to); ok {
-		return float64(vals[n])
-	}
-	return 0
-}
-
-func (e *ties) cosine(i, j int32) float64 {
-	if e.x == nil || e.norm[i] == 0 || e.norm[j] == 0 {
-		return 0
-	}
-	return float64(tensor.Dot(e.x.Row(int(i)), e.x.Row(int(j)))) / (e.norm[i] * e.norm[j])
-}
-
-// sharedWords returns the content words that the sentence and an item's text have in
-// common, in the sentence's order.
-func sharedWords(sentence, text string) []string {
-	has := map[string]bool{}
-	words.Terms(text, func(t words.Term) { has[t.Text] = true })
-	var shared []string
-	words.Terms(sentence, func(t words.Term) {
-		if !words.IsStop(t.Text) && has[t.Text] && !slices.Contains(shared, t.Text) {
-			shared = append(shared, t.Text)
-		}
-	})
-	return shared
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/file/arrayfile"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
-	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
@@ -63,38 +62,6 @@ func TestImportOfModalities(t *testing.T) {
 		_, err := fewItems(t, filepath.Join(t.TempDir(), "ws"), opt)
 		if e := new(Error); !errors.As(err, &e) || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q: %v", want, err)
-		}
-	}
-}
-
-// What ties items to each other are the vectors that the run was made from: of texts where it
-// read any, else of another modality.
-func TestLikenessIsOfWhatTheRunReads(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "ws")
-	if _, err := fewItems(t, dir, ImportOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	ws, err := workspace.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for want, kinds := range map[string][]workspace.Kind{
-		"features/text":   {workspace.ItemVectorsOf("audio"), workspace.KindItemVectors, workspace.ItemVectorsOf("visual")},
-		"features/audio":  {workspace.ItemVectorsOf("visual"), workspace.ItemVectorsOf("audio")},
-		"features/visual": {workspace.KindData, workspace.ItemVectorsOf("visual")},
-		"":                {workspace.KindData, workspace.KindItemGraph},
-	} {
-		inputs := map[workspace.Kind]workspace.Input{}
-		for _, kind := range kinds {
-			modality, _ := kind.Modality()
-			inputs[kind] = workspace.Input{Address: "features/" + modality}
-		}
-		if err := ws.Record("runs/x", workspace.Artefact{Kind: workspace.KindRun, Stage: workspace.StageTrain, Inputs: inputs}); err != nil {
-			t.Fatal(err)
-		}
-		l := &loaded{session: stage.NewSession(ws, nil), address: "runs/x"}
-		if got := l.itemVectors(); got != want {
-			t.Errorf("%q: %q, want %q", kinds, got, want)
 		}
 	}
 }

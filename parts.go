@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -31,30 +32,13 @@ type ItemPart struct {
 // Runs of models whose score is one inner product of vectors cannot be opened with it.
 func WithParts() Option { return func(o *options) { o.parts = true } }
 
-// explainer returns what takes the scores of the run apart.
-func (l *loaded) explainer() (model.Explainer, error) {
-	if l.fitted != nil {
-		if e, ok := l.fitted.Ranker.(model.Explainer); ok {
-			return e, nil
-		}
-	}
-	return nil, usererr.New("Open a run of hybrid or of another model that is fitted to items.",
-		"the score of model %s is one product of two vectors: it has no parts", l.run.Model)
-}
-
-// explained returns what takes the scores of one person apart; nil where the model cannot.
-func (l *loaded) explained(q question) (func(item int32) []model.Share, error) {
-	if l.fitted == nil {
-		return nil, nil
-	}
-	if e, ok := l.fitted.Ranker.(model.Explainer); ok {
-		return e.Explain(q.person)
-	}
-	return nil, nil
+func noParts(name string) error {
+	return usererr.New("Open a run of hybrid or of another model that is fitted to items.",
+		"the score of model %s is one product of two vectors: it has no parts", name)
 }
 
 // partsOf sums shares up by view, the largest part first.
-func (l *loaded) partsOf(shares []model.Share) []Part {
+func partsOf(ds *dataset.Dataset, shares []model.Share) []Part {
 	var parts []Part
 	for _, s := range shares {
 		at := slices.IndexFunc(parts, func(p Part) bool { return p.View == s.View })
@@ -67,7 +51,7 @@ func (l *loaded) partsOf(shares []model.Share) []Part {
 			continue
 		}
 		if s.Part != 0 {
-			part.Items = append(part.Items, ItemPart{l.ds.Items[s.Item].ID, l.ds.Items[s.Item].Title, s.Part})
+			part.Items = append(part.Items, ItemPart{ds.Items[s.Item].ID, ds.Items[s.Item].Title, s.Part})
 		}
 	}
 	for _, part := range parts {
@@ -75,21 +59,4 @@ func (l *loaded) partsOf(shares []model.Share) []Part {
 	}
 	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(math.Abs(b.Score), math.Abs(a.Score)) })
 	return parts
-}
-
-// carried returns the items of the history whose parts in a score are above 0, the largest first.
-func carried(shares []model.Share) []int32 {
-	sum, items := map[int32]float64{}, []int32(nil)
-	for _, s := range shares {
-		if s.Item < 0 {
-			continue
-		}
-		if _, met := sum[s.Item]; !met {
-			items = append(items, s.Item)
-		}
-		sum[s.Item] += s.Part
-	}
-	items = slices.DeleteFunc(items, func(i int32) bool { return !(sum[i] > 0) })
-	slices.SortStableFunc(items, func(a, b int32) int { return cmp.Compare(sum[b], sum[a]) })
-	return items
 }

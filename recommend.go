@@ -3,9 +3,12 @@ package mllmrec
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/answering"
+	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
@@ -24,7 +27,8 @@ type Recommendation struct {
 // runs are built in the workspace.
 type Recommender struct {
 	run    Run
-	loaded atomic.Pointer[loaded] // nil once it is closed
+	parts  bool                             // recommendations say what their scores are made of
+	engine atomic.Pointer[answering.Engine] // nil once it is closed
 }
 
 // Option changes how a workspace is opened.
@@ -64,12 +68,15 @@ func Open(ctx context.Context, dir string, opts ...Option) (*Recommender, error)
 	for _, set := range opts {
 		set(&o)
 	}
-	l, err := load(ctx, dir, o)
+	e, err := answering.Open(ctx, dir, answering.Options{Run: o.run, Writer: o.writer, Trust: o.trust})
 	if err != nil {
 		return nil, public(ctx, err)
 	}
-	r := &Recommender{run: l.run}
-	r.loaded.Store(l)
+	if o.parts && !e.Explains() {
+		return nil, AsError(noParts(e.Run.Model))
+	}
+	r := &Recommender{run: runOf(e.Run), parts: o.parts}
+	r.engine.Store(e)
 	return r, nil
 }
 
@@ -77,17 +84,17 @@ func Open(ctx context.Context, dir string, opts ...Option) (*Recommender, error)
 // answered are answered still; those asked later are mistakes. It may be called more than
 // once, from any goroutine, and returns no error.
 func (r *Recommender) Close() error {
-	r.loaded.Store(nil)
+	r.engine.Store(nil)
 	return nil
 }
 
-// get returns what is loaded.
-func (r *Recommender) get() (*loaded, error) {
-	l := r.loaded.Load()
-	if l == nil {
+// get returns what answers.
+func (r *Recommender) get() (*answering.Engine, error) {
+	e := r.engine.Load()
+	if e == nil {
 		return nil, usererr.New("Open the workspace again.", "the recommender of run %s is closed", r.run.ID)
 	}
-	return l, nil
+	return e, nil
 }
 
 // Run says which training run answers, and whether it is leaky.
@@ -95,40 +102,40 @@ func (r *Recommender) Run() Run { return r.run }
 
 // Users returns the ids of the users of the data set; nil once the Recommender is closed.
 func (r *Recommender) Users() []string {
-	l, err := r.get()
+	e, err := r.get()
 	if err != nil {
 		return nil
 	}
-	return slices.Clone(l.ds.UserIDs)
+	return slices.Clone(e.Data.UserIDs)
 }
 
 // Item returns an item of the catalogue by its id.
 func (r *Recommender) Item(id string) (dataset.Item, error) {
-	l, err := r.get()
+	e, err := r.get()
 	if err != nil {
 		return dataset.Item{}, AsError(err)
 	}
-	i, err := l.item(id)
+	i, err := e.Item(id)
 	if err != nil {
 		return dataset.Item{}, AsError(err)
 	}
-	return l.ds.Items[i], nil
+	return e.Data.Items[i], nil
 }
 
 // History returns the train items of a known user, oldest first: those that ForUser
 // leaves out. It is empty for a user who is in the held-out part alone.
 func (r *Recommender) History(user string) ([]dataset.Item, error) {
-	l, err := r.get()
+	e, err := r.get()
 	if err != nil {
 		return nil, AsError(err)
 	}
-	u, err := l.user(user)
+	u, err := e.User(user)
 	if err != nil {
 		return nil, AsError(err)
 	}
 	var items []dataset.Item
-	for _, i := range l.train.Items(u) {
-		items = append(items, l.ds.Items[i])
+	for _, i := range e.Train.Items(int(u)) {
+		items = append(items, e.Data.Items[i])
 	}
 	return items, nil
 }
@@ -144,7 +151,13 @@ func (r *Recommender) ForUser(ctx context.Context, user string, k int) ([]Recomm
 // matrix product. List n is exactly what ForUser gives for users[n]. An error about one
 // of them is the error of all.
 func (r *Recommender) ForUsers(ctx context.Context, users []string, k int) ([][]Recommendation, error) {
-	return ask(ctx, r, (*loaded).forUsers, users, k)
+	return ask(ctx, r, users, k, func(e *answering.Engine, id string) (answering.Asker, error) {
+		u, err := e.User(id)
+		if err != nil {
+			return answering.Asker{}, err
+		}
+		return e.Known(u), nil
+	})
 }
 
 // ForHistory recommends k items to somebody never seen, from the ids of items chosen,
@@ -165,7 +178,20 @@ func (r *Recommender) ForHistory(ctx context.Context, items []string, k int) ([]
 // exactly what ForHistory gives for histories[n], as long as the writer gives the same
 // history the same words. An error about one of them is the error of all.
 func (r *Recommender) ForHistories(ctx context.Context, histories [][]string, k int) ([][]Recommendation, error) {
-	return ask(ctx, r, (*loaded).forHistories, histories, k)
+	return ask(ctx, r, histories, k, func(e *answering.Engine, ids []string) (a answering.Asker, err error) {
+		a.User = answering.Stranger
+		for _, id := range ids {
+			i, err := e.Item(id)
+			if err != nil {
+				return a, err
+			}
+			a.History = append(a.History, i)
+		}
+		if len(ids) == 0 {
+			err = usererr.New("Give at least one item id.", "empty history")
+		}
+		return a, err
+	})
 }
 
 // ForText recommends k items to somebody who says in a sentence what they like. The
@@ -182,37 +208,105 @@ func (r *Recommender) ForText(ctx context.Context, text string, k int) ([]Recomm
 // ForTexts is ForText for several people at once, which is faster. List n is exactly what
 // ForText gives for texts[n]. An error about one of them is the error of all.
 func (r *Recommender) ForTexts(ctx context.Context, texts []string, k int) ([][]Recommendation, error) {
-	return ask(ctx, r, (*loaded).forTexts, texts, k)
+	return ask(ctx, r, texts, k, func(_ *answering.Engine, text string) (answering.Asker, error) {
+		if strings.TrimSpace(text) == "" {
+			return answering.Asker{}, usererr.New("Say in a sentence what is liked.", "empty sentence")
+		}
+		return answering.Said(text), nil
+	})
 }
 
 // Similar returns the k items whose vectors in the run are nearest to that of an item, by
 // cosine, which is their score: from −1 to 1. The item itself is left out. Any run can be
 // asked.
 func (r *Recommender) Similar(ctx context.Context, item string, k int) ([]Recommendation, error) {
-	return one(ask(ctx, r, func(l *loaded, ctx context.Context, items []string, k int) ([][]Recommendation, error) {
-		list, err := l.similar(ctx, items[0], k)
-		return [][]Recommendation{list}, err
-	}, []string{item}, k))
-}
-
-// ask puts several questions of one kind to what is loaded. What can be found wrong at no
-// cost is found before a model is asked.
-func ask[Q any](ctx context.Context, r *Recommender, answer func(*loaded, context.Context, []Q, int) ([][]Recommendation, error), questions []Q, k int) ([][]Recommendation, error) {
-	l, err := r.get()
+	e, err := r.checked(k)
 	if err != nil {
 		return nil, AsError(err)
 	}
-	if k < 1 {
-		return nil, AsError(usererr.New("Ask for 10, for example.", "k is %d; at least 1 item must be asked for", k))
+	i, err := e.Item(item)
+	if err != nil {
+		return nil, AsError(err)
+	}
+	list, p, err := e.Similar(ctx, i, k, nil)
+	if err != nil {
+		return nil, public(ctx, err)
+	}
+	similar, err := r.told(ctx, e, p, 0, list)
+	return similar, public(ctx, err)
+}
+
+// checked is get for a question that asks for k items.
+func (r *Recommender) checked(k int) (*answering.Engine, error) {
+	e, err := r.get()
+	if err == nil && k < 1 {
+		err = usererr.New("Ask for 10, for example.", "k is %d; at least 1 item must be asked for", k)
+	}
+	return e, err
+}
+
+// ask puts several questions of one kind, which asker makes people of. What can be found wrong at no
+// cost is found before a model is asked.
+func ask[Q any](ctx context.Context, r *Recommender, questions []Q, k int, asker func(*answering.Engine, Q) (answering.Asker, error)) ([][]Recommendation, error) {
+	e, err := r.checked(k)
+	if err != nil {
+		return nil, AsError(err)
 	}
 	if len(questions) == 0 {
 		return [][]Recommendation{}, nil
 	}
-	lists, err := answer(l, ctx, questions, k)
+	askers := make([]answering.Asker, len(questions))
+	for n, q := range questions {
+		if askers[n], err = asker(e, q); err != nil {
+			return nil, AsError(err)
+		}
+	}
+	lists, err := r.answer(ctx, e, askers, k)
+	return lists, public(ctx, err)
+}
+
+// answer ranks the catalogue for people.
+func (r *Recommender) answer(ctx context.Context, e *answering.Engine, askers []answering.Asker, k int) ([][]Recommendation, error) {
+	p, err := e.Place(ctx, askers)
 	if err != nil {
-		return nil, public(ctx, err)
+		return nil, err
+	}
+	ranked, err := p.Rank(ctx, k, nil)
+	if err != nil {
+		return nil, err
+	}
+	lists := make([][]Recommendation, len(askers))
+	for n := range askers {
+		if lists[n], err = r.told(ctx, e, p, n, ranked[n]); err != nil {
+			return nil, err
+		}
 	}
 	return lists, nil
+}
+
+// told makes the recommendations of a ranked list, with their reasons.
+func (r *Recommender) told(ctx context.Context, e *answering.Engine, p *answering.Placed, n int, ranked answering.List) ([]Recommendation, error) {
+	explain, err := p.Explain(n)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Recommendation, 0, len(ranked.Items))
+	for place, i := range ranked.Items {
+		var shares []model.Share
+		if explain != nil {
+			shares = explain(i)
+		}
+		because, err := p.Because(ctx, n, i, shares)
+		if err != nil {
+			return nil, err
+		}
+		one := Recommendation{Rank: place + 1, Item: e.Data.Items[i].ID, Title: e.Data.Items[i].Title, Score: float64(ranked.Scores[place]), Because: reasonsOf(e.Data, because)}
+		if r.parts {
+			one.Parts = partsOf(e.Data, shares)
+		}
+		list = append(list, one)
+	}
+	return list, ctx.Err()
 }
 
 // one returns the only list.

@@ -50,7 +50,7 @@ func askText(t *testing.T, dir string) ([]Recommendation, map[string]int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return list, r.loaded.Load().session.WS.Reads()
+	return list, r.engine.Load().Workspace().Reads()
 }
 
 // trainingInputs lists what a run was trained on and a sentence does not need: graphs, and
@@ -119,7 +119,7 @@ func TestReasonsOfAHistoryNeedTheGraph(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := map[string]bool{}
-	for rel := range r.loaded.Load().session.WS.Reads() {
+	for rel := range r.engine.Load().Workspace().Reads() {
 		folder, _, _ := strings.Cut(rel, "/")
 		read[folder] = true
 	}

@@ -57,8 +57,7 @@ func (c *Catalogue) Rank(users *tensor.Matrix, k int, skip func(row int) []int32
 		return nil, nil, fmt.Errorf("rank the catalogue: user vectors have %d dimensions, item vectors %d", users.Cols, c.width)
 	}
 	return RankScores(users.Rows, c.items, k, func(lo, hi int, dst *tensor.Matrix) error {
-		c.score(users.RowRange(lo, hi), dst)
-		return nil
+		return c.Score(users.RowRange(lo, hi), dst)
 	}, skip)
 }
 
@@ -101,14 +100,18 @@ func room(n int) *[]float32 {
 	return memory
 }
 
-// score writes the inner products of users and items. The packed product sums an element
+// Score writes the inner products of users and items. The packed product sums an element
 // in the same order for one row as for many.
-func (c *Catalogue) score(users, scores *tensor.Matrix) {
+func (c *Catalogue) Score(users, scores *tensor.Matrix) error {
+	if users.Cols != c.width {
+		return fmt.Errorf("rank the catalogue: user vectors have %d dimensions, item vectors %d", users.Cols, c.width)
+	}
 	if c.packed == nil {
 		clear(scores.Data)
-		return
+		return nil
 	}
 	c.packed.Mul(users, scores)
+	return nil
 }
 
 // leaveOut lowers the scores of skipped items to -Inf. Row r of the block is row lo+r of

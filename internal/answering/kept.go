@@ -1,4 +1,4 @@
-package mllmrec
+package answering
 
 import (
 	"context"
