@@ -45,10 +45,13 @@ type Engine struct {
 	userRow map[string]int32
 	itemRow map[string]int32
 
+	preferences *kept[[]string]
+
 	// What places people never seen: see people.go.
 	placers   *kept[model.Placer]
 	encoders  *kept[encoder.Encoder] // of preferences
 	itemSide  *kept[encoder.Encoder] // of items
+	contents  *kept[*directions]     // of the items' texts
 	writers   *kept[writer]
 	histories *kept[model.HistoryPlacer] // of a model that places histories as they are
 }
@@ -88,6 +91,7 @@ func Open(ctx context.Context, dir string, o Options) (*Engine, error) {
 	}
 	e.reasons = newReasons(e)
 	e.placers, e.encoders, e.itemSide = keep(e.loadPlacer), keep(e.loadEncoder), keep(e.loadItemSide)
+	e.contents, e.preferences = keep(e.loadContents), keep(e.loadPreferences)
 	e.writers, e.histories = keep(e.loadWriter), keep(e.loadHistories)
 	return e, nil
 }

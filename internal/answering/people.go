@@ -364,5 +364,5 @@ func (e *Engine) loadItemSide(ctx context.Context) (encoder.Encoder, error) {
 	if vectors == "" {
 		return nil, usererr.New("Train a run of a model that reads the items' texts.", "run %s was made without vectors of the items' texts", e.Run.ID)
 	}
-	return encoding.Open(ctx, e.session, vectors)
+	return encoding.OpenItems(ctx, e.session, vectors)
 }

@@ -3,6 +3,7 @@
 package encoding
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -215,6 +216,20 @@ func Recorded(ws *workspace.Workspace, address string) (Info, error) {
 // sentence at request time. A model or server that has changed since is an error: its
 // vectors would be compared with those of another.
 func Open(ctx context.Context, s *stage.Session, address string) (encoder.Encoder, error) {
+	a, _ := s.WS.Artefact(address)
+	return open(ctx, s, address, a.Inputs[workspace.KindItemVectors].Address, func(i Info) (prefix *string, id string) {
+		return i.Options.UserPrefix, cmp.Or(i.UserID, i.ID)
+	})
+}
+
+// OpenItems is Open for item vectors: the encoder is that of the items' texts.
+func OpenItems(ctx context.Context, s *stage.Session, address string) (encoder.Encoder, error) {
+	return open(ctx, s, address, address, func(i Info) (prefix *string, id string) { return i.Options.ItemPrefix, i.ID })
+}
+
+// open opens the encoder recorded at an address. lsa is the address of the item vectors that it was fitted with, if it was;
+// side tells what it puts before a text, and its id then.
+func open(ctx context.Context, s *stage.Session, address, lsa string, side func(Info) (prefix *string, id string)) (encoder.Encoder, error) {
 	ws := s.WS
 	info, err := Recorded(ws, address)
 	if err != nil {
@@ -226,16 +241,10 @@ func Open(ctx context.Context, s *stage.Session, address string) (encoder.Encode
 	if err := s.Consent.Allow(address+"/"+workspace.EncoderFile, info.Options.Grants()...); err != nil {
 		return nil, err
 	}
-	enc, err := encoder.Open(ctx, info.Options, info.Options.UserPrefix, func() (*os.File, error) {
-		a, _ := ws.Artefact(address)
-		return ws.OpenFile(a.Inputs[workspace.KindItemVectors].Address, workspace.LSAFile)
-	})
+	prefix, want := side(info)
+	enc, err := encoder.Open(ctx, info.Options, prefix, func() (*os.File, error) { return ws.OpenFile(lsa, workspace.LSAFile) })
 	if err != nil {
 		return nil, fmt.Errorf("open the encoder of %s: %w", address, err)
-	}
-	want := info.UserID
-	if want == "" {
-		want = info.ID
 	}
 	if enc.ID() != want {
 		return nil, usererr.New("Bring back the encoder of before, or encode again and train on the new vectors.",
