@@ -43,6 +43,7 @@ const gcPercent = 50
 // app is what every subcommand shares.
 type app struct {
 	stdout, stderr io.Writer
+	bare           io.Writer // standard output that shows secrets: for what makes one and shows it once
 	json           bool
 	quiet          bool
 	config         string
@@ -63,12 +64,13 @@ func Main(args []string, stdout, stderr io.Writer) int {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	bare := stdout
 	stdout, stderr = secret.Writer(stdout), secret.Writer(stderr) // what a library says of a key or a password, too
 	secret.LearnEnvironment(os.Environ())
 	for _, arg := range args {
 		secret.Learn(arg)
 	}
-	a := &app{stderr: stderr}
+	a := &app{stderr: stderr, bare: bare}
 	a.stdout = forPeople(stdout, &a.json)
 	root := a.root()
 	root.SetArgs(args)
@@ -181,7 +183,7 @@ recorded; 130 interrupted (nothing is lost).`,
 	root.SetUsageFunc(usage)
 	root.AddCommand(
 		a.importCmd(), a.runCmd(), a.describeCmd(), a.reasonCmd(), a.encodeCmd(), a.graphCmd(),
-		a.trainCmd(), a.evaluateCmd(), a.compareCmd(), a.ablateCmd(), a.sweepCmd(), a.reportCmd(), a.trialCmd(), a.recommendCmd(), a.auditCmd(), a.statusCmd(), a.pruneCmd(),
+		a.trainCmd(), a.evaluateCmd(), a.compareCmd(), a.ablateCmd(), a.sweepCmd(), a.reportCmd(), a.trialCmd(), a.recommendCmd(), a.serveCmd(), a.keyCmd(), a.auditCmd(), a.statusCmd(), a.pruneCmd(),
 		a.exportCmd(), a.feedbackCmd(), a.trustCmd(), a.promptCmd(), a.batchCmd(), a.workerCmd(), a.demoCmd(), a.embedCmd(), a.modelCmd(), a.versionCmd(),
 	)
 	userArgs(root)
