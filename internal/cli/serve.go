@@ -17,7 +17,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mllmrec/mllmrec/client"
-	"github.com/mllmrec/mllmrec/internal/answering"
 	"github.com/mllmrec/mllmrec/internal/build"
 	"github.com/mllmrec/mllmrec/internal/live"
 	"github.com/mllmrec/mllmrec/internal/shopfront"
@@ -214,7 +213,7 @@ func (s *server) serve(ctx context.Context, buildBetter bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	v, _ := version()
-	up := api.New(s.shop, api.Options{Version: v, Open: s.flags.open || host.Loopback(s.flags.addr), Rate: s.flags.rate, Log: s.log, Runs: s.runs, Building: s.underWay, Select: s.canServe})
+	up := api.New(s.shop, api.Options{Version: v, Open: s.flags.open || host.Loopback(s.flags.addr), Rate: s.flags.rate, Log: s.log, Runs: s.runs, Building: s.underWay})
 	if err := pages.Add(up, s.shop, pages.Options{Dir: s.dir, Secure: s.flags.cert != ""}); err != nil {
 		return err
 	}
@@ -229,7 +228,9 @@ func (s *server) serve(ctx context.Context, buildBetter bool) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer cancel()
-	beside.Go(func() { up.Gate().Record(ctx, time.Minute, func(err error) { s.log.Warn("the use of keys is not recorded", "error", err) }) })
+	beside.Go(func() {
+		up.Gate().Record(ctx, time.Minute, func(err error) { s.log.Warn("the use of keys is not recorded", "error", err) })
+	})
 	if buildBetter {
 		beside.Go(func() { s.buildBetter(ctx) })
 	}
@@ -284,12 +285,6 @@ func (s *server) runs() ([]client.Run, error) {
 		}
 	}
 	return runs, nil
-}
-
-// canServe opens a run and lets go of it again.
-func (s *server) canServe(ctx context.Context, id string) error {
-	_, err := answering.Open(ctx, s.dir, answering.Options{Run: id})
-	return err
 }
 
 // buildBetter makes the model to serve in a process of its own, which takes the processors only when nobody asks, and swaps to it.

@@ -122,6 +122,9 @@ func (s *Shop) Close() {
 	s.done.Wait()
 }
 
+// Dir is the folder of the workspace.
+func (s *Shop) Dir() string { return s.opt.Dir }
+
 // Store is the live state.
 func (s *Shop) Store() *live.Store { return s.store }
 
@@ -180,6 +183,12 @@ func (s *Shop) Serve(ctx context.Context, state live.ServingState) error {
 	}
 	s.install(arms, now.over)
 	return nil
+}
+
+// CanServe opens a run and lets go of it again: nil if it can be served.
+func (s *Shop) CanServe(ctx context.Context, run string) error {
+	_, err := answering.Open(ctx, s.opt.Dir, answering.Options{Run: run, Writer: s.opt.Writer, Trust: s.opt.Trust})
+	return err
 }
 
 // follow applies changes of the live state, this process's and others', as they come.

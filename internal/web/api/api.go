@@ -19,12 +19,11 @@ import (
 // Options of an API.
 type Options struct {
 	Version  string
-	Open     bool                                       // without keys everybody may do everything
-	Rate     float64                                    // requests a second of one key; 0: any number
-	Runs     func() ([]client.Run, error)               // of the workspace
-	Building func() string                              // what is being trained; "" if nothing is
-	Select   func(ctx context.Context, id string) error // checks that a run can be served
-	Log      *slog.Logger                               // a line a request; nil: none
+	Open     bool                         // without keys everybody may do everything
+	Rate     float64                      // requests a second of one key; 0: any number
+	Runs     func() ([]client.Run, error) // of the workspace
+	Building func() string                // what is being trained; "" if nothing is
+	Log      *slog.Logger                 // a line a request; nil: none
 }
 
 // API answers over HTTP.

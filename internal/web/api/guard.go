@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -137,9 +138,9 @@ func (a *API) problem(ctx context.Context, err error) error {
 		code = http.StatusConflict
 	}
 	c := callOf(ctx)
-	detail := secret.Redact(err.Error())
-	if hint, _ := usererr.Hint(err); hint != "" {
-		detail += ". " + secret.Redact(hint)
+	detail, hint := a.Public(err)
+	if hint != "" {
+		detail += ". " + hint
 	}
 	if code >= 500 {
 		a.opt.Log.Error("failed", "request", c.id, "operation", c.operation, "error", detail)
@@ -148,4 +149,13 @@ func (a *API) problem(ctx context.Context, err error) error {
 		}
 	}
 	return huma.NewError(code, detail)
+}
+
+// Public is an error's message and hint as others may read them: without secrets, and without where on this machine the workspace lies.
+func (a *API) Public(err error) (detail, hint string) {
+	public := func(s string) string {
+		return secret.Redact(strings.NewReplacer("workspace "+a.shop.Dir(), "the workspace", a.shop.Dir(), "the workspace").Replace(s))
+	}
+	hint, _ = usererr.Hint(err)
+	return public(err.Error()), public(hint)
 }

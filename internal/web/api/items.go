@@ -14,18 +14,19 @@ const tagItems = "Items"
 
 type itemOut struct{ Body *client.ItemState }
 
-type onItem struct {
+// OnItem is an operation on an item. It is exported for the library that reads its tags.
+type OnItem struct {
 	Item string `path:"item" maxLength:"1024" doc:"id of the item"`
 }
 
 func (a *API) items() {
 	register(a, operation{id: "item", method: http.MethodGet, path: "/v1/items/{item}", tag: tagItems, role: live.Read,
 		summary: "An item as it is now, with its strongest ties"},
-		func(ctx context.Context, in *onItem) (*itemOut, error) { return a.item(ctx, in.Item) })
+		func(ctx context.Context, in *OnItem) (*itemOut, error) { return a.item(ctx, in.Item) })
 	register(a, operation{id: "item-put", method: http.MethodPut, path: "/v1/items/{item}", tag: tagItems, role: live.Admin, body: maxBulk,
 		summary: "Add an item, or change it", description: "The next list heeds it. A new item is encoded and linked to those that it is most like, and provisional until the next run."},
 		func(ctx context.Context, in *struct {
-			onItem
+			OnItem
 			Body client.Item
 		}) (*itemOut, error) {
 			if in.Body.ID != in.Item {
@@ -66,7 +67,7 @@ func (a *API) items() {
 	register(a, operation{id: "item-hide", method: http.MethodPut, path: "/v1/items/{item}/hidden", tag: tagItems, role: live.Admin,
 		summary: "Take an item out of every list, or show it again"},
 		func(ctx context.Context, in *struct {
-			onItem
+			OnItem
 			Body struct {
 				Hidden bool `json:"hidden"`
 			}

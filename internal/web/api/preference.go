@@ -13,18 +13,19 @@ const tagPeople = "Users"
 
 type preferenceOut struct{ Body *client.Preference }
 
-type onUser struct {
+// OnUser is an operation on a user. It is exported for the library that reads its tags.
+type OnUser struct {
 	User string `path:"user" maxLength:"1024" doc:"id of the user"`
 }
 
 func (a *API) preferences() {
 	register(a, operation{id: "preference", method: http.MethodGet, path: "/v1/users/{user}/preference", tag: tagPeople, role: live.Read,
 		summary: "What the shop believes of a user, in words"},
-		func(ctx context.Context, in *onUser) (*preferenceOut, error) { return a.preference(ctx, in.User) })
+		func(ctx context.Context, in *OnUser) (*preferenceOut, error) { return a.preference(ctx, in.User) })
 	register(a, operation{id: "preference-edit", method: http.MethodPut, path: "/v1/users/{user}/preference", tag: tagPeople, role: live.Feedback,
 		summary: "Edit it", description: "The next list heeds it. It outlives restarts and other runs, earlier versions are kept, and it can be reverted. 409 if it was edited since 'base'."},
 		func(ctx context.Context, in *struct {
-			onUser
+			OnUser
 			Body client.Edit
 		}) (*preferenceOut, error) {
 			base := live.AnyVersion
@@ -41,7 +42,7 @@ func (a *API) preferences() {
 	register(a, operation{id: "preference-revert", method: http.MethodPost, path: "/v1/users/{user}/preference/revert", tag: tagPeople, role: live.Feedback,
 		summary: "Go back to an earlier version", description: "Version 0 is the run's own text. Going back is a version of its own."},
 		func(ctx context.Context, in *struct {
-			onUser
+			OnUser
 			Body struct {
 				Version int64  `json:"version" minimum:"0"`
 				Base    *int64 `json:"base,omitempty" minimum:"0"`
@@ -100,7 +101,7 @@ type versionsOut struct {
 	}
 }
 
-func (a *API) versions(ctx context.Context, in *onUser) (*versionsOut, error) {
+func (a *API) versions(ctx context.Context, in *OnUser) (*versionsOut, error) {
 	if !a.shop.Known(in.User) {
 		return nil, usererr.Of(usererr.KindUnknown, "", "unknown user %q", in.User)
 	}
@@ -122,7 +123,7 @@ type historyOut struct {
 	}
 }
 
-func (a *API) history(_ context.Context, in *onUser) (*historyOut, error) {
+func (a *API) history(_ context.Context, in *OnUser) (*historyOut, error) {
 	all, err := a.shop.History(in.User)
 	if err != nil {
 		return nil, err

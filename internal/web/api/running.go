@@ -38,10 +38,8 @@ func (a *API) running() {
 
 // Serve swaps to another run, which is opened first: one that cannot be is refused, and what is served goes on.
 func (a *API) Serve(ctx context.Context, run, why string) error {
-	if a.opt.Select != nil {
-		if err := a.opt.Select(ctx, run); err != nil {
-			return err
-		}
+	if err := a.shop.CanServe(ctx, run); err != nil {
+		return err
 	}
 	if _, err := a.shop.Store().Serve(ctx, live.ServingState{Run: run, Why: why}, live.AnyVersion); err != nil {
 		return err

@@ -116,11 +116,15 @@ func neighbourhood(x *shopfront.ItemInfo) template.HTML {
 	const width, height, cx, cy, radiusX, radiusY = 760.0, 460.0, 380.0, 230.0, 250.0, 170.0
 	type point struct{ x, y float64 }
 	at := make([]point, len(x.Near))
+	strength := func(n shopfront.Near) float64 { return n.Weight }
+	if slices.ContainsFunc(x.Near, func(n shopfront.Near) bool { return n.Edge > 0 }) {
+		strength = func(n shopfront.Near) float64 { return n.Edge }
+	}
 	most := 0.0
 	for n := range x.Near {
 		angle := 2*math.Pi*float64(n)/float64(len(x.Near)) - math.Pi/2
 		at[n] = point{cx + radiusX*math.Cos(angle), cy + radiusY*math.Sin(angle)}
-		most = max(most, x.Near[n].Edge, x.Near[n].Weight*1e-9)
+		most = max(most, strength(x.Near[n]))
 	}
 	var b bytes.Buffer
 	esc := template.HTMLEscapeString
@@ -138,11 +142,7 @@ func neighbourhood(x *shopfront.ItemInfo) template.HTML {
 		if near.Via == "chosen together" {
 			kind = "audience"
 		}
-		w := near.Edge
-		if most == 0 || w == 0 {
-			w = most / 3
-		}
-		fmt.Fprintf(&b, `<line class="%s" stroke-width="%.1f" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, kind, 1+4*w/max(most, 1e-12), cx, cy, at[n].x, at[n].y)
+		fmt.Fprintf(&b, `<line class="%s" stroke-width="%.1f" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, kind, 1+4*max(0, strength(near))/max(most, 1e-12), cx, cy, at[n].x, at[n].y)
 	}
 	node := func(p point, class, title string) {
 		fmt.Fprintf(&b, `<circle class="%s" cx="%.1f" cy="%.1f" r="7"/>`, class, p.x, p.y)

@@ -109,6 +109,8 @@ func (s *site) functions() template.FuncMap {
 		"list":    func(v ...any) []any { return v },
 		"dict":    dict,
 		"bars":    barsOf,
+		"views":   viewsOf,
+		"tint":    func(n int) int { return n % tints },
 		"reason":  reasonWords,
 		"dots":    func(text string, n int) string { return clip(text, n) },
 		"metrics": func() []string { return []string{"recall@10", "recall@20", "ndcg@10", "ndcg@20"} },
@@ -242,13 +244,12 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case kind == usererr.KindMistake, kind == usererr.KindNotReady:
 		code, title = http.StatusUnprocessableEntity, "That cannot be"
 	}
-	detail := secret.Redact(err.Error())
-	hint, _ := usererr.Hint(err)
+	detail, hint := s.api.Public(err)
 	if code == http.StatusInternalServerError {
 		s.opt.Log.Error("a page failed", "path", r.URL.Path, "error", detail)
 		detail, hint = "This is our fault. The log says more.", ""
 	}
-	s.write(w, r, code, "error", map[string]string{"Title": title, "Detail": capital(detail), "Hint": secret.Redact(hint)})
+	s.write(w, r, code, "error", map[string]string{"Title": title, "Detail": capital(detail), "Hint": hint})
 }
 
 func capital(s string) string {
@@ -287,7 +288,11 @@ func reasonWords(r shopfront.Reason) string {
 	case r.Item == nil:
 		return "you said “" + r.Words + "”"
 	case r.Via == "chosen together":
-		return fmt.Sprintf("%.0f who chose %s chose it too", r.Weight, called(r.Item.Title, r.Item.ID))
+		people := "people"
+		if r.Weight == 1 {
+			people = "person"
+		}
+		return fmt.Sprintf("%.0f %s chose it and %s", r.Weight, people, called(r.Item.Title, r.Item.ID))
 	}
 	return fmt.Sprintf("like %s (%.0f %%)", called(r.Item.Title, r.Item.ID), 100*r.Weight)
 }
@@ -311,24 +316,35 @@ type bar struct {
 	HasRest  bool
 }
 
+// viewsOf names the views that have a part in the scores of a list, in a fixed order: each keeps its colour over the whole list.
+func viewsOf(hits []shopfront.Hit) (views []string) {
+	for _, h := range hits {
+		for _, p := range h.Parts {
+			if !slices.Contains(views, p.View) {
+				views = append(views, p.View)
+			}
+		}
+	}
+	slices.Sort(views)
+	return views
+}
+
+// tints is how many colours there are.
+const tints = 8
+
 // barsOf lays the parts of a score out side by side, by their sizes.
-func barsOf(parts []shopfront.Part) (bars []bar) {
+func barsOf(views []string, parts []shopfront.Part) (bars []bar) {
 	total := 0.0
 	for _, p := range parts {
 		total += abs(p.Score)
 	}
-	names := make([]string, 0, len(parts))
-	for _, p := range parts {
-		names = append(names, p.View)
-	}
-	slices.Sort(names)
 	x := 0.0
 	for _, p := range parts {
 		width := 0.0
 		if total > 0 {
 			width = 100 * abs(p.Score) / total
 		}
-		bars = append(bars, bar{View: p.View, Score: p.Score, X: x, Width: width, Tint: slices.Index(names, p.View) % 8, Against: p.Score < 0, Items: p.Items, Rest: p.Rest, HasRest: abs(p.Rest) > 5e-4})
+		bars = append(bars, bar{View: p.View, Score: p.Score, X: x, Width: width, Tint: max(0, slices.Index(views, p.View)) % tints, Against: p.Score < 0, Items: p.Items, Rest: p.Rest, HasRest: abs(p.Rest) > 5e-4})
 		x += width
 	}
 	return bars
