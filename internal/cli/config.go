@@ -31,6 +31,9 @@ type configFile struct {
 	data     bool // it came with a workspace or a folder: what it names needs consent
 }
 
+// usersWord are flags that no file sets which came with a workspace or a folder.
+var usersWord = []string{"addr", "admin-addr", "open", "tls-cert", "tls-key", "role"}
+
 // applyConfig sets, from config files, every flag that the command line left alone. A file
 // maps a command to its flags, and "all" to flags of any command:
 //
@@ -85,6 +88,10 @@ func (f *configFile) apply(cmd *cobra.Command) (set []string, err error) {
 			flag = presentFlag(cmd.Flags(), flag)
 			if flag.Changed {
 				continue
+			}
+			if f.data && slices.Contains(usersWord, flag.Name) {
+				return nil, usererr.New("Give it on the command line, or in the file of your own configuration folder.",
+					"config %s: %s.%s is for you to say, and not for a workspace or a folder: who reaches the shop depends on it", f.path, section, name)
 			}
 			if err := setFromConfig(cmd.Flags(), flag, value); err != nil {
 				return nil, usererr.New("", "config %s: %s.%s: %v", f.path, section, name, err)

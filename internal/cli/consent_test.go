@@ -18,22 +18,44 @@ var harmless = strings.Fields(`name domain split on-error interactions-format it
 	status item user history text run mllm stage model set prefix revision config
 	mllm-model script think extra-body keep-alive long-history topology graph edge-weights denoise folds-for encoder encoder-long encoder-item-prefix encoder-user-prefix measure
 	timeout image-timeout k max-tokens batches item-texts against
-	memory protocol seeds select grid models refined without over recommender published`)
+	memory protocol seeds select grid models refined without over recommender published cache count log`)
 
 // switches are harmless flags that are on or off.
 var switches = strings.Fields(`denoise dry-run explain estimate force fresh help json keep-unseen max-completion-tokens no-header omit-sampling quiet
-	ignore-features revoke strangers text-only topology until-empty views workers yes`) // those of trust are out of a config's reach
+	ignore-features revoke strangers text-only topology until-empty views workers yes stay`) // those of trust are out of a config's reach
 
 // mustAsk are options of stages whose values the structs' Grants answer for, with a value
 // that asks for something.
 var mustAsk = map[string]string{"base-url": "http://evil", "api-key-env": "KEY", "prompts": "x.tmpl", "prices": "x.yaml", "store": "postgres://h/x", "spool": "spool", "image-dir": "pictures",
 	"encoder-base-url": "http://evil", "encoder-api-key-env": "KEY", "encoder-model": "/models/x", "allow-private-images": "true", "allow-outside-images": "true"}
 
+// Who reaches a shop, and what keys are for, is no stranger's word.
+func TestConfigOfAWorkspaceOpensNoDoor(t *testing.T) {
+	t.Setenv("MLLMREC_CONFIG_DIR", t.TempDir())
+	for _, line := range []string{"serve: {addr: \"0.0.0.0:0\"}", "serve: {open: true}", "serve: {admin-addr: \":0\"}", "serve: {tls-key: x, tls-cert: y}", "all: {open: true}", "add: {role: admin}", "all: {addr: \":0\"}"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, configName), []byte(line+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"serve", dir}
+		if strings.HasPrefix(line, "add") {
+			args = []string{"key", "add", dir, "--name", "x"}
+		}
+		var out, said strings.Builder
+		if code := Main(args, &out, &said); code != exitUser || !strings.Contains(said.String(), "is for you to say") {
+			t.Errorf("%s: exit %d, %s%s", line, code, out.String(), said.String())
+		}
+	}
+}
+
 // Whoever adds a flag says what a stranger's config could do with it.
 func TestEveryFlagIsClassified(t *testing.T) {
 	for _, cmd := range withSubcommands((&app{stdout: io.Discard, stderr: io.Discard}).root()) {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			if _, old := f.Value.(*oldFlag); old || f.Value.Type() == "bool" && slices.Contains(switches, f.Name) || slices.Contains([]string{"int", "uint", "uint64", "float", "float64", "int64", "float32", "duration", "number"}, f.Value.Type()) {
+				return
+			}
+			if slices.Contains(usersWord, f.Name) {
 				return
 			}
 			_, named := authority[f.Name]
