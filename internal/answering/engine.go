@@ -53,6 +53,7 @@ type Engine struct {
 	itemSide  *kept[encoder.Encoder] // of items
 	contents  *kept[*directions]     // of the items' texts
 	writers   *kept[writer]
+	listener  *kept[model.Ranker]        // of a fitted model, for those who said themselves what they like
 	histories *kept[model.HistoryPlacer] // of a model that places histories as they are
 }
 
@@ -92,7 +93,7 @@ func Open(ctx context.Context, dir string, o Options) (*Engine, error) {
 	e.reasons = newReasons(e)
 	e.placers, e.encoders, e.itemSide = keep(e.loadPlacer), keep(e.loadEncoder), keep(e.loadItemSide)
 	e.contents, e.preferences = keep(e.loadContents), keep(e.loadPreferences)
-	e.writers, e.histories = keep(e.loadWriter), keep(e.loadHistories)
+	e.writers, e.histories, e.listener = keep(e.loadWriter), keep(e.loadHistories), keep(e.loadListener)
 	return e, nil
 }
 

@@ -23,6 +23,8 @@ type Placed struct {
 	Askers  []Asker
 	Texts   []string // preferences that were read for them; "" where none was written or given
 	people  []model.Person
+	said    []bool       // who said themselves what they like, beside having chosen items
+	hears   model.Ranker // scores those
 	vectors *tensor.Matrix
 }
 
@@ -64,7 +66,7 @@ func (e *Engine) PlacesHistories() bool {
 
 // placeFitted makes people of those who ask a fitted model, which scores people by histories and preferences.
 func (e *Engine) placeFitted(ctx context.Context, p *Placed) error {
-	p.people = make([]model.Person, len(p.Askers))
+	p.people, p.said = make([]model.Person, len(p.Askers)), make([]bool, len(p.Askers))
 	var write, encode []int // who needs it
 	for n, a := range p.Askers {
 		if a.User >= 0 && a.Text == "" && slices.Equal(a.History, e.Train.Items(int(a.User))) {
@@ -80,6 +82,12 @@ func (e *Engine) placeFitted(ctx context.Context, p *Placed) error {
 			}
 			p.Texts[n] = a.Text
 			encode = append(encode, n)
+			if p.said[n] = len(a.History) > 0; p.said[n] && p.hears == nil {
+				var err error
+				if p.hears, err = e.listener.get(ctx); err != nil {
+					return err
+				}
+			}
 		case a.User >= 0:
 			p.people[n].Preference = e.fitted.Person(int(a.User)).Preference
 		default:
@@ -237,11 +245,27 @@ func (e *Engine) write(ctx context.Context, p *Placed, which []int) error {
 	return nil
 }
 
+// rankerOf is who scores a person: where they said themselves what they like, one that listens.
+func (p *Placed) rankerOf(n int) model.Ranker {
+	if p.hears != nil && p.said[n] {
+		return p.hears
+	}
+	return p.e.fitted.Ranker
+}
+
 // Items returns the size of the catalogue.
 func (e *Engine) Items() int { return e.Data.NumItems() }
 
 // Score writes the scores of people lo to hi, exclusive, to the rows of dst, a (hi-lo)×catalogue matrix with arbitrary content.
 func (p *Placed) Score(lo, hi int, dst *tensor.Matrix) error {
+	if p.hears != nil {
+		for n := lo; n < hi; n++ {
+			if err := p.rankerOf(n).Score(p.people[n:n+1], dst.RowRange(n-lo, n-lo+1)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	if p.people != nil {
 		return p.e.fitted.Ranker.Score(p.people[lo:hi], dst)
 	}
@@ -288,7 +312,7 @@ func (p *Placed) Explain(n int) (func(item int32) []model.Share, error) {
 	if p.people == nil {
 		return nil, nil
 	}
-	if x, ok := p.e.fitted.Ranker.(model.Explainer); ok {
+	if x, ok := p.rankerOf(n).(model.Explainer); ok {
 		return x.Explain(p.people[n])
 	}
 	return nil, nil
@@ -365,4 +389,17 @@ func (e *Engine) loadItemSide(ctx context.Context) (encoder.Encoder, error) {
 		return nil, usererr.New("Train a run of a model that reads the items' texts.", "run %s was made without vectors of the items' texts", e.Run.ID)
 	}
 	return encoding.OpenItems(ctx, e.session, vectors)
+}
+
+// loadListener makes the ranker of those who said themselves what they like; the run's own where its model cannot be told to listen.
+func (e *Engine) loadListener(context.Context) (model.Ranker, error) {
+	s, ok := e.fitted.Ranker.(model.Sayable)
+	if !ok {
+		return e.fitted.Ranker, nil
+	}
+	items, err := e.session.Matrix(e.input(workspace.KindItemVectors), workspace.ItemVectorsFile)
+	if err != nil {
+		return nil, err
+	}
+	return s.Listening(items), nil
 }

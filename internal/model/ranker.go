@@ -175,4 +175,7 @@ type Sayable interface {
 	// everybody who has a history; what it had of preferences before is replaced. The
 	// weights of all else stay.
 	WithPreferences(items *tensor.Matrix, weight float32) Ranker
+	// Listening is WithPreferences for people who said themselves what they like: it weighs as much as
+	// all that they did.
+	Listening(items *tensor.Matrix) Ranker
 }

@@ -40,6 +40,18 @@ func TestHybridListensAsItIsTold(t *testing.T) {
 			t.Error("somebody without a history is scored by the weight of those who have one")
 		}
 		checkShares(t, with(0.5), stranger[0], one.Row(0))
+		// Who said it themselves: the preference's weight is that of all else together.
+		hears := scores(t, sayable.Listening(in.ItemVectors[model.Text]), stranger)
+		low, high := math.Inf(1), 0.0
+		for i := range none.Row(0) {
+			if unit := float64(two.Row(0)[i] - none.Row(0)[i]); math.Abs(unit) > 0.1 {
+				w := float64(hears.Row(0)[i]-none.Row(0)[i]) / unit
+				low, high = min(low, w), max(high, w)
+			}
+		}
+		if !(low > 0.1 && high-low < 1e-3*high) || !slices.Equal(hears.Row(1), none.Row(1)) {
+			t.Errorf("listening has weights of %g to %g", low, high)
+		}
 		if !slices.Equal(scores(t, r, stranger).Data, before.Data) {
 			t.Error("the ranker itself has changed")
 		}

@@ -365,3 +365,17 @@ func (r *Ranker) WithPreferences(items *tensor.Matrix, weight float32) model.Ran
 	}
 	return more
 }
+
+// Listening implements model.Sayable.
+func (r *Ranker) Listening(items *tensor.Matrix) model.Ranker {
+	more := r.WithPreferences(items, 0).(*Ranker)
+	at := slices.Index(more.names, preference)
+	for b := range more.weights[1:] {
+		sum := 0.0
+		for _, w := range more.weights[b+1] {
+			sum += math.Abs(float64(w))
+		}
+		more.weights[b+1][at] = float32(sum)
+	}
+	return more
+}
