@@ -4,7 +4,7 @@ OLLAMA_VERSION ?= v0.9.6
 FUZZTIME ?= 10s
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test test-slow race lint bench bench-peers demo fuzz test-llama test-ollama test-data reference man release
+.PHONY: help build test test-slow test-browser race lint bench bench-serve bench-peers demo fuzz test-llama test-ollama test-data reference man release
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ test: ## all tests; those that need data, weights or a server skip and say why
 
 test-slow: ## storms, kills and many workers at full length; 'make test' runs short ones
 	$(GO) test -count=1 -tags slow -run 'Killed|Mutated|Hostile|Storm|DatabaseAway|ManyAnswers|SecretsOfWorkers|WrongModelOnce' ./internal/cli ./internal/texts/queue ./internal/live/sqlite ./internal/live/postgres
+
+test-browser: ## the pages of a served shop in Chromium; MLLMREC_SCREENSHOTS names a folder for pictures
+	$(GO) test -count=1 -v ./internal/web/pages
 
 test-data: ## tests on real data: make test-data MLLMREC_DATA_DIR=...
 	$(GO) test -run 'Real|Baby|MicroLens|Popularity' ./dataset/... ./internal/eval/... ./internal/audit/...
@@ -48,6 +51,9 @@ bench: ## kernels beside OpenBLAS (libopenblas-dev, cgo), training epoch, rankin
 	$(GO) test -run '^$$' -bench 'Epoch|Evaluation' -benchtime 5x ./internal/train
 	$(GO) test -run '^$$' -bench . -benchtime 3x ./internal/eval ./internal/itemgraph ./internal/encoder/sentence ./internal/encoder/lsa
 	$(GO) test -run '^$$' -bench . ./internal/serving
+
+bench-serve: ## a served shop under load from the same machine: 3,000 requests a second, 20,000 items
+	$(GO) test -run '^$$' -bench Serve -benchtime 1x ./internal/web/api
 
 bench-peers: ## the same mathematics in PyTorch, and Sentence-Transformers (python3 with torch)
 	python3 scripts/peer_mllmrec.py

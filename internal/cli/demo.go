@@ -15,18 +15,27 @@ func (a *app) demoCmd() *cobra.Command {
 	var out string
 	var seed uint64
 	var epochs int
+	var served bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "The whole job, offline, on a built-in shop with pictures",
 		Long: `Demo draws a small shop (several hundred product pictures with texts, a few thousand
 simulated shoppers whose taste follows looks and words), runs every stage offline, and
 shows the result against popularity and random, with some shoppers' histories,
-preferences and recommendations. The workspace and a page to look at stay in --out.`,
+preferences and recommendations. The workspace and a page to look at stay in --out. With
+--serve it ends by serving the shop on this machine: pages to look at, and the HTTP API.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			res, err := demo.Run(cmd.Context(), demo.Options{Dir: out, Seed: seed, Epochs: epochs, Observe: a.observer()})
 			if err != nil {
 				return err
+			}
+			if served {
+				a.dir = res.Workspace
+				if !a.json {
+					a.printDemo(res)
+				}
+				return a.serve(cmd.Context(), res.Workspace, &serveFlags{addr: demoAddr, cache: "64MB"})
 			}
 			if a.json {
 				return a.emit(res)
@@ -38,8 +47,12 @@ preferences and recommendations. The workspace and a page to look at stay in --o
 	cmd.Flags().StringVar(&out, "out", "mllmrec-demo", "folder for the shop, its workspace and the page")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "random seed of the shop and the training")
 	cmd.Flags().IntVar(&epochs, "epochs", demo.Epochs, "largest number of training epochs")
+	cmd.Flags().BoolVar(&served, "serve", false, "end by serving the shop at http://"+demoAddr+", for this machine alone")
 	return cmd
 }
+
+// demoAddr is where the demo's shop is served.
+const demoAddr = "127.0.0.1:8080"
 
 func (a *app) printDemo(r *demo.Result) {
 	w := a.stdout
@@ -59,6 +72,7 @@ func (a *app) printDemo(r *demo.Result) {
 	}
 	fmt.Fprintf(w, "\nLook at it: %s\n", filepath.Join(r.Out, demo.PageFile))
 	fmt.Fprintf(w, "Ask it:     mllmrec recommend %s --text \"%s\"\n", r.Workspace, r.Sentence)
+	fmt.Fprintf(w, "Serve it:   mllmrec serve %s\n", r.Workspace)
 	fmt.Fprintf(w, "Check it:   mllmrec audit %s\n", r.Workspace)
 }
 
