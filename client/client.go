@@ -31,6 +31,9 @@ func New(address, key string) *Client {
 	return &Client{base: strings.TrimRight(address, "/"), key: key, HTTP: http.DefaultClient}
 }
 
+// Address is that of the server.
+func (c *Client) Address() string { return c.base }
+
 // Error is an answer that is none: its status, and what the server says.
 type Error struct {
 	Problem

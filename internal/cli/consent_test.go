@@ -18,7 +18,7 @@ var harmless = strings.Fields(`name domain split on-error interactions-format it
 	status item user history text run mllm stage model set prefix revision config
 	mllm-model script think extra-body keep-alive long-history topology graph edge-weights denoise folds-for encoder encoder-long encoder-item-prefix encoder-user-prefix measure
 	timeout image-timeout k max-tokens batches item-texts against
-	memory protocol seeds select grid models refined without over recommender published cache count log`)
+	memory protocol seeds select grid models refined without over recommender published cache count log arm base`)
 
 // switches are harmless flags that are on or off.
 var switches = strings.Fields(`denoise dry-run explain estimate force fresh help json keep-unseen max-completion-tokens no-header omit-sampling quiet

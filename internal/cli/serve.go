@@ -31,7 +31,7 @@ import (
 // serveFlags are those of serve.
 type serveFlags struct {
 	run, addr, admin, store, cert, key, writer, cache, log string
-	counts                                                 []string
+	counts, arms                                           []string
 	rate                                                   float64
 	open, stay                                             bool
 }
@@ -53,6 +53,10 @@ read and edited, explanations that add up. Feedback, edits, and items that come,
 are hidden are durable before the reply and heeded by the next answer; they are kept in
 live.db of the workspace, or in PostgreSQL (--store), where several servers share them.
 The API is described at /docs and /openapi.json, pages are at /.
+
+--arm serves several runs side by side, each to its share of the users; the arm stands in the
+answer, its header, the log and the feedback, and 'mllmrec ab' says what the test shows. It is
+recorded for all replicas; serving one run, on the page of runs or by the API, ends it.
 
 The run is the one that is recorded as served, else the one that was made or chosen last.
 A workspace without a run is served within seconds by ` + quickModel + `; ` + servedModel + ` is made meanwhile, by a
@@ -81,6 +85,7 @@ requests under way end.`,
 	flags.StringVar(&f.writer, "mllm", "", "who writes preferences of people never seen, such as offline (default: who wrote the run's)")
 	flags.StringVar(&f.cache, "cache", "256MB", "memory for kept answers")
 	flags.StringArrayVar(&f.counts, "count", nil, "how much an event of a type counts, such as view=0.2; above 0 the item is taken for chosen (default: like and purchase 1, view and hide 0); may be repeated")
+	flags.StringArrayVar(&f.arms, "arm", nil, "side of an A/B test, NAME=RUN:SHARE with the share of the users in percent, such as new=hybrid-77c0:10; each user stays in one; may be repeated")
 	flags.Float64Var(&f.rate, "rate", 0, "most requests a second of one API key, twice as many in a burst (default: any number)")
 	flags.StringVar(&f.log, "log", "", "a line a request on standard error: text or json (default: failures only)")
 	flags.BoolVar(&f.open, "open", false, "let everybody who reaches the server do everything: other machines may reach it without keys")
@@ -140,6 +145,9 @@ func (a *app) serve(ctx context.Context, dir string, f *serveFlags) error {
 		if !f.open && !host.Loopback(f.addr) && !slices.ContainsFunc(keys, func(k live.Key) bool { return k.Revoked.IsZero() }) {
 			return usererr.New("Make keys with 'mllmrec key add', listen at 127.0.0.1, or say --open.", "other machines can reach %s, and there are no API keys: whoever does could do everything", f.addr)
 		}
+		if err := f.record(ctx, ws, store); err != nil {
+			return err
+		}
 		log := a.logger(f.log)
 		shop, err := shopfront.Open(ctx, store, f.run, shopfront.Options{Dir: dir, Writer: f.writer, Weights: weights, Cache: cache,
 			Note: func(format string, args ...any) { log.Warn(fmt.Sprintf(format, args...)) }})
@@ -150,6 +158,39 @@ func (a *app) serve(ctx context.Context, dir string, f *serveFlags) error {
 		s := &server{app: a, dir: dir, flags: f, store: store, shop: shop, log: log}
 		return s.serve(ctx, first && !f.stay)
 	})
+}
+
+// record notes the arms of a test as what is served, for all replicas, if they are not yet.
+func (f *serveFlags) record(ctx context.Context, ws *workspace.Workspace, store *live.Store) error {
+	if len(f.arms) == 0 {
+		return nil
+	}
+	if f.run != "" {
+		return usererr.New("Leave one out.", "--run has no effect with --arm")
+	}
+	state := live.ServingState{Why: "arms of an A/B test"}
+	for _, text := range f.arms {
+		name, rest, _ := strings.Cut(text, "=")
+		at := strings.LastIndexByte(rest, ':')
+		if name == "" || at < 1 {
+			return usererr.New("Write it as new=hybrid-77c0:10.", "--arm %q is not of the form NAME=RUN:SHARE", text)
+		}
+		share, err := strconv.Atoi(rest[at+1:])
+		if err != nil {
+			return usererr.New("Write it as new=hybrid-77c0:10.", "--arm %q: the share is no number", text)
+		}
+		if _, _, err := training.Find(ws, rest[:at]); err != nil {
+			return err
+		}
+		state.Arms = append(state.Arms, live.Arm{Name: name, Run: rest[:at], Share: share})
+	}
+	state.Run = state.Arms[0].Run
+	now, there, err := store.Serving(ctx)
+	if err != nil || there && slices.Equal(now.Arms, state.Arms) {
+		return err
+	}
+	_, err = store.Serve(ctx, state, live.AnyVersion)
+	return err
 }
 
 // logger writes to standard error: requests where they are asked for, else what went wrong.
