@@ -18,6 +18,7 @@ import (
 
 	"github.com/mllmrec/mllmrec"
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/live"
 	"github.com/mllmrec/mllmrec/internal/live/sqlite"
 	"github.com/mllmrec/mllmrec/internal/shopfront"
 	"github.com/mllmrec/mllmrec/internal/web/api"
@@ -37,6 +38,9 @@ func BenchmarkServe(b *testing.B) {
 		dir := manyItems(b, number("MLLMREC_BENCH_ITEMS", 20_000), model)
 		benchServe(b, dir, "", model)
 	}
+	if number("MLLMREC_BENCH_ITEMS", 20_000) <= 20_000 {
+		benchSwap(b, manyItems(b, 20_000, "bm25", "itemknn"))
+	}
 }
 
 func number(name string, otherwise int) int {
@@ -47,7 +51,7 @@ func number(name string, otherwise int) int {
 }
 
 // manyItems makes a workspace of a synthetic shop, whose popularities fall by a power law, with a run.
-func manyItems(b *testing.B, items int, model string) string {
+func manyItems(b *testing.B, items int, models ...string) string {
 	b.Helper()
 	r := rand.New(rand.NewPCG(1, 2))
 	ds := &dataset.Dataset{Name: "many"}
@@ -70,12 +74,14 @@ func manyItems(b *testing.B, items int, model string) string {
 	if _, err := mllmrec.Import(b.Context(), dir, ds, mllmrec.ImportOptions{}); err != nil {
 		b.Fatal(err)
 	}
-	opt := mllmrec.BuildOptions{Model: model}
-	if model == "bpr" {
-		opt.Settings = map[string]string{"epochs": "1"}
-	}
-	if _, err := mllmrec.Build(b.Context(), dir, opt); err != nil {
-		b.Fatal(err)
+	for _, model := range models {
+		opt := mllmrec.BuildOptions{Model: model}
+		if model == "bpr" {
+			opt.Settings = map[string]string{"epochs": "1"}
+		}
+		if _, err := mllmrec.Build(b.Context(), dir, opt); err != nil {
+			b.Fatal(err)
+		}
 	}
 	return dir
 }
@@ -132,6 +138,58 @@ func benchServe(b *testing.B, dir, run, name string) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// benchSwap swaps runs, hides items and posts feedback under the load.
+func benchSwap(b *testing.B, dir string) {
+	b.Run("runs swapped twice a second", func(b *testing.B) {
+		store, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "live.db"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer store.Close() //nolint:errcheck // nothing is read any more
+		shop, err := shopfront.Open(b.Context(), store, "", shopfront.Options{Dir: dir, Cache: 64 << 20})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer shop.Close()
+		runs, err := mllmrec.Runs(b.Context(), dir)
+		if err != nil || len(runs) != 2 {
+			b.Fatalf("%v, %d runs", err, len(runs))
+		}
+		server := httptest.NewServer(api.New(shop, api.Options{Open: true}).Handler())
+		defer server.Close()
+		users := shop.Arms()[0].Engine.Data.UserIDs[:20_000]
+		attack(b, server.URL, "?k=10", users, 2)
+		ctx, stop := context.WithCancel(b.Context())
+		swaps := make(chan int)
+		go func() {
+			n := 0
+			for ; ctx.Err() == nil; n++ {
+				if err := shop.Serve(context.Background(), live.ServingState{Run: runs[n%2].ID}); err != nil {
+					b.Error(err)
+				}
+				if _, err := shop.HideItems(context.Background(), []string{fmt.Sprint("i", n)}, true); err != nil {
+					b.Error(err)
+				}
+				if _, err := shop.Feedback(context.Background(), []live.Event{{User: users[n], Item: "i7", Type: live.Like}}); err != nil {
+					b.Error(err)
+				}
+				time.Sleep(500 * time.Millisecond)
+			}
+			swaps <- n
+		}()
+		for b.Loop() {
+			m := attack(b, server.URL, "?k=10", users, number("MLLMREC_BENCH_SECONDS", 10))
+			b.ReportMetric(m.Throughput, "answers/s")
+			b.ReportMetric(float64(m.Latencies.P50)/1e6, "p50-ms")
+			b.ReportMetric(float64(m.Latencies.P99)/1e6, "p99-ms")
+			b.ReportMetric(100*(1-m.Success), "failed-%")
+		}
+		stop()
+		b.ReportMetric(float64(<-swaps), "swaps")
+		b.ReportMetric(0, "ns/op")
+	})
 }
 
 // attack sends requests at their times.
