@@ -183,7 +183,7 @@ recorded; 130 interrupted (nothing is lost).`,
 	root.SetUsageFunc(usage)
 	root.AddCommand(
 		a.importCmd(), a.runCmd(), a.describeCmd(), a.reasonCmd(), a.encodeCmd(), a.graphCmd(),
-		a.trainCmd(), a.evaluateCmd(), a.compareCmd(), a.ablateCmd(), a.sweepCmd(), a.reportCmd(), a.trialCmd(), a.recommendCmd(), a.serveCmd(), a.abCmd(), a.keyCmd(), a.auditCmd(), a.statusCmd(), a.pruneCmd(),
+		a.trainCmd(), a.evaluateCmd(), a.compareCmd(), a.ablateCmd(), a.sweepCmd(), a.reportCmd(), a.trialCmd(), a.recommendCmd(), a.serveCmd(), a.retrainCmd(), a.abCmd(), a.keyCmd(), a.auditCmd(), a.statusCmd(), a.pruneCmd(),
 		a.exportCmd(), a.feedbackCmd(), a.trustCmd(), a.promptCmd(), a.batchCmd(), a.workerCmd(), a.demoCmd(), a.embedCmd(), a.modelCmd(), a.versionCmd(),
 	)
 	userArgs(root)

@@ -94,6 +94,7 @@ func every() map[string][]string {
 		"audit": {"audit", "WS", "--measure", "off"}, "status": {"status", "WS"}, "prune": {"prune", "WS"},
 		"export mmrec": {"export", "mmrec", "WS", "--out", "OUT"}, "export chat": {"export", "chat", "WS", "--out", "OUT.jsonl"},
 		"feedback export": {"feedback", "export", "WS", "--out", "OUT.jsonl"}, "feedback import": {"feedback", "import", "WS", "RESULTS"},
+		"retrain": {"retrain", "WS"}, "ab": {"ab", "WS"},
 		"serve": {"serve", "WS", "--addr", "127.0.0.1:none"}, // which ends it once all is opened
 		"ab":    {"ab", "WS"}, "key add": {"key", "add", "WS", "--name", "x", "--role", "read"}, "key list": {"key", "list", "WS"}, "key revoke": {"key", "revoke", "WS", "0123456789ab"},
 		"batch export": {"batch", "export", "WS", "--stage", "reason", "--mllm", "openai", "--mllm-model", "m", "--out", "OUT"},
@@ -170,7 +171,11 @@ func TestHostileWorkspaces(t *testing.T) {
 		}
 		try := func(dir string, args []string) string {
 			calls++
+			before := h.calls.Load()
 			said := bounded(t, k.name, dir, args)
+			if h.calls.Load() > before {
+				t.Logf("%s: %v asks the stranger's server", k.name, args)
+			}
 			for _, never := range []string{canaryKey, canaryText, "\x1b", "\u009b", "\u202e"} {
 				if strings.Contains(said, never) {
 					t.Errorf("%s: %v says %q: %.400q", k.name, args, never, said)

@@ -379,7 +379,7 @@ func secretive() map[string][]string {
 		"feedback export": {"feedback", "export", "WS", "--out", "OUT.jsonl"}, "feedback import": {"feedback", "import", "WS", "RESULTS"},
 		"store: feedback export": {"feedback", "export", "WS", "--out", "OUT.jsonl", "--store", "STORE"}, "store: feedback import": {"feedback", "import", "WS", "RESULTS", "--store", "STORE", "--json"},
 		"serve": {"serve", "WS", "--addr", "127.0.0.1:none"}, "store: serve": {"serve", "WS", "--addr", "127.0.0.1:none", "--store", "STORE", "--log", "json"}, // which ends it once all is opened
-		"ab": {"ab", "WS"}, "store: ab": {"ab", "WS", "--store", "STORE"}, "key add": {"key", "add", "WS", "--name", "x", "--role", "read"}, "key list": {"key", "list", "WS"}, "key revoke": {"key", "revoke", "WS", "0123456789ab"},
+		"retrain": {"retrain", "WS", "--model", "bpr", "--set", "epochs=1"}, "store: retrain": {"retrain", "WS", "--store", "STORE", "--dry-run"}, "ab": {"ab", "WS"}, "store: ab": {"ab", "WS", "--store", "STORE"}, "key add": {"key", "add", "WS", "--name", "x", "--role", "read"}, "key list": {"key", "list", "WS"}, "key revoke": {"key", "revoke", "WS", "0123456789ab"},
 		"store: key":   {"key", "list", "WS", "--store", "STORE", "--json"},
 		"export mmrec": {"export", "mmrec", "WS", "--out", "OUT"}, "export chat": {"export", "chat", "WS", "--out", "OUT.jsonl"},
 		"trust": {"trust", "WS"}, "prompt show": {"prompt", "show", "WS", "--item", "i1", "--mllm-model", "m"},

@@ -19,6 +19,7 @@ import (
 	"github.com/mllmrec/mllmrec/client"
 	"github.com/mllmrec/mllmrec/internal/build"
 	"github.com/mllmrec/mllmrec/internal/live"
+	"github.com/mllmrec/mllmrec/internal/retraining"
 	"github.com/mllmrec/mllmrec/internal/shopfront"
 	"github.com/mllmrec/mllmrec/internal/stage/training"
 	"github.com/mllmrec/mllmrec/internal/usererr"
@@ -34,6 +35,7 @@ type serveFlags struct {
 	counts, arms                                           []string
 	rate                                                   float64
 	open, stay                                             bool
+	every                                                  time.Duration
 }
 
 // The models of a workspace without a run: one that is there in seconds, and the one that takes its place.
@@ -89,6 +91,7 @@ requests under way end.`,
 	flags.Float64Var(&f.rate, "rate", 0, "most requests a second of one API key, twice as many in a burst (default: any number)")
 	flags.StringVar(&f.log, "log", "", "a line a request on standard error: text or json (default: failures only)")
 	flags.BoolVar(&f.open, "open", false, "let everybody who reaches the server do everything: other machines may reach it without keys")
+	flags.DurationVar(&f.every, "retrain-every", 0, "run 'mllmrec retrain' so often, such as 24h, in a process of its own (default: never)")
 	flags.BoolVar(&f.stay, "stay", false, "do not make "+servedModel+" where the workspace has no run")
 	return cmd
 }
@@ -101,22 +104,31 @@ func (f *serveFlags) check() (weights map[live.EventType]float64, cache int64, e
 	if f.rate < 0 {
 		return nil, 0, usererr.New("", "--rate %g is below 0", f.rate)
 	}
+	if f.every < 0 || f.every > 0 && f.every < time.Minute {
+		return nil, 0, usererr.New("Give a minute at least.", "--retrain-every %s is too often", f.every)
+	}
 	if f.log != "" && f.log != "text" && f.log != "json" {
 		return nil, 0, usererr.New("Use text or json.", "--log %q is no form", f.log)
 	}
 	if cache, err = bytesOf(f.cache); err != nil {
 		return nil, 0, usererr.New("Write it as 256MB.", "--cache %q is no size", f.cache)
 	}
-	weights = shopfront.DefaultWeights()
-	for _, text := range f.counts {
+	weights, err = weightsOf(f.counts)
+	return weights, cache, err
+}
+
+// weightsOf reads what events of a type count.
+func weightsOf(counts []string) (map[live.EventType]float64, error) {
+	weights := shopfront.DefaultWeights()
+	for _, text := range counts {
 		name, value, _ := strings.Cut(text, "=")
 		w, err := strconv.ParseFloat(value, 64)
 		if !slices.Contains(live.EventTypes, live.EventType(name)) || err != nil || w < 0 || w > 1e6 {
-			return nil, 0, usererr.New("Write it as view=0.2; types are view, like, purchase and hide.", "--count %q is not of that form", text)
+			return nil, usererr.New("Write it as view=0.2; types are view, like, purchase and hide.", "--count %q is not of that form", text)
 		}
 		weights[live.EventType(name)] = w
 	}
-	return weights, cache, nil
+	return weights, nil
 }
 
 func (a *app) serve(ctx context.Context, dir string, f *serveFlags) error {
@@ -149,7 +161,7 @@ func (a *app) serve(ctx context.Context, dir string, f *serveFlags) error {
 			return err
 		}
 		log := a.logger(f.log)
-		shop, err := shopfront.Open(ctx, store, f.run, shopfront.Options{Dir: dir, Writer: f.writer, Weights: weights, Cache: cache,
+		shop, err := shopfront.Open(ctx, store, f.run, shopfront.Options{Dir: dir, Writer: f.writer, Locate: func(run string) (string, string, error) { return retraining.Locate(dir, run) }, Weights: weights, Cache: cache,
 			Note: func(format string, args ...any) { log.Warn(fmt.Sprintf(format, args...)) }})
 		if err != nil {
 			return err
@@ -179,7 +191,7 @@ func (f *serveFlags) record(ctx context.Context, ws *workspace.Workspace, store 
 		if err != nil {
 			return usererr.New("Write it as new=hybrid-77c0:10.", "--arm %q: the share is no number", text)
 		}
-		if _, _, err := training.Find(ws, rest[:at]); err != nil {
+		if err := findRun(ws, rest[:at]); err != nil {
 			return err
 		}
 		state.Arms = append(state.Arms, live.Arm{Name: name, Run: rest[:at], Share: share})
@@ -190,6 +202,22 @@ func (f *serveFlags) record(ctx context.Context, ws *workspace.Workspace, store 
 		return err
 	}
 	_, err = store.Serve(ctx, state, live.AnyVersion)
+	return err
+}
+
+// findRun looks for a run of the shop or of one of its generations.
+func findRun(shop *workspace.Workspace, run string) error {
+	dir, id, err := retraining.Locate(shop.Dir(), run)
+	if err != nil {
+		return err
+	}
+	ws := shop
+	if dir != shop.Dir() {
+		if ws, err = workspace.Open(dir); err != nil {
+			return err
+		}
+	}
+	_, _, err = training.Find(ws, id)
 	return err
 }
 
@@ -275,6 +303,9 @@ func (s *server) serve(ctx context.Context, buildBetter bool) error {
 	if buildBetter {
 		beside.Go(func() { s.buildBetter(ctx) })
 	}
+	if s.flags.every > 0 {
+		beside.Go(func() { s.retrain(ctx) })
+	}
 	if err := s.say(listeners[0].Addr().String()); err != nil {
 		return err
 	}
@@ -309,23 +340,18 @@ func (s *server) underWay() string {
 	return ""
 }
 
-// runs lists the finished runs of the workspace, as it is now.
-func (s *server) runs() ([]client.Run, error) {
-	ws, err := workspace.Open(s.dir)
-	if err != nil {
-		return nil, err
-	}
-	list, err := training.List(ws)
-	if err != nil {
-		return nil, err
-	}
-	var runs []client.Run
-	for _, r := range list {
-		if r.Finished {
-			runs = append(runs, client.Run{ID: r.ID, Model: r.Model, Seed: r.Seed, Leaky: r.Leaky, Valid: r.Valid})
+// runs lists the finished runs of the shop, those of its generations too, as they are now.
+func (s *server) runs() (runs []client.Run, err error) {
+	err = retraining.EachWorkspace(s.dir, func(generation string, ws *workspace.Workspace) error {
+		list, err := training.List(ws)
+		for _, r := range list {
+			if r.Finished {
+				runs = append(runs, client.Run{ID: retraining.Name(generation, r.ID), Model: r.Model, Seed: r.Seed, Leaky: r.Leaky, Valid: r.Valid})
+			}
 		}
-	}
-	return runs, nil
+		return err
+	})
+	return runs, err
 }
 
 // buildBetter makes the model to serve in a process of its own, which takes the processors only when nobody asks, and swaps to it.
@@ -353,6 +379,32 @@ func (s *server) buildBetter(ctx context.Context) {
 			s.log.Info("made", "model", servedModel, "run", runs[n].ID, "took", time.Since(began))
 			return
 		}
+	}
+}
+
+// retrain takes feedback in, again and again. The swap reaches this server through the live state.
+func (s *server) retrain(ctx context.Context) {
+	args := []string{"retrain", s.dir, "--quiet", "--json"}
+	if s.flags.store != "" {
+		args = append(args, "--store", s.flags.store)
+	}
+	for _, c := range s.flags.counts {
+		args = append(args, "--count", c)
+	}
+	tick := time.NewTicker(s.flags.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		what := "the next generation"
+		s.building.Store(&what)
+		if err := s.runBeside(ctx, args...); err != nil && ctx.Err() == nil {
+			s.log.Error("cannot retrain; what is served goes on", "error", err)
+		}
+		s.building.Store(nil)
 	}
 }
 

@@ -8,6 +8,8 @@
 //
 //   - dataset, which provides the rows;
 //   - internal/workspace and dataset/mmrec, which write them to files;
+//   - internal/retraining, which starts a new data set from all that is known by now, to be
+//     split anew: no label is taken over;
 //   - internal/heldout, which hands the held-out ones to evaluation and audit;
 //   - tests.
 //

@@ -30,7 +30,7 @@ func (s *Shop) Similar(ctx context.Context, id string, k int, filter Filter) (*A
 		return nil, unknownItem(id)
 	}
 	run := v.engine.Run
-	answer := &Answer{Run: run.ID, Model: run.Model, Arm: f.arms[0].name, Leaky: run.Leaky, Generation: f.generation, Basis: ByHistory}
+	answer := &Answer{Run: v.run, Model: run.Model, Arm: f.arms[0].name, Leaky: run.Leaky, Generation: f.generation, Basis: ByHistory}
 	stand := row
 	if int(row) >= v.engine.Items() {
 		x := &v.extra[int(row)-v.engine.Items()]
@@ -100,7 +100,7 @@ func (s *Shop) Explain(ctx context.Context, user, item string) (*Explanation, er
 	}
 	score := (*scores)[row]
 	run := v.engine.Run
-	x := &Explanation{Answer: Answer{Run: run.ID, Model: run.Model, Arm: a.name, Leaky: run.Leaky, Generation: f.generation, Basis: who.basis, Note: who.note},
+	x := &Explanation{Answer: Answer{Run: v.run, Model: run.Model, Arm: a.name, Leaky: run.Leaky, Generation: f.generation, Basis: who.basis, Note: who.note},
 		Hit: Hit{Item: v.item(row), Score: float64(score), Provisional: int(row) >= v.engine.Items()}}
 	if placed != nil {
 		x.Preference = placed.Texts[0]

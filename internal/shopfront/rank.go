@@ -49,7 +49,7 @@ func (f *front) recommend(ctx context.Context, a *arm, q *Query, p *person, from
 		return nil, err
 	}
 	run := v.engine.Run
-	answer := &Answer{Run: run.ID, Model: run.Model, Arm: a.name, Leaky: run.Leaky, Generation: f.generation, Basis: who.basis, Note: who.note}
+	answer := &Answer{Run: v.run, Model: run.Model, Arm: a.name, Leaky: run.Leaky, Generation: f.generation, Basis: who.basis, Note: who.note}
 	row := take(v.size())
 	defer rows.Put(row)
 	scores := *row

@@ -4,6 +4,7 @@
 package shopfront
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -22,6 +23,8 @@ type Options struct {
 	Dir    string // of the workspace
 	Writer string // who writes preferences of people never seen; "": who wrote the run's
 	Trust  bool   // the workspace may name servers, keys and folders
+	// Locate finds the workspace of a run, and its id there; nil: all runs are of Dir.
+	Locate func(run string) (dir, id string, err error)
 	// Weights says how much an event of a type counts. Items of events above 0 are taken for chosen: they lead what the
 	// user gets, and are left out of it. An item that was hidden is left out whatever its weight.
 	Weights map[live.EventType]float64
@@ -132,15 +135,15 @@ func (s *Shop) Store() *live.Store { return s.store }
 func (s *Shop) arms(ctx context.Context, state live.ServingState, over *overlay, before []arm) ([]arm, error) {
 	open := func(run string) (*view, error) {
 		for _, a := range before {
-			if a.view.engine.Run.ID == run {
+			if a.view.run == run {
 				return a.view, nil
 			}
 		}
-		e, err := answering.Open(ctx, s.opt.Dir, answering.Options{Run: run, Writer: s.opt.Writer, Trust: s.opt.Trust})
+		e, err := s.open(ctx, run)
 		if err != nil {
 			return nil, err
 		}
-		return newView(ctx, e, over)
+		return newView(ctx, e, cmp.Or(run, e.Run.ID), over)
 	}
 	if len(state.Arms) == 0 {
 		v, err := open(state.Run)
@@ -159,6 +162,18 @@ func (s *Shop) arms(ctx context.Context, state live.ServingState, over *overlay,
 		before = append(before, arms[len(arms)-1]) // two arms may have one run
 	}
 	return arms, nil
+}
+
+// open opens a run.
+func (s *Shop) open(ctx context.Context, run string) (*answering.Engine, error) {
+	dir := s.opt.Dir
+	if s.opt.Locate != nil {
+		var err error
+		if dir, run, err = s.opt.Locate(run); err != nil {
+			return nil, err
+		}
+	}
+	return answering.Open(ctx, dir, answering.Options{Run: run, Writer: s.opt.Writer, Trust: s.opt.Trust})
 }
 
 // install makes a front the present one. The caller holds the lock, or is alone.
@@ -187,7 +202,7 @@ func (s *Shop) Serve(ctx context.Context, state live.ServingState) error {
 
 // CanServe opens a run and lets go of it again: nil if it can be served.
 func (s *Shop) CanServe(ctx context.Context, run string) error {
-	_, err := answering.Open(ctx, s.opt.Dir, answering.Options{Run: run, Writer: s.opt.Writer, Trust: s.opt.Trust})
+	_, err := s.open(ctx, run)
 	return err
 }
 
@@ -268,7 +283,7 @@ func (s *Shop) apply(ctx context.Context, changes []live.Change, next int64) err
 			s.opt.Note("run %s cannot be served, and what was served before goes on: %v", serving.Run, err)
 		} else {
 			arms = served
-			s.opt.Note("run %s is served from now on", arms[0].view.engine.Run.ID)
+			s.opt.Note("run %s is served from now on", arms[0].view.run)
 		}
 	}
 	if len(items) > 0 || serving != nil {
@@ -374,7 +389,7 @@ func (s *Shop) Feedback(ctx context.Context, events []live.Event) ([]live.Receip
 func (s *Shop) Arms() []ArmInfo {
 	var all []ArmInfo
 	for _, a := range s.front.Load().arms {
-		all = append(all, ArmInfo{Name: a.name, Share: a.share, Engine: a.view.engine})
+		all = append(all, ArmInfo{Name: a.name, Share: a.share, Run: a.view.run, Engine: a.view.engine})
 	}
 	return all
 }
@@ -382,7 +397,8 @@ func (s *Shop) Arms() []ArmInfo {
 // ArmInfo is one run that is served.
 type ArmInfo struct {
 	Name   string
-	Share  int // in percent
+	Share  int    // in percent
+	Run    string // as the shop names it
 	Engine *answering.Engine
 }
 

@@ -15,6 +15,7 @@ import (
 // behind them those of items that came later.
 type view struct {
 	engine     *answering.Engine
+	run        string // as the shop names it
 	hidden     map[int32]bool
 	changed    map[int32]*dataset.Item // items of the run whose fields were changed
 	extra      []extra
@@ -35,8 +36,8 @@ type extra struct {
 // linkedTo is how many items of the catalogue a new one is linked to.
 const linkedTo = 10
 
-func newView(ctx context.Context, e *answering.Engine, over *overlay) (*view, error) {
-	v := &view{engine: e, hidden: map[int32]bool{}, changed: map[int32]*dataset.Item{}, extraRow: map[string]int32{},
+func newView(ctx context.Context, e *answering.Engine, run string, over *overlay) (*view, error) {
+	v := &view{engine: e, run: run, hidden: map[int32]bool{}, changed: map[int32]*dataset.Item{}, extraRow: map[string]int32{},
 		categories: map[string][]int32{}, brands: map[string][]int32{}, words: newIndex()}
 	for row := range e.Data.Items {
 		v.list(int32(row), &e.Data.Items[row])

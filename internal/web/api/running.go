@@ -76,7 +76,7 @@ func (a *API) Info() (*client.Info, error) {
 	}
 	for _, arm := range arms {
 		for n := range info.Runs {
-			if r := &info.Runs[n]; r.ID == arm.Engine.Run.ID {
+			if r := &info.Runs[n]; r.ID == arm.Run {
 				r.Served, r.Share = true, r.Share+arm.Share
 				if r.Arm != "" && arm.Name != "" {
 					r.Arm += ", "

@@ -18,6 +18,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/experiment/figure"
 	"github.com/mllmrec/mllmrec/internal/file/plainfile"
 	"github.com/mllmrec/mllmrec/internal/live"
+	"github.com/mllmrec/mllmrec/internal/retraining"
 	"github.com/mllmrec/mllmrec/internal/shopfront"
 	"github.com/mllmrec/mllmrec/internal/stage"
 	"github.com/mllmrec/mllmrec/internal/stage/asking"
@@ -204,6 +205,7 @@ func readPicture(dir string, it *dataset.Item) ([]byte, error) {
 }
 
 type runData struct {
+	ID         string // as the shop names it
 	Run        *training.Run
 	Evaluation *evaluating.Evaluation
 	Curve      template.HTML
@@ -214,26 +216,26 @@ type runData struct {
 	From       [][2]string
 }
 
-// runs shows the finished runs side by side.
+// runs shows the finished runs side by side, the latest first.
 func (s *site) runs(r *http.Request) (any, error) {
-	ws, err := workspace.Open(s.opt.Dir)
-	if err != nil {
-		return nil, err
-	}
-	list, err := training.List(ws)
-	if err != nil {
-		return nil, err
-	}
 	var rows []*runData
-	for n := len(list) - 1; n >= 0; n-- {
-		if list[n].Finished {
-			d, err := s.about(ws, list[n].ID)
-			if err != nil {
-				return nil, err
+	err := retraining.EachWorkspace(s.opt.Dir, func(generation string, ws *workspace.Workspace) error {
+		list, err := training.List(ws)
+		for _, run := range list {
+			if err != nil || !run.Finished {
+				continue
 			}
-			rows = append(rows, d)
+			var d *runData
+			if d, err = s.about(ws, retraining.Name(generation, run.ID), run.ID); err == nil {
+				rows = append(rows, d)
+			}
 		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
+	slices.Reverse(rows)
 	history, err := s.shop.Store().ServingHistory(r.Context())
 	if err != nil && !live.Unavailable(err) {
 		return nil, err
@@ -242,14 +244,14 @@ func (s *site) runs(r *http.Request) (any, error) {
 	return map[string]any{"Runs": rows, "History": history}, nil
 }
 
-func (s *site) about(ws *workspace.Workspace, id string) (*runData, error) {
+func (s *site) about(ws *workspace.Workspace, name, id string) (*runData, error) {
 	run, address, err := training.Find(ws, id)
 	if err != nil {
 		return nil, err
 	}
-	d := &runData{Run: run, Found: sorted(run.Found), Settings: sorted(run.Settings)}
+	d := &runData{ID: name, Run: run, Found: sorted(run.Found), Settings: sorted(run.Settings)}
 	for _, arm := range s.shop.Arms() {
-		d.Served = d.Served || arm.Engine.Run.ID == id
+		d.Served = d.Served || arm.Run == d.ID
 	}
 	for kind, from := range run.From {
 		d.From = append(d.From, [2]string{string(kind), from})
@@ -278,11 +280,15 @@ func sorted(m map[string]string) (all [][2]string) {
 }
 
 func (s *site) run(r *http.Request) (any, error) {
-	ws, err := workspace.Open(s.opt.Dir)
+	dir, id, err := retraining.Locate(s.opt.Dir, r.PathValue("run"))
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.about(ws, r.PathValue("run"))
+	ws, err := workspace.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.about(ws, r.PathValue("run"), id)
 	if err != nil {
 		return nil, err
 	}
