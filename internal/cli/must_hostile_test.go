@@ -95,8 +95,8 @@ func every() map[string][]string {
 		"export mmrec": {"export", "mmrec", "WS", "--out", "OUT"}, "export chat": {"export", "chat", "WS", "--out", "OUT.jsonl"},
 		"feedback export": {"feedback", "export", "WS", "--out", "OUT.jsonl"}, "feedback import": {"feedback", "import", "WS", "RESULTS"},
 		"retrain": {"retrain", "WS"}, "ab": {"ab", "WS"},
-		"serve": {"serve", "WS", "--addr", "127.0.0.1:none"}, // which ends it once all is opened
-		"ab":    {"ab", "WS"}, "key add": {"key", "add", "WS", "--name", "x", "--role", "read"}, "key list": {"key", "list", "WS"}, "key revoke": {"key", "revoke", "WS", "0123456789ab"},
+		"serve":   {"serve", "WS", "--addr", "127.0.0.1:none"}, // which ends it once all is opened
+		"key add": {"key", "add", "WS", "--name", "x", "--role", "read"}, "key list": {"key", "list", "WS"}, "key revoke": {"key", "revoke", "WS", "0123456789ab"},
 		"batch export": {"batch", "export", "WS", "--stage", "reason", "--mllm", "openai", "--mllm-model", "m", "--out", "OUT"},
 		"batch import": {"batch", "import", "WS", "RESULTS"}, "prompt show": {"prompt", "show", "WS", "--item", "i1", "--mllm-model", "m"},
 		"run": {"run", "WS", "TEXTS", "--model", "mllmrec", "--set", "epochs=1"}, "trust": {"trust", "WS"}, "withdraw": {"worker", "withdraw", "WS", "--store", "postgres://127.0.0.1:1/none"},
