@@ -22,7 +22,7 @@ var harmless = strings.Fields(`name domain split on-error interactions-format it
 
 // switches are harmless flags that are on or off.
 var switches = strings.Fields(`denoise dry-run explain estimate force fresh help json keep-unseen max-completion-tokens no-header omit-sampling quiet
-	ignore-features revoke strangers text-only topology until-empty views workers yes stay serve back swap-worse`) // those of trust are out of a config's reach
+	ignore-features revoke strangers text-only topology until-empty views workers yes stay serve back swap-worse month`) // those of trust are out of a config's reach
 
 // mustAsk are options of stages whose values the structs' Grants answer for, with a value
 // that asks for something.

@@ -15,7 +15,7 @@ func (a *app) demoCmd() *cobra.Command {
 	var out string
 	var seed uint64
 	var epochs int
-	var served bool
+	var served, month bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "The whole job, offline, on a built-in shop with pictures",
@@ -23,12 +23,18 @@ func (a *app) demoCmd() *cobra.Command {
 simulated shoppers whose taste follows looks and words), runs every stage offline, and
 shows the result against popularity and random, with some shoppers' histories,
 preferences and recommendations. The workspace and a page to look at stay in --out. With
---serve it ends by serving the shop on this machine: pages to look at, and the HTTP API.`,
+--serve it ends by serving the shop on this machine: pages to look at, and the HTTP API.
+With --month it simulates a month of the served shop: newcomers of whom nothing is known ask
+for lists and buy by tastes that the shop does not know, half of these tastes change on day 16,
+and each night it retrains. How well the lists suit them is printed day by day.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			res, err := demo.Run(cmd.Context(), demo.Options{Dir: out, Seed: seed, Epochs: epochs, Observe: a.observer()})
 			if err != nil {
 				return err
+			}
+			if month {
+				return a.month(cmd, res.Workspace, seed)
 			}
 			if served {
 				a.dir = res.Workspace
@@ -48,7 +54,33 @@ preferences and recommendations. The workspace and a page to look at stay in --o
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "random seed of the shop and the training")
 	cmd.Flags().IntVar(&epochs, "epochs", demo.Epochs, "largest number of training epochs")
 	cmd.Flags().BoolVar(&served, "serve", false, "end by serving the shop at http://"+demoAddr+", for this machine alone")
+	cmd.Flags().BoolVar(&month, "month", false, "simulate a month of the served shop, with feedback by day and retraining by night")
+	cmd.MarkFlagsMutuallyExclusive("serve", "month")
 	return cmd
+}
+
+// month prints the simulated month, a line a day as it comes.
+func (a *app) month(cmd *cobra.Command, dir string, seed uint64) error {
+	if !a.json {
+		fmt.Fprintf(a.stdout, "\n300 newcomers; of 10 items recommended, those among the 36 that suit them best of what they have not yet. On day %d half of them begin to like other things.\n\n", demo.ChangeDay)
+		fmt.Fprintln(a.stdout, "day  taste stays  taste changes  most popular  bought  the night's run")
+	}
+	var days []demo.Day
+	err := demo.Month(cmd.Context(), dir, seed, demo.Days, func(d demo.Day) {
+		days = append(days, d)
+		if a.json {
+			return
+		}
+		verdict := "is served"
+		if !d.Swapped {
+			verdict = "is surely worse: not served"
+		}
+		fmt.Fprintf(a.stdout, "%3d  %11.2f  %13.2f  %12.2f  %6d  %s\n", d.Day, d.Kept, d.Changed, d.Popular, d.Purchases, verdict)
+	})
+	if err != nil || !a.json {
+		return err
+	}
+	return a.emit(map[string]any{"days": days})
 }
 
 // demoAddr is where the demo's shop is served.

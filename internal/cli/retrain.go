@@ -21,9 +21,10 @@ func (a *app) retrainCmd() *cobra.Command {
 		Long: `Retrain takes in what happened while the shop was served: feedback that counts (see --count),
 items and users that came, items that changed. It makes a run from these and the shop's own data,
 in a workspace of its own below WS/generations, compares it with the run that is served on each
-user's newest choice but one, which neither was trained on, and swaps where Recall@20 there is not
-worse. If it is worse, it says by how much and leaves what is served. Servers that run follow
-within seconds, without a request failing.
+user's newest choice but one, which neither was trained on, and swaps unless Recall@20 there is
+worse: unless its 95 % interval over users lies below that of no difference. If it is, it says by
+how much and leaves what is served. Servers that run follow within seconds, without a request
+failing.
 
 Answers of language models that were paid for come along, and only what is new is asked for.
 Stopped at any moment, the same command goes on, unless more feedback came meanwhile. --back

@@ -313,13 +313,14 @@ func (s *elder) Scores(users []int32, dst *tensor.Matrix) error {
 	return nil
 }
 
-// decide swaps where the new run is not worse on validation, and says why in any case.
+// decide swaps where the new run is not worse on validation, as far as its users can tell: it knows what happened since, so that what is not told apart
+// speaks for it. It says why in any case.
 func (o Options) decide(ctx context.Context, out *Outcome) error {
 	c := out.Validation
 	switch {
 	case c == nil:
 		out.Why = "no user has a validation interaction to compare the runs on"
-	case c.Difference < 0:
+	case c.High < 0:
 		out.Why = fmt.Sprintf("%s on validation is %.4f, that of the run which is served %.4f (difference %+.4f, 95 %% interval %+.4f to %+.4f, %d users)", metric, c.MeanA, c.MeanB, c.Difference, c.Low, c.High, c.Users)
 	default:
 		out.Swapped = true

@@ -119,7 +119,7 @@ func TestAWorseRunIsNotServed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out.Swapped || out.Validation.Difference >= 0 || !strings.Contains(out.Why, "difference") {
+	if out.Swapped || out.Validation.High >= 0 || !strings.Contains(out.Why, "difference") {
 		t.Errorf("%+v %+v", out, out.Validation)
 	}
 	if shop.Arms()[0].Run != first {
