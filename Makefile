@@ -25,7 +25,7 @@ test-arm64: ## the kernels for arm64, autograd on them and the models' golden nu
 	  command -v qemu-aarch64-static >/dev/null || { echo "skipped: no qemu-aarch64-static here; Debian has it in qemu-user-static"; exit 0; }; \
 	fi; set -x; \
 	GOARCH=arm64 $(GO) vet ./internal/nn/... && \
-	GOARCH=arm64 $(GO) test -count=1 $$exec ./internal/nn/tensor ./internal/nn/autograd ./internal/nn/svd && \
+	GOARCH=arm64 $(GO) test -count=1 -short $$exec ./internal/nn/tensor ./internal/nn/autograd ./internal/nn/svd && \
 	GOARCH=arm64 $(GO) test -count=1 $$exec -run Golden ./internal/model
 
 test-data: ## tests on real data: make test-data MLLMREC_DATA_DIR=...
