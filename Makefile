@@ -4,7 +4,7 @@ OLLAMA_VERSION ?= v0.9.6
 FUZZTIME ?= 10s
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test test-slow test-browser race lint bench bench-serve bench-peers demo fuzz test-llama test-ollama test-data reference man release
+.PHONY: help build test test-slow test-arm64 test-browser race lint bench bench-serve bench-peers demo fuzz test-llama test-ollama test-data reference man release
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,16 @@ test-slow: ## storms, kills and many workers at full length; 'make test' runs sh
 
 test-browser: ## the pages of a served shop in Chromium; MLLMREC_SCREENSHOTS names a folder for pictures
 	$(GO) test -count=1 -v ./internal/web/pages
+
+test-arm64: ## the kernels for arm64, autograd on them and the models' golden numbers, under emulation unless this is an arm64
+	@exec=; \
+	if [ "$$($(GO) env GOHOSTARCH)" != arm64 ]; then \
+	  exec="-exec qemu-aarch64-static"; \
+	  command -v qemu-aarch64-static >/dev/null || { echo "skipped: no qemu-aarch64-static here; Debian has it in qemu-user-static"; exit 0; }; \
+	fi; set -x; \
+	GOARCH=arm64 $(GO) vet ./internal/nn/... && \
+	GOARCH=arm64 $(GO) test -count=1 -short $$exec ./internal/nn/tensor ./internal/nn/autograd ./internal/nn/svd && \
+	GOARCH=arm64 $(GO) test -count=1 $$exec -run Golden ./internal/model
 
 test-data: ## tests on real data: make test-data MLLMREC_DATA_DIR=...
 	$(GO) test -run 'Real|Baby|MicroLens|Popularity' ./dataset/... ./internal/eval/... ./internal/audit/...

@@ -72,8 +72,8 @@ func layerNorm(dst, x, gamma, beta []float32, eps float32) {
 	mean := Sum(x) / size
 	scale := float32(1 / math.Sqrt(squaresAbout(x, mean)/size+float64(eps)))
 	i := 0
-	if n := len(x) &^ 7; active >= levelAVX2 && n > 0 {
-		layerNormAVX2(&dst[0], &x[0], &gamma[0], &beta[0], float32(mean), scale, n)
+	if n := len(x) &^ 7; active != levelGeneric && n > 0 {
+		layerNormVector(&dst[0], &x[0], &gamma[0], &beta[0], float32(mean), scale, n)
 		i = n
 	}
 	for ; i < len(x); i++ {

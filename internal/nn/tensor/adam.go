@@ -69,8 +69,8 @@ type adamConstants struct {
 
 func adam(param, grad, m, v []float32, k *adamConstants) {
 	i := 0
-	if n := len(param) &^ 7; active >= levelAVX2 && n > 0 {
-		adamAVX2(&param[0], &grad[0], &m[0], &v[0], k, n)
+	if n := len(param) &^ 7; active != levelGeneric && n > 0 {
+		adamVector(&param[0], &grad[0], &m[0], &v[0], k, n)
 		i = n
 	}
 	for ; i < len(param); i++ {

@@ -5,12 +5,13 @@ type level int
 
 const (
 	levelGeneric level = iota
+	levelNEON          // Advanced SIMD: on every arm64
 	levelAVX2          // AVX2 and FMA
 	levelAVX512        // AVX-512 F, BW, DQ, VL besides
 )
 
 func (l level) String() string {
-	return [...]string{"generic", "avx2", "avx512"}[l]
+	return [...]string{"generic", "neon", "avx2", "avx512"}[l]
 }
 
 var (
@@ -27,5 +28,5 @@ func setLevel(l level) {
 	active, gemmTile = l, tiles[l]
 }
 
-// Kernels names the instruction set that the kernels use: "avx512", "avx2" or "generic".
+// Kernels names the instruction set that the kernels use: "avx512", "avx2", "neon" or "generic".
 func Kernels() string { return active.String() }

@@ -55,8 +55,8 @@ func (s *CSR) checkEntries(what string) {
 func largestIndex(idx []int32) uint32 {
 	var top uint32
 	i := 0
-	if n := len(idx) &^ 7; active >= levelAVX2 && n > 0 {
-		i, top = n, maxUint32AVX2(&idx[0], n)
+	if n := len(idx) &^ 7; active != levelGeneric && n > 0 {
+		i, top = n, maxUint32Vector(&idx[0], n)
 	}
 	for _, c := range idx[i:] {
 		top = max(top, uint32(c))
@@ -90,14 +90,15 @@ func (s *CSR) mulRows(dst, x *Matrix, lo, hi int) {
 		ldx: uintptr(d) * 4, rows: hi - lo, last: s.NNZ() - 1}
 	done := 0
 	switch active {
+	case levelGeneric:
 	case levelAVX512:
 		args.width, args.mask = 4*d, uint64(1)<<uint(d%64)-1
-		spmmAVX512(&args)
+		spmmVector(&args)
 		return
-	case levelAVX2:
+	default:
 		if done = d &^ 7; done > 0 {
 			args.width, args.skip = 4*done, 4*(d-done)
-			spmmAVX2(&args)
+			spmmVector(&args)
 		}
 	}
 	if done == d {

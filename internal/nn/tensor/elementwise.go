@@ -42,8 +42,8 @@ func AddBiasLeakyReLU(m *Matrix, bias []float32, slope float32) {
 
 func biasLeaky(row, bias []float32, slope float32) {
 	i := 0
-	if n := len(row) &^ 7; active >= levelAVX2 && n > 0 {
-		biasLeakyAVX2(&row[0], &bias[0], slope, n)
+	if n := len(row) &^ 7; active != levelGeneric && n > 0 {
+		biasLeakyVector(&row[0], &bias[0], slope, n)
 		i = n
 	}
 	for ; i < len(row); i++ {
@@ -66,8 +66,8 @@ func LeakyReLUGrad(dst, y, dy *Matrix, slope float32) {
 
 func leakyGrad(dst, y, dy []float32, slope float32) {
 	i := 0
-	if n := len(dst) &^ 7; active >= levelAVX2 && n > 0 {
-		leakyGradAVX2(&dst[0], &y[0], &dy[0], slope, n)
+	if n := len(dst) &^ 7; active != levelGeneric && n > 0 {
+		leakyGradVector(&dst[0], &y[0], &dy[0], slope, n)
 		i = n
 	}
 	for ; i < len(dst); i++ {

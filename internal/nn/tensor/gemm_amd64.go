@@ -1,7 +1,6 @@
 package tensor
 
-//go:generate sh -c "go run ./asmgen avx512 > gemm_avx512_amd64.s"
-//go:generate sh -c "go run ./asmgen avx2 > gemm_avx2_amd64.s"
+const edgeTile = 0 // stores are masked
 
 //go:noescape
 func sgemmDirectAVX512(args *kernelArgs)
@@ -14,12 +13,6 @@ func sgemmDirectAVX2(args *kernelArgs)
 
 //go:noescape
 func sgemmPackedAVX2(args *kernelArgs)
-
-// transpose8x8 writes dst[p·ldd+i] = src[i·lds+p] for i < 8 and p < 8·blocks;
-// strides are in bytes.
-//
-//go:noescape
-func transpose8x8(dst *float32, ldd uintptr, src *float32, lds uintptr, blocks int)
 
 //go:noescape
 func packOneAVX512(args *packArgs)

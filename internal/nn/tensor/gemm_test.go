@@ -12,8 +12,10 @@ import (
 // levels are the instruction sets that this machine can run.
 func levels() []level {
 	all := []level{levelGeneric}
-	for l := levelAVX2; l <= detected; l++ {
-		all = append(all, l)
+	for l := levelGeneric + 1; l <= detected; l++ {
+		if (l == levelNEON) == (runtime.GOARCH == "arm64") {
+			all = append(all, l)
+		}
 	}
 	return all
 }

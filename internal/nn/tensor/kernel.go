@@ -2,6 +2,11 @@ package tensor
 
 import "unsafe"
 
+//go:generate sh -c "go run ./asmgen avx512 > gemm_avx512_amd64.s"
+//go:generate sh -c "go run ./asmgen avx2 > gemm_avx2_amd64.s"
+//go:generate sh -c "go run ./asmgen neon > gemm_neon_arm64.s"
+//go:generate sh -c "go run ./asmgen neon-vector > vector_neon_arm64.s"
+
 // kernelArgs is what a micro-kernel reads; the assembly addresses it by field name.
 // Strides are in bytes, k in elements.
 type kernelArgs struct {
@@ -13,9 +18,10 @@ type kernelArgs struct {
 	mode                  int     // modeStore, modeScale or modeAdd
 	alpha, beta           float32
 	mask                  uint32 // columns of the last panel, bit by bit (32-column tiles)
-	lastFull              int    // 1 when the last panel is whole (16-column tiles)
+	lastFull              int    // 1 when the last panel is whole (tiles of 16 columns and fewer)
 	mask8                 [16]int32
-	prefetch, prefetchEnd unsafe.Pointer // lines to fetch for the next rows
+	edge                  [edgeTile]float32 // the tile of a last panel that is not whole, where no masked stores are
+	prefetch, prefetchEnd unsafe.Pointer    // lines to fetch for the next rows
 }
 
 const (
@@ -33,6 +39,7 @@ type tile struct {
 
 var tiles = [...]tile{
 	levelGeneric: {levelGeneric, 4, 4, 4},
+	levelNEON:    {levelNEON, 8, 8, 8},
 	levelAVX2:    {levelAVX2, 6, 16, 8},
 	levelAVX512:  {levelAVX512, 14, 32, 16},
 }

@@ -61,8 +61,8 @@ func inEights(x []float32, f func(x *float32, n int)) {
 
 // expShifted replaces x by e^(x-shift).
 func expShifted(x []float32, shift float32) {
-	if active >= levelAVX2 {
-		inEights(x, func(x *float32, n int) { expAVX2(x, shift, n, vectorMath) })
+	if active != levelGeneric {
+		inEights(x, func(x *float32, n int) { expVector(x, shift, n, vectorMath) })
 		return
 	}
 	for i, v := range x {
@@ -72,8 +72,8 @@ func expShifted(x []float32, shift float32) {
 
 // gelu replaces x by x·Φ(x).
 func gelu(x []float32) {
-	if active >= levelAVX2 {
-		inEights(x, func(x *float32, n int) { geluAVX2(x, n, vectorMath) })
+	if active != levelGeneric {
+		inEights(x, func(x *float32, n int) { geluVector(x, n, vectorMath) })
 		return
 	}
 	for i, v := range x {
@@ -85,8 +85,8 @@ func gelu(x []float32) {
 // result is any of its elements.
 func largest(x []float32) float32 {
 	i, top := 0, x[0]
-	if n := len(x) &^ 7; active >= levelAVX2 && n > 0 {
-		i, top = n, maxAVX2(&x[0], n)
+	if n := len(x) &^ 7; active != levelGeneric && n > 0 {
+		i, top = n, maxVector(&x[0], n)
 	}
 	for _, v := range x[i:] {
 		if v > top {

@@ -31,8 +31,8 @@
 	VMULPS Y1, Y2, Y2                    \
 	VMULPS Y3, Y2, Y0
 
-// func expAVX2(x *float32, shift float32, n int, t *mathTable)
-TEXT ·expAVX2(SB), NOSPLIT, $0-32
+// func expVector(x *float32, shift float32, n int, t *mathTable)
+TEXT ·expVector(SB), NOSPLIT, $0-32
 	MOVQ x+0(FP), DI
 	VBROADCASTSS shift+8(FP), Y15
 	MOVQ n+16(FP), CX
@@ -49,10 +49,10 @@ loop:
 	VZEROUPPER
 	RET
 
-// func geluAVX2(x *float32, n int, t *mathTable)
+// func geluVector(x *float32, n int, t *mathTable)
 // x·Φ(x) with 2Φ(-|x|) = erfc(z) ≈ (a1·t + … + a5·t⁵)·e^(-z²), z = |x|/√2,
 // t = 1/(1 + p·z): Abramowitz and Stegun 7.1.26.
-TEXT ·geluAVX2(SB), NOSPLIT, $0-24
+TEXT ·geluVector(SB), NOSPLIT, $0-24
 	MOVQ x+0(FP), DI
 	MOVQ n+8(FP), CX
 	MOVQ t+16(FP), R8
@@ -86,8 +86,8 @@ loop:
 	VZEROUPPER
 	RET
 
-// func maxAVX2(x *float32, n int) float32
-TEXT ·maxAVX2(SB), NOSPLIT, $0-20
+// func maxVector(x *float32, n int) float32
+TEXT ·maxVector(SB), NOSPLIT, $0-20
 	MOVQ x+0(FP), SI
 	MOVQ n+8(FP), CX
 	VMOVUPS (SI), Y0
@@ -107,8 +107,8 @@ loop:
 	VZEROUPPER
 	RET
 
-// func layerNormAVX2(dst, x, gamma, beta *float32, mean, scale float32, n int)
-TEXT ·layerNormAVX2(SB), NOSPLIT, $0-48
+// func layerNormVector(dst, x, gamma, beta *float32, mean, scale float32, n int)
+TEXT ·layerNormVector(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ gamma+16(FP), DX

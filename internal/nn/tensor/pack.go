@@ -23,27 +23,33 @@ func packPanels(l level, dst []float32, src []float32, lds, rows, cols, width, r
 	last := cols - (panels-1)*width
 	_ = dst[panels*rows*rowStride-1]
 	_ = src[(rows-1)*lds+cols-1]
-	if l == levelGeneric {
-		for p := range panels {
-			n := width
-			if p == panels-1 {
-				n = last
-			}
-			for r := range rows {
-				to := dst[(p*rows+r)*rowStride:][:rowStride]
-				clear(to[copy(to, src[r*lds+p*width:][:n]):])
-			}
+	done := 0 // panels that a kernel has written
+	if l != levelGeneric {
+		args := packArgs{dst: at(dst, 0), src: at(src, 0), lds: uintptr(lds) * 4, rows: rows, panels: panels,
+			step: uintptr(width) * 4, panelStride: uintptr(rows*rowStride) * 4, rowStride: uintptr(rowStride) * 4,
+			mask: uint32(1<<uint(width) - 1), lastMask: uint32(1<<uint(last) - 1)}
+		switch l {
+		case levelNEON:
+			args.panels = cols / width // it has no masks: whole panels only
+		case levelAVX2:
+			laneMask(&args.mask8, width)
+			laneMask(&args.lastMask8, last)
 		}
-		return
+		if args.panels > 0 {
+			pack(l, rowStride, &args)
+		}
+		done = args.panels
 	}
-	args := packArgs{dst: at(dst, 0), src: at(src, 0), lds: uintptr(lds) * 4, rows: rows, panels: panels,
-		step: uintptr(width) * 4, panelStride: uintptr(rows*rowStride) * 4, rowStride: uintptr(rowStride) * 4,
-		mask: uint32(1<<uint(width) - 1), lastMask: uint32(1<<uint(last) - 1)}
-	if l == levelAVX2 {
-		laneMask(&args.mask8, width)
-		laneMask(&args.lastMask8, last)
+	for p := done; p < panels; p++ {
+		n := width
+		if p == panels-1 {
+			n = last
+		}
+		for r := range rows {
+			to := dst[(p*rows+r)*rowStride:][:rowStride]
+			clear(to[copy(to, src[r*lds+p*width:][:n]):])
+		}
 	}
-	pack(l, rowStride, &args)
 }
 
 // laneMask sets the first n lanes to all ones.
@@ -88,7 +94,7 @@ func (p *product) packA(dst []float32, i0, rows, p0, kc int) {
 // packTransposed writes dst[c·ldd+r] = src[r·lds+c] for r < rows, c < cols.
 func packTransposed(l level, dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	r, blocks := 0, cols/8
-	if l >= levelAVX2 && blocks > 0 {
+	if l != levelGeneric && blocks > 0 {
 		_ = dst[(cols-1)*ldd+rows-1]
 		_ = src[(rows-1)*lds+cols-1]
 		for ; r+8 <= rows; r += 8 {

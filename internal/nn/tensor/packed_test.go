@@ -10,13 +10,9 @@ import (
 // TestPackedMulAdd compares with a float64 sum, for edges of tiles, panels and blocks,
 // and checks that a row does not depend on how many rows go with it.
 func TestPackedMulAdd(t *testing.T) {
-	levels := []level{levelGeneric}
-	for l := levelGeneric + 1; l <= detected; l++ {
-		levels = append(levels, l)
-	}
 	defer setLevel(active)
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, l := range levels {
+	for _, l := range levels() {
 		setLevel(l)
 		for _, size := range [][3]int{{1, 1, 1}, {3, 5, 7}, {15, 33, 36}, {29, 384, 70}, {5, 1536, 65}, {17, 1024, 31}, {2, 513, 100}} {
 			m, k, n := size[0], size[1], size[2]
@@ -77,7 +73,11 @@ func TestPackedMulRowsStandAlone(t *testing.T) {
 	atEachLevel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(4, 2))
 		const most, n = 300, 131
-		for _, k := range []int{1, 5, 64, 100, 384, 513, 1024, 1536, 2000} {
+		widths := []int{1, 5, 64, 100, 384, 513, 1024, 1536, 2000}
+		if testing.Short() {
+			widths = []int{5, 100, 513, 1024}
+		}
+		for _, k := range widths {
 			a, b := randomMatrix(r, most, k), randomMatrix(r, n, k)
 			w := Pack(true, k, n, b.Data, k)
 			want := New(most, n)

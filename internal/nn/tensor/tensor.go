@@ -5,7 +5,9 @@
 // of the work and the order of every reduction are fixed by the shapes alone.
 //
 // On amd64 the kernels are assembly for AVX-512 or for AVX2 with FMA, chosen when the
-// program starts; elsewhere they are plain Go. The last bits differ between the three.
+// program starts; on arm64 they are assembly for NEON; elsewhere they are plain Go.
+// Those in assembly add in one order. The last bits differ where Go computes: what is
+// over of lengths that are no multiple of eight, and everything in plain Go.
 // Functions panic when shapes do not fit. Unless a function says otherwise its results
 // must not share memory with its operands, and NaN and Inf propagate as in IEEE 754.
 package tensor

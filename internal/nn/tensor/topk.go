@@ -72,20 +72,16 @@ func (s *topkState) firstThreshold(scores []float32, k int) float32 {
 	none := float32(math.Inf(-1))
 	blocks := ceilDiv(4*k, 16)
 	depth := len(scores) / (16 * blocks)
-	if active < levelAVX2 || 16*blocks > maxGroups || depth < 2 {
+	if active == levelGeneric || 16*blocks > maxGroups || depth < 2 {
 		return none
 	}
 	tops := s.tops[:16*blocks]
-	if active >= levelAVX512 {
-		groupMaxAVX512(&scores[0], blocks, depth, &tops[0])
-	} else {
-		groupMaxAVX2(&scores[0], blocks, depth, &tops[0])
-	}
+	groupMaxVector(&scores[0], blocks, depth, &tops[0])
 	// low stays a value that k groups reach; it rises until few more do.
 	low, high := ordered(slices.Min(tops)), ordered(largest(tops))
 	for range 24 {
 		mid := low + (high-low)/2
-		n := countAtLeastAVX2(&tops[0], len(tops), unordered(mid))
+		n := countAtLeastVector(&tops[0], len(tops), unordered(mid))
 		if n < k {
 			high = mid
 			continue
@@ -111,12 +107,8 @@ func appendNaN(scores []float32, k, n int, idx []int32, val []float32) int {
 // filter returns the positions, counted from base, of the scores above threshold.
 func (s *topkState) filter(scores []float32, base int, threshold float32) []int32 {
 	i, count := 0, 0
-	if n := len(scores) &^ 15; active >= levelAVX2 && n > 0 {
-		if active >= levelAVX512 {
-			count = filterAVX512(&scores[0], n, int32(base), threshold, &s.hits[0])
-		} else {
-			count = filterAVX2(&scores[0], n, int32(base), threshold, &s.hits[0])
-		}
+	if n := len(scores) &^ 15; active != levelGeneric && n > 0 {
+		count = filterVector(&scores[0], n, int32(base), threshold, &s.hits[0])
 		i = n
 	}
 	for ; i < len(scores); i++ {

@@ -155,9 +155,9 @@ vector:
 	VZEROUPPER
 	RET
 
-// func countAtLeastAVX2(x *float32, n int, threshold float32) int
+// func countAtLeastVector(x *float32, n int, threshold float32) int
 // n is a multiple of 8.
-TEXT ·countAtLeastAVX2(SB), NOSPLIT, $0-32
+TEXT ·countAtLeastVector(SB), NOSPLIT, $0-32
 	MOVQ x+0(FP), SI
 	MOVQ n+8(FP), CX
 	VBROADCASTSS threshold+16(FP), Y0

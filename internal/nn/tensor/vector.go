@@ -20,8 +20,8 @@ func Dot(a, b []float32) float32 {
 	sameLen("Dot", len(a), len(b))
 	var s float32
 	i := 0
-	if n := len(a) &^ 7; active >= levelAVX2 && n > 0 {
-		s = dotAVX2(&a[0], &b[0], n)
+	if n := len(a) &^ 7; active != levelGeneric && n > 0 {
+		s = dotVector(&a[0], &b[0], n)
 		i = n
 	}
 	for ; i < len(a); i++ {
@@ -34,8 +34,8 @@ func Dot(a, b []float32) float32 {
 func Axpy(alpha float32, x, y []float32) {
 	sameLen("Axpy", len(x), len(y))
 	i := 0
-	if n := len(x) &^ 7; active >= levelAVX2 && n > 0 {
-		axpyAVX2(alpha, &x[0], &y[0], n)
+	if n := len(x) &^ 7; active != levelGeneric && n > 0 {
+		axpyVector(alpha, &x[0], &y[0], n)
 		i = n
 	}
 	for ; i < len(x); i++ {
@@ -46,8 +46,8 @@ func Axpy(alpha float32, x, y []float32) {
 // Scale computes x *= alpha.
 func Scale(alpha float32, x []float32) {
 	i := 0
-	if n := len(x) &^ 7; active >= levelAVX2 && n > 0 {
-		scaleAVX2(alpha, &x[0], n)
+	if n := len(x) &^ 7; active != levelGeneric && n > 0 {
+		scaleVector(alpha, &x[0], n)
 		i = n
 	}
 	for ; i < len(x); i++ {
@@ -65,8 +65,8 @@ func SumSquares(x []float32) float64 { return squaresAbout(x, 0) }
 func squaresAbout(x []float32, mean float64) float64 {
 	var s float64
 	i := 0
-	if n := len(x) &^ 7; active >= levelAVX2 && n > 0 {
-		s = sumSquaresAVX2(&x[0], mean, n)
+	if n := len(x) &^ 7; active != levelGeneric && n > 0 {
+		s = sumSquaresVector(&x[0], mean, n)
 		i = n
 	}
 	for ; i < len(x); i++ {
@@ -80,8 +80,8 @@ func squaresAbout(x []float32, mean float64) float64 {
 func Sum(x []float32) float64 {
 	var s float64
 	i := 0
-	if n := len(x) &^ 7; active >= levelAVX2 && n > 0 {
-		s = sumAVX2(&x[0], n)
+	if n := len(x) &^ 7; active != levelGeneric && n > 0 {
+		s = sumVector(&x[0], n)
 		i = n
 	}
 	for ; i < len(x); i++ {

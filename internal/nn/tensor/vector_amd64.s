@@ -17,8 +17,8 @@
 	VUNPCKHPD X, X, XT     \
 	VADDSD XT, X, X
 
-// func dotAVX2(a, b *float32, n int) float32
-TEXT ·dotAVX2(SB), NOSPLIT, $0-28
+// func dotVector(a, b *float32, n int) float32
+TEXT ·dotVector(SB), NOSPLIT, $0-28
 	MOVQ a+0(FP), SI
 	MOVQ b+8(FP), DI
 	MOVQ n+16(FP), CX
@@ -64,8 +64,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func axpyAVX2(alpha float32, x, y *float32, n int)
-TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
+// func axpyVector(alpha float32, x, y *float32, n int)
+TEXT ·axpyVector(SB), NOSPLIT, $0-32
 	VBROADCASTSS alpha+0(FP), Y0
 	MOVQ x+8(FP), SI
 	MOVQ y+16(FP), DI
@@ -108,8 +108,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func scaleAVX2(alpha float32, x *float32, n int)
-TEXT ·scaleAVX2(SB), NOSPLIT, $0-24
+// func scaleVector(alpha float32, x *float32, n int)
+TEXT ·scaleVector(SB), NOSPLIT, $0-24
 	VBROADCASTSS alpha+0(FP), Y0
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
@@ -123,8 +123,8 @@ eight:
 	VZEROUPPER
 	RET
 
-// func sumSquaresAVX2(x *float32, shift float64, n int) float64
-TEXT ·sumSquaresAVX2(SB), NOSPLIT, $0-32
+// func sumSquaresVector(x *float32, shift float64, n int) float64
+TEXT ·sumSquaresVector(SB), NOSPLIT, $0-32
 	MOVQ x+0(FP), SI
 	VBROADCASTSD shift+8(FP), Y6
 	MOVQ n+16(FP), CX
@@ -147,8 +147,8 @@ eight:
 	VZEROUPPER
 	RET
 
-// func sumAVX2(x *float32, n int) float64
-TEXT ·sumAVX2(SB), NOSPLIT, $0-24
+// func sumVector(x *float32, n int) float64
+TEXT ·sumVector(SB), NOSPLIT, $0-24
 	MOVQ x+0(FP), SI
 	MOVQ n+8(FP), CX
 	VXORPS X0, X0, X0
@@ -168,8 +168,8 @@ eight:
 	VZEROUPPER
 	RET
 
-// func biasLeakyAVX2(row, bias *float32, slope float32, n int)
-TEXT ·biasLeakyAVX2(SB), NOSPLIT, $0-32
+// func biasLeakyVector(row, bias *float32, slope float32, n int)
+TEXT ·biasLeakyVector(SB), NOSPLIT, $0-32
 	MOVQ row+0(FP), DI
 	MOVQ bias+8(FP), SI
 	VBROADCASTSS slope+16(FP), Y0
@@ -190,8 +190,8 @@ eight:
 	VZEROUPPER
 	RET
 
-// func leakyGradAVX2(dst, y, dy *float32, slope float32, n int)
-TEXT ·leakyGradAVX2(SB), NOSPLIT, $0-40
+// func leakyGradVector(dst, y, dy *float32, slope float32, n int)
+TEXT ·leakyGradVector(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ y+8(FP), SI
 	MOVQ dy+16(FP), DX
@@ -214,8 +214,8 @@ eight:
 	VZEROUPPER
 	RET
 
-// func adamAVX2(param, grad, m, v *float32, k *adamConstants, n int)
-TEXT ·adamAVX2(SB), NOSPLIT, $0-48
+// func adamVector(param, grad, m, v *float32, k *adamConstants, n int)
+TEXT ·adamVector(SB), NOSPLIT, $0-48
 	MOVQ param+0(FP), DI
 	MOVQ grad+8(FP), SI
 	MOVQ m+16(FP), R8
@@ -258,8 +258,8 @@ eight:
 	VZEROUPPER
 	RET
 
-// func maxUint32AVX2(x *int32, n int) uint32
-TEXT ·maxUint32AVX2(SB), NOSPLIT, $0-20
+// func maxUint32Vector(x *int32, n int) uint32
+TEXT ·maxUint32Vector(SB), NOSPLIT, $0-20
 	MOVQ x+0(FP), SI
 	MOVQ n+8(FP), CX
 	VPXOR Y0, Y0, Y0
