@@ -35,7 +35,7 @@ func init() {
 			{Name: "ssl_weight", Kind: model.Float, Default: "0.01", Doc: "weight α of the self-supervision"},
 			{Name: "ssl_temperature", Kind: model.Float, Default: "0.1", Min: 1e-3, Doc: "temperature τ of the self-supervision"},
 		},
-		Needs:      func(v model.Values) model.Needs { return model.Needs{ItemVectors: modality.Of(v)} },
+		Needs: func(v model.Values) model.Needs { return model.Needs{ItemVectors: modality.Of(v)} },
 		Check: func(v model.Values) error {
 			if n := len(modality.Of(v)); n > 2 {
 				return usererr.New("Name one or two modalities, or choose a model that reads any number, such as mgcn or freedom.", "model slmrec has heads for two modalities, not %d", n)
