@@ -139,12 +139,7 @@ func (m *recommender) Loss(t *autograd.Tape, b model.Batch) *autograd.Var {
 func (m *recommender) apart(t *autograd.Tape, x, target *autograd.Var) *autograd.Var {
 	const least = 1e-8
 	cosines := t.RowDots(t.NormalizeRows(m.predictor.Apply(t, x), least), nil, t.NormalizeRows(target, least), nil)
-	one, mean := t.Buffer(1, 1), t.Buffer(1, x.Rows())
-	one.Data[0] = 1
-	for r := range mean.Data {
-		mean.Data[r] = -1 / float32(x.Rows())
-	}
-	return t.Add(t.Const(one), t.MatMul(t.Const(mean), false, cosines, false))
+	return t.Add(layers.Constant(t, 1, 1, 1), layers.Mean(t, -1, cosines))
 }
 
 // Represent implements model.Model.

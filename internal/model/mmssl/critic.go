@@ -53,13 +53,13 @@ func (c *critic) judge(t *autograd.Tape, x *autograd.Var) judged {
 func (c *critic) loss(t *autograd.Tape, noise *layers.Noise, v views, users []int32) *autograd.Var {
 	users = users[:min(len(users), c.users)]
 	open := c.open(t, users)
-	real := c.realRows(t, noise, users, rank(t, pair{t.Const(v.out.users.Value), t.Const(v.out.items.Value)}, users, open))
+	real := c.realRows(t, noise, open, rank(t, pair{t.Const(v.out.users.Value), t.Const(v.out.items.Value)}, users, open))
 	var fakes, reals []*autograd.Var
 	for _, f := range v.content {
 		fakes, reals = append(fakes, rank(t, f, users, open)), append(reals, real)
 	}
 	fake, genuine := t.ConcatRows(fakes...), t.ConcatRows(reals...)
-	terms := []*autograd.Var{mean(t, 1, c.judge(t, t.Turn(fake, -c.gamma)).value), mean(t, -1, c.judge(t, real).value)}
+	terms := []*autograd.Var{layers.Mean(t, 1, c.judge(t, t.Turn(fake, -c.gamma)).value), layers.Mean(t, -1, c.judge(t, real).value)}
 	if c.penalty != 0 {
 		terms = append(terms, c.steep(t, mixed(t, noise, genuine.Value, fake.Value)))
 	}
@@ -86,7 +86,7 @@ func rank(t *autograd.Tape, v pair, users []int32, open *autograd.Var) *autograd
 }
 
 // realRows are un(softmax(R_u + ν g) + κ own), constants.
-func (c *critic) realRows(t *autograd.Tape, noise *layers.Noise, users []int32, own *autograd.Var) *autograd.Var {
+func (c *critic) realRows(t *autograd.Tape, noise *layers.Noise, open, own *autograd.Var) *autograd.Var {
 	m := t.Buffer(own.Rows(), own.Cols())
 	clear(m.Data)
 	if c.noise != 0 {
@@ -100,24 +100,10 @@ func (c *critic) realRows(t *autograd.Tape, noise *layers.Noise, users []int32, 
 			}
 		})
 	}
-	for r, u := range users {
-		chosen := c.train.Items(int(u))
-		for k, i := range chosen {
-			if !contains(chosen[:k], i) {
-				m.Row(r)[i]++
-			}
-		}
+	for i, x := range open.Value.Data {
+		m.Data[i] += 1 - x
 	}
 	return t.Const(t.NormalizeRows(t.Add(t.SoftmaxRows(t.Const(m)), t.Scale(c.real, own)), least).Value)
-}
-
-func contains(items []int32, i int32) bool {
-	for _, j := range items {
-		if j == i {
-			return true
-		}
-	}
-	return false
 }
 
 // mixed are mixtures of rows, each with a share of its own, constants.
@@ -146,22 +132,9 @@ func (c *critic) steep(t *autograd.Tape, x *autograd.Var) *autograd.Var {
 		}
 		return t.Const(m)
 	}
-	g := t.Mul(t.MatMul(constant(t, x.Rows(), 1, 1), false, t.Param(c.last.Weight), false), bend(d.second))
+	g := t.Mul(t.MatMul(layers.Constant(t, x.Rows(), 1, 1), false, t.Param(c.last.Weight), false), bend(d.second))
 	g = t.Mul(t.MatMul(g, false, t.Param(c.second.Weight), false), bend(d.first))
 	g = t.MatMul(g, false, t.Param(c.first.Weight), false)
 	length := t.RowDots(g, nil, t.NormalizeRows(g, least), nil)
-	return t.SquaredNorm(float64(c.penalty)/float64(x.Rows()), t.Add(length, constant(t, x.Rows(), 1, -1)))
-}
-
-// mean is alpha times the mean of a column.
-func mean(t *autograd.Tape, alpha float32, x *autograd.Var) *autograd.Var {
-	return t.MatMul(constant(t, 1, x.Rows(), alpha/float32(x.Rows())), false, x, false)
-}
-
-func constant(t *autograd.Tape, rows, cols int, value float32) *autograd.Var {
-	m := t.Buffer(rows, cols)
-	for i := range m.Data {
-		m.Data[i] = value
-	}
-	return t.Const(m)
+	return t.SquaredNorm(float64(c.penalty)/float64(x.Rows()), t.Add(length, layers.Constant(t, x.Rows(), 1, -1)))
 }
