@@ -9,10 +9,8 @@
 //
 // over the pairs (u, p) of a batch; its negatives are not read.
 //
-// Worked out from the paper and from public code, with which loss, gradients and scores agree where nothing is
-// dropped out. Two things differ: each pair of a batch draws a dropout of its own, where public code draws one for each user and
-// item; and the items' vectors are moved in the rows of the batch alone, where a step of public code moves all of them by
-// their momentum. Setting targets=moving lets the targets learn too, an ablation of the paper under which vectors may
+// Worked out from the paper and from public code, whose loss and scores are the same where nothing is dropped out. One thing differs: each pair of a batch draws a dropout of its own, where public code draws one for each user and
+// item. Setting targets=moving lets the targets learn too, an ablation of the paper under which vectors may
 // collapse to one.
 package bm3
 

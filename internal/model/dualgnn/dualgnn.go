@@ -12,8 +12,8 @@
 // Public code adds the second modality into the first in place, so that a user's weights act on
 // their sum and on the second; here on each. It pads the list of a user with fewer than k neighbours with some of
 // them, drawn by lot each epoch; here the softmax is over those that there are, and nothing is drawn. It makes a graph without a tenth of the items
-// and does not use it; here there is none. It takes the loss by logarithms to base 2, which is λ smaller by a third, and penalises weights
-// of the items that nothing reads. It ranks by the vectors of the last training step; here the present parameters rank. Users with equal
+// and does not use it; here there is none. It takes the loss by logarithms to base 2, so that its λ counts for 0.69 of ours, and
+// penalises weights of the items that nothing reads. It ranks by the vectors of the last training step; here the present parameters rank. Users with equal
 // counts are taken by number.
 package dualgnn
 
