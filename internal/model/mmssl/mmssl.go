@@ -22,11 +22,11 @@
 // on, so that e^m is zero. Here it weighs the edges that there are, with gradients. (2) The critic's first layer is
 // 64 wide rather than a quarter of the items, sees the users of a part of the batch, has no batch normalisation,
 // dropout or sigmoid, and its LeakyReLU bends (there its slope is 1); an epoch of Amazon Baby then takes less than a
-// minute of one core, where it would take an estimated half hour. (3) It learns in the same step as the model, with
-// the same Adam. (4) Keys of the heads have matrices of their own, as in the paper; there they are the queries. (5)
-// One adjacency, normalised on both sides, is used throughout, and the last layer has no softmax. (6) The contrast
-// has the other view's rows as negatives, not those of its own. (7) Adam has no weight decay; the public code's AdamW
-// has 0.01.
+// minute of one core, where the published one would take an estimated quarter of an hour or more. (3) It learns in
+// the same step as the model, with the same Adam. (4) Keys of the heads have matrices of their own, as in the paper;
+// there they are the queries. (5) One adjacency, normalised on both sides, is used throughout, and the last layer has
+// no softmax. (6) The contrast has the other view's rows as negatives, not those of its own. (7) Adam has no weight
+// decay; the public code's AdamW has 0.01.
 package mmssl
 
 import (
