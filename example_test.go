@@ -110,7 +110,7 @@ func ExampleBuild_interactionsOnly() {
 	fmt.Println("others:", strings.Join(mllmrec.Models(), ", "))
 	// Output:
 	// bpr true
-	// others: add-ease, bm25, bpr, ease, freedom, grcn, gume, hybrid, itemknn, l3ae, lattice, lgmrec, lightgcn, mgcn, mllmrec, mmgcn, pool, slmrec, smore, soil, spectral, text-kernel, transitions, vbpr
+	// others: add-ease, bm25, bm3, bpr, dualgnn, ease, freedom, grcn, gume, hybrid, itemknn, l3ae, lattice, lgmrec, lightgcn, mgcn, mllmrec, mmgcn, mmssl, pool, slmrec, smore, soil, spectral, text-kernel, transitions, vbpr
 }
 
 // Progress comes as work goes on: what is done, how far it is, how long it may take.

@@ -17,6 +17,9 @@ type Spec struct {
 	// Needs says what the model reads under the given settings. Nil is a model that reads
 	// the train interactions only.
 	Needs func(v Values) Needs
+	// Check reports settings that the model cannot do with, such as too few modalities. It is asked when a
+	// run is planned, before anything is computed, and sees no data. Nil is a model that can do with all.
+	Check func(v Values) error
 	// Trainer holds the trainer's settings that the model was published with, where they differ from
 	// the trainer's own defaults.
 	Trainer map[string]string
@@ -80,7 +83,11 @@ func Seedless(name string) bool { return registry[name].Seedless }
 
 // parse fills in defaults and checks the given settings.
 func (s Spec) parse(settings map[string]string) (Values, error) {
-	return ParseSettings("model "+s.Name, s.Settings, settings)
+	v, err := ParseSettings("model "+s.Name, s.Settings, settings)
+	if err == nil && s.Check != nil {
+		err = s.Check(v)
+	}
+	return v, err
 }
 
 // WholeGraph reports whether a step of the named model under the settings works on the

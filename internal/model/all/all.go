@@ -2,7 +2,9 @@
 package all
 
 import (
+	_ "github.com/mllmrec/mllmrec/internal/model/bm3"
 	_ "github.com/mllmrec/mllmrec/internal/model/bpr"
+	_ "github.com/mllmrec/mllmrec/internal/model/dualgnn"
 	_ "github.com/mllmrec/mllmrec/internal/model/freedom"
 	_ "github.com/mllmrec/mllmrec/internal/model/grcn"
 	_ "github.com/mllmrec/mllmrec/internal/model/gume"
@@ -14,6 +16,7 @@ import (
 	_ "github.com/mllmrec/mllmrec/internal/model/mgcn"
 	_ "github.com/mllmrec/mllmrec/internal/model/mllmrec"
 	_ "github.com/mllmrec/mllmrec/internal/model/mmgcn"
+	_ "github.com/mllmrec/mllmrec/internal/model/mmssl"
 	_ "github.com/mllmrec/mllmrec/internal/model/pool"
 	_ "github.com/mllmrec/mllmrec/internal/model/slmrec"
 	_ "github.com/mllmrec/mllmrec/internal/model/smore"

@@ -18,6 +18,7 @@ package grcn
 
 import (
 	"github.com/mllmrec/mllmrec/internal/model"
+	"github.com/mllmrec/mllmrec/internal/model/bipartite"
 	"github.com/mllmrec/mllmrec/internal/model/layers"
 	"github.com/mllmrec/mllmrec/internal/model/modality"
 	"github.com/mllmrec/mllmrec/internal/nn/autograd"
@@ -51,7 +52,8 @@ type recommender struct {
 	users, items                   *autograd.Param // id vectors
 	userConfidence, itemConfidence *autograd.Param // a column a modality
 	branches                       []branch
-	graph                          *graph
+	sides                          *bipartite.Sides
+	zero                           *tensor.Matrix // a number an edge
 	routings, layers               int
 	reg                            float64
 }
@@ -75,9 +77,10 @@ func build(in model.Inputs, v model.Values) (model.Model, error) {
 		items:          table("item_embedding", in.Items, d),
 		userConfidence: table("user_confidence", in.Users, len(names)),
 		itemConfidence: table("item_confidence", in.Items, len(names)),
-		graph:          newGraph(in),
+		sides:          bipartite.NewSides(in.Train),
 		routings:       v.Int("routings"), layers: v.Int("layers"), reg: v.Float("reg_weight"),
 	}
+	m.zero = tensor.New(len(m.sides.User), 1)
 	params := []*autograd.Param{m.users, m.items, m.userConfidence, m.itemConfidence}
 	for _, name := range names {
 		b := branch{features: in.ItemVectors[name], preference: table(name+".preference", in.Users, d)}

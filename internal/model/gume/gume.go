@@ -21,7 +21,6 @@ import (
 	"github.com/mllmrec/mllmrec/internal/model/neighbours"
 	"github.com/mllmrec/mllmrec/internal/nn/autograd"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
-	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 func init() {
@@ -48,6 +47,7 @@ func init() {
 		Needs: func(v model.Values) model.Needs {
 			return neighbours.Needs(model.Needs{ItemVectors: modality.Of(v)}, v)
 		},
+		Check:      modality.Two("gume", "compares"),
 		Trainer:    map[string]string{"lr_decay": "0.96"},
 		WholeGraph: func(model.Values) bool { return true },
 		New:        build,
@@ -79,9 +79,6 @@ type side struct {
 
 func build(in model.Inputs, v model.Values) (model.Model, error) {
 	names := modality.Of(v)
-	if len(names) != 2 {
-		return nil, usererr.New("Name two modalities, or choose a model that reads any number, such as mgcn or freedom.", "model gume compares two modalities, not %d", len(names))
-	}
 	d := v.Int("embedding_dim")
 	graph, err := widened(in, names, v.Int("k"))
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mllmrec/mllmrec/internal/model"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 // Auto stands for what the data offers. Who plans a run puts the list in its place; where nobody did, it
@@ -35,6 +36,17 @@ func Of(v model.Values) []string {
 		return strings.Split(text, ",")
 	}
 	return Published()
+}
+
+// Two refuses any number of modalities but two, for a model that does something with a pair of them, such
+// as "fuses".
+func Two(name, does string) func(v model.Values) error {
+	return func(v model.Values) error {
+		if n := len(Of(v)); n != 2 {
+			return usererr.New("Name two modalities, import vectors of another one, or choose a model that reads any number, such as mgcn or freedom.", "model %s %s two modalities, not %d", name, does, n)
+		}
+		return nil
+	}
 }
 
 // Order sorts the modalities that a data set offers as the models read them: visual, then text,

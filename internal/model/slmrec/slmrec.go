@@ -35,7 +35,13 @@ func init() {
 			{Name: "ssl_weight", Kind: model.Float, Default: "0.01", Doc: "weight α of the self-supervision"},
 			{Name: "ssl_temperature", Kind: model.Float, Default: "0.1", Min: 1e-3, Doc: "temperature τ of the self-supervision"},
 		},
-		Needs:      func(v model.Values) model.Needs { return model.Needs{ItemVectors: modality.Of(v)} },
+		Needs: func(v model.Values) model.Needs { return model.Needs{ItemVectors: modality.Of(v)} },
+		Check: func(v model.Values) error {
+			if n := len(modality.Of(v)); n > 2 {
+				return usererr.New("Name one or two modalities, or choose a model that reads any number, such as mgcn or freedom.", "model slmrec has heads for two modalities, not %d", n)
+			}
+			return nil
+		},
 		Trainer:    map[string]string{"weight_decay": "0.0001"},
 		WholeGraph: func(model.Values) bool { return true },
 		New:        build,
@@ -60,9 +66,6 @@ type recommender struct {
 
 func build(in model.Inputs, v model.Values) (model.Model, error) {
 	d, names := v.Int("embedding_dim"), modality.Of(v)
-	if len(names) > 2 {
-		return nil, usererr.New("Name one or two modalities, or choose a model that reads any number, such as mgcn or freedom.", "model slmrec has heads for two modalities, not %d", len(names))
-	}
 	m := &recommender{
 		users:     layers.Embedding("user_embedding", in.Users, d, in.Seed),
 		items:     layers.Embedding("item_embedding", in.Items, d, in.Seed),

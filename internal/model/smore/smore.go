@@ -21,7 +21,6 @@ import (
 	"github.com/mllmrec/mllmrec/internal/model/neighbours"
 	"github.com/mllmrec/mllmrec/internal/nn/autograd"
 	"github.com/mllmrec/mllmrec/internal/nn/tensor"
-	"github.com/mllmrec/mllmrec/internal/usererr"
 )
 
 func init() {
@@ -45,6 +44,7 @@ func init() {
 		Needs: func(v model.Values) model.Needs {
 			return neighbours.Needs(model.Needs{ItemVectors: modality.Of(v)}, v)
 		},
+		Check:      modality.Two("smore", "fuses"),
 		Trainer:    map[string]string{"lr_decay": "0.96"},
 		WholeGraph: func(model.Values) bool { return true },
 		New:        build,
@@ -73,9 +73,6 @@ type recommender struct {
 
 func build(in model.Inputs, v model.Values) (model.Model, error) {
 	names := modality.Of(v)
-	if len(names) != 2 {
-		return nil, usererr.New("Name two modalities, or choose a model that reads any number, such as mgcn or freedom.", "model smore fuses two modalities, not %d", len(names))
-	}
 	d := v.Int("embedding_dim")
 	m := &recommender{
 		Tables: gated.NewTables(in, gated.Plain(in), d, v.Int("layers")), basis: basis(d), noise: layers.NewNoise(in.Seed), dropout: v.Float("dropout"),

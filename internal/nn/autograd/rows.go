@@ -99,6 +99,18 @@ func (t *Tape) HoldRows(x *Var, rows []int32) *Var {
 	return out
 }
 
+// Turn returns x for a loss from which x is to learn alpha times what the loss says: for a negative alpha, the
+// opposite, as what an adversary judges does. The result shares x's memory.
+func (t *Tape) Turn(x *Var, alpha float32) *Var {
+	out := t.newVar()
+	out.Value, out.needs = x.Value, x.needs
+	if x.needs {
+		t.nodes = append(t.nodes, out)
+		out.back = func() { t.addScaled(x, alpha, out.grad) }
+	}
+	return out
+}
+
 // ConcatRows returns the rows of xs one below the other.
 func (t *Tape) ConcatRows(xs ...*Var) *Var {
 	rows := 0

@@ -120,3 +120,24 @@ func TestHoldRows(t *testing.T) {
 	fixed := tape.HoldRows(tape.Const(other.Value), all)
 	tape.Backward(tape.RowDots(fixed, all[:1], fixed, all[:1])) // nobody to learn: no panic
 }
+
+// What is turned learns the opposite, by the factor; what stands beside it learns as ever.
+func TestTurn(t *testing.T) {
+	p, q := NewParam("p", 2, 1), NewParam("q", 2, 1)
+	copy(p.Value.Data, []float32{2, 3})
+	copy(q.Value.Data, []float32{5, 7})
+	tape := NewTape()
+	turned := tape.Turn(tape.Param(p), -0.5)
+	if !slices.Equal(turned.Value.Data, p.Value.Data) {
+		t.Errorf("turned values are %v", turned.Value.Data)
+	}
+	ones := tape.Const(tensor.FromSlice(1, 2, []float32{1, 1}))
+	tape.Backward(tape.MatMul(ones, false, tape.Add(tape.Mul(turned, tape.Param(q)), tape.Param(p)), false))
+	if want := []float32{1 - 2.5, 1 - 3.5}; !slices.Equal(p.Grad.Data, want) {
+		t.Errorf("gradient %v, want %v", p.Grad.Data, want)
+	}
+	if want := []float32{2, 3}; !slices.Equal(q.Grad.Data, want) {
+		t.Errorf("gradient of the other factor %v, want %v", q.Grad.Data, want)
+	}
+	tape.Backward(tape.MatMul(ones, false, tape.Turn(tape.Const(q.Value), -1), false)) // nobody to learn: no panic
+}
