@@ -1,6 +1,6 @@
 package tensor
 
-const edgeTile = 0 // stores are masked
+const edgeTile = 0 //nolint:unused // stores are masked
 
 //go:noescape
 func sgemmDirectAVX512(args *kernelArgs)

@@ -20,7 +20,7 @@ type kernelArgs struct {
 	mask                  uint32 // columns of the last panel, bit by bit (32-column tiles)
 	lastFull              int    // 1 when the last panel is whole (tiles of 16 columns and fewer)
 	mask8                 [16]int32
-	edge                  [edgeTile]float32 // the tile of a last panel that is not whole, where no masked stores are
+	edge                  [edgeTile]float32 //nolint:unused // by arm64's kernels: the tile of a last panel that is not whole, where no masked stores are
 	prefetch, prefetchEnd unsafe.Pointer    // lines to fetch for the next rows
 }
 

@@ -40,11 +40,10 @@ type Options struct {
 
 // site is the pages of one shop.
 type site struct {
-	api     *api.API
-	shop    *shopfront.Shop
-	opt     Options
-	pages   map[string]*template.Template
-	version string // of the static files, so that browsers keep them no longer than they hold
+	api   *api.API
+	shop  *shopfront.Shop
+	opt   Options
+	pages map[string]*template.Template
 }
 
 // Add adds the pages to the API's addresses.
@@ -112,7 +111,7 @@ func (s *site) functions() template.FuncMap {
 		"views":   viewsOf,
 		"tint":    func(n int) int { return n % tints },
 		"reason":  reasonWords,
-		"dots":    func(text string, n int) string { return clip(text, n) },
+		"dots":    clip,
 		"metrics": func() []string { return []string{"recall@10", "recall@20", "ndcg@10", "ndcg@20"} },
 	}
 }
