@@ -41,7 +41,7 @@
 //
 // # Compatibility
 //
-// This package and those below dataset follow semantic versioning once 1.0 is out: what
+// This package, those below dataset and client follow semantic versioning once 1.0 is out: what
 // compiles against a release compiles against later ones of the same major version, and
 // a workspace made by a release is read, or upgraded when it is opened, by all later ones.
 // Until then a minor version may change both, and CHANGELOG.md says how. Results are

@@ -184,7 +184,7 @@ func TestHostileWorkspaces(t *testing.T) {
 			return said
 		}
 		for at, name := range names {
-			if !slow && (at+n)%7 != 0 && name != k.refused { // each command meets each kind behind the tag slow
+			if !slow && (at+n)%12 != 0 && name != k.refused { // each command meets each kind behind the tag slow
 				continue
 			}
 			said := try("", fill(commands[name]))
@@ -194,7 +194,7 @@ func TestHostileWorkspaces(t *testing.T) {
 		}
 		if _, err := os.Lstat(filepath.Join(ws, configName)); err == nil { // as the current folder
 			for at, args := range aside() {
-				if args[0] == "demo" && k.name != demoed || !slow && (at+n)%4 != 0 && k.name != demoed {
+				if args[0] == "demo" && k.name != demoed || !slow && (at+n)%8 != 0 && k.name != demoed {
 					continue
 				}
 				try(ws, fill(args))

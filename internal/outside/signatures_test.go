@@ -12,7 +12,7 @@ import (
 )
 
 // public are the folders whose packages are promised to others.
-var public = []string{".", "dataset", "dataset/amazon", "dataset/microlens", "dataset/mmrec", "dataset/tables"}
+var public = []string{"client", ".", "dataset", "dataset/amazon", "dataset/microlens", "dataset/mmrec", "dataset/tables"}
 
 // A type of an internal package in an exported signature or field could not be named, or
 // made, from outside.
