@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mllmrec/mllmrec/internal/live"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/web/api"
 )
 
@@ -56,8 +57,8 @@ func (s *site) edit(r *http.Request) (to, said string, err error) {
 
 func (s *site) revert(r *http.Request) (to, said string, err error) {
 	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
-	if err != nil {
-		return "", "", err
+	if err != nil || version < 0 {
+		return "", "", usererr.New("Use the button beside it.", "%.40q is no version of a text", r.PostFormValue("version"))
 	}
 	return userPage(r), "reverted", s.shop.RevertPreference(r.Context(), r.PathValue("user"), version, live.ByUser, live.AnyVersion)
 }
