@@ -129,7 +129,7 @@ func neighbourhood(x *shopfront.ItemInfo) template.HTML {
 	}
 	var b bytes.Buffer
 	esc := template.HTMLEscapeString
-	fmt.Fprintf(&b, `<svg class="graph" viewBox="0 0 %.0f %.0f" role="img" aria-label="%s"><title>%s and what it is tied to</title>`, width, height,
+	fmt.Fprintf(&b, `<svg class="graph" viewBox="0 0 %.0f %.0f" role="group" aria-label="%s"><title>%s and what it is tied to</title>`, width, height,
 		esc(fmt.Sprintf("%s and the %d items that it is tied to; the list below says the same", called(x.Item.Title, x.Item.ID), len(x.Near))), esc(called(x.Item.Title, x.Item.ID)))
 	for n := range x.Near {
 		for m := range n {
