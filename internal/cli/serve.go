@@ -282,7 +282,7 @@ func (s *server) serve(ctx context.Context, buildBetter bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	v, _ := version()
-	up := api.New(s.shop, api.Options{Version: v, Open: s.flags.open || host.Loopback(s.flags.addr), Rate: s.flags.rate, Log: s.log, Runs: s.runs, Building: s.underWay})
+	up := api.New(s.shop, api.Options{Version: v, Open: s.flags.open || host.Loopback(s.flags.addr), Local: host.Loopback(s.flags.addr) && !s.flags.open, Rate: s.flags.rate, Log: s.log, Runs: s.runs, Building: s.underWay})
 	if err := pages.Add(up, s.shop, pages.Options{Dir: s.dir, Secure: s.flags.cert != ""}); err != nil {
 		return err
 	}

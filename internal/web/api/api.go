@@ -18,8 +18,11 @@ import (
 
 // Options of an API.
 type Options struct {
-	Version  string
-	Open     bool                         // without keys everybody may do everything
+	Version string
+	Open    bool // without keys everybody may do everything
+	// Local says that only this machine reaches the server. While there are no keys, requests must then name this machine as their host: a
+	// page of elsewhere whose name was made to lead here names itself.
+	Local    bool
 	Rate     float64                      // requests a second of one key; 0: any number
 	Runs     func() ([]client.Run, error) // of the workspace
 	Building func() string                // what is being trained; "" if nothing is
@@ -78,7 +81,7 @@ func (a *API) OpenAPI() *huma.OpenAPI { return a.api.OpenAPI() }
 func (a *API) Mux() *http.ServeMux { return a.mux }
 
 // Handler answers requests.
-func (a *API) Handler() http.Handler { return a.wrap(a.mux) }
+func (a *API) Handler() http.Handler { return a.wrap(a.fromHere(a.mux)) }
 
 // Admin answers on a port apart: metrics, and whether the server lives and is ready. Nobody is asked for a key there.
 func (a *API) Admin() http.Handler {

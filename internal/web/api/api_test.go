@@ -456,6 +456,39 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	}
 }
 
+// A page of elsewhere makes a browser on this machine ask the API, which needs no key here: nothing is changed, and nothing told where the page's name was
+// made to lead here.
+func TestPagesOfElsewhereReachNoAPI(t *testing.T) {
+	s := serve(t, api.Options{Open: true, Local: true}, "bm25")
+	like := `{"events":[{"user":"u00","item":"mug-01","type":"like"}]}`
+	for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site", "Content-Type", "text/plain"}, {"Sec-Fetch-Site", "cross-site", "Content-Type", ""}} {
+		if resp, body := s.send(t, "POST", "/v1/feedback", "", like, header...); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("%v: %d %s", header, resp.StatusCode, body)
+		}
+	}
+	for host, want := range map[string]int{"evil.example": 403, "evil.example:8080": 403, "127.0.0.1.evil.example": 403, "localhost:8080": 200, "LOCALHOST": 200, "[::1]:8080": 200, "127.0.0.1": 200} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/v1/users/u00/recommendations", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("host %s: %d, want %d", host, resp.StatusCode, want)
+		}
+	}
+	if event, _, err := s.store.Last(t.Context()); err != nil || event != 0 {
+		t.Errorf("%d events, %v", event, err)
+	}
+	if _, err := client.New(s.URL, "").Feedback(t.Context(), client.Event{User: "u00", Item: "mug-01", Type: "like"}); err != nil {
+		t.Errorf("a program: %v", err)
+	}
+}
+
 // Who sends a body byte by byte is not waited for longer than the limit, and others are served meanwhile.
 func TestSlowBodies(t *testing.T) {
 	s := serve(t, api.Options{Open: true}, "bm25")

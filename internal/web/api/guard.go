@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -61,6 +62,34 @@ func (a *API) wrap(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(seen, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
 	})
+}
+
+// fromHere refuses what a page of another site has a browser send: the browser may be on this machine, where no key is needed, or bring one along.
+func (a *API) fromHere(next http.Handler) http.Handler {
+	deny := func(w http.ResponseWriter, detail string) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprintf(w, `{"status":403,"title":"Forbidden","detail":%q}`+"\n", detail) //nolint:errcheck // whoever asked has gone
+	}
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { deny(w, "the request comes from a page of another site") }))
+	guarded := guard.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.opt.Local && !a.shop.Keyed() && !isLocal(r.Host) {
+			deny(w, "without API keys this server answers to the name localhost alone")
+			return
+		}
+		guarded.ServeHTTP(w, r)
+	})
+}
+
+// isLocal reports whether a Host header names this machine.
+func isLocal(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // status notes what a handler answered.
