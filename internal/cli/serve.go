@@ -276,6 +276,9 @@ type server struct {
 	shop     *shopfront.Shop
 	log      *slog.Logger
 	building atomic.Pointer[string]
+	listing  sync.Mutex
+	list     []client.Run // as of listed
+	listed   time.Time
 }
 
 func (s *server) serve(ctx context.Context, buildBetter bool) error {
@@ -340,8 +343,16 @@ func (s *server) underWay() string {
 	return ""
 }
 
-// runs lists the finished runs of the shop, those of its generations too, as they are now.
+// fresh is how old a list of runs may be: every page shows it, and a shop of many generations has many.
+const fresh = 2 * time.Second
+
+// runs lists the finished runs of the shop, those of its generations too.
 func (s *server) runs() (runs []client.Run, err error) {
+	s.listing.Lock()
+	defer s.listing.Unlock()
+	if time.Since(s.listed) < fresh {
+		return slices.Clone(s.list), nil
+	}
 	err = retraining.EachWorkspace(s.dir, func(generation string, ws *workspace.Workspace) error {
 		list, err := training.List(ws)
 		for _, r := range list {
@@ -351,6 +362,9 @@ func (s *server) runs() (runs []client.Run, err error) {
 		}
 		return err
 	})
+	if err == nil {
+		s.list, s.listed = slices.Clone(runs), time.Now()
+	}
 	return runs, err
 }
 
@@ -366,6 +380,9 @@ func (s *server) buildBetter(ctx context.Context) {
 		}
 		return
 	}
+	s.listing.Lock()
+	s.listed = time.Time{} // one was made just now
+	s.listing.Unlock()
 	runs, err := s.runs()
 	if err != nil {
 		s.log.Error("cannot find the run that was made", "error", err)
