@@ -111,6 +111,25 @@ func TestServeFromAnImportAlone(t *testing.T) {
 	}
 }
 
+// Where there was no run, the better model is made beside and takes the quick one's place; the next server begins with it.
+func TestServeSwapsToTheBetterModel(t *testing.T) {
+	t.Setenv("MLLMREC_CONFIG_DIR", t.TempDir())
+	ws := importedShop(t)
+	c, stop, _, wrong := serving(t, "", ws, "--addr", "127.0.0.1:0")
+	served := func() (model string) {
+		list, err := c.ForUser(t.Context(), "u1", 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list.Model
+	}
+	wait(t, "the server swaps to "+servedModel+": "+wrong.String(), func() bool { return served() == servedModel })
+	stop()
+	if c, _, _, _ = serving(t, "", ws, "--addr", "127.0.0.1:0"); served() != servedModel {
+		t.Errorf("the next server begins with %s", served())
+	}
+}
+
 // Arms get their shares, say so in the answer's header, and ab refuses to conclude from few.
 func TestServeArms(t *testing.T) {
 	t.Setenv("MLLMREC_CONFIG_DIR", t.TempDir())
