@@ -3,7 +3,9 @@
 package retraining
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,7 +31,25 @@ func Locate(shop, run string) (dir, id string, err error) {
 	if !isGeneration(generation) || strings.ContainsAny(id, `/\`) {
 		return "", "", usererr.Of(usererr.KindUnknown, "List the runs.", "there is no run %q", run)
 	}
-	return filepath.Join(shop, Folder, generation), id, nil
+	dir = filepath.Join(shop, Folder, generation)
+	return dir, id, inside(shop, generation)
+}
+
+// inside fails where the folder of generations, or one of them, is a link: what it leads to is not the shop's.
+func inside(shop string, generation string) error {
+	for _, path := range []string{filepath.Join(shop, Folder), filepath.Join(shop, Folder, generation)} {
+		info, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() {
+			return usererr.Of(usererr.KindDamaged, "Remove it.", "%s is no folder but a link or a file, and is not followed", path)
+		}
+	}
+	return nil
 }
 
 // Name is how a run of a generation is named in the shop.
@@ -47,6 +67,9 @@ func isGeneration(name string) bool {
 
 // Generations lists the generations of a shop, oldest first.
 func Generations(shop string) ([]string, error) {
+	if err := inside(shop, ""); err != nil {
+		return nil, err
+	}
 	entries, err := os.ReadDir(filepath.Join(shop, Folder))
 	if os.IsNotExist(err) {
 		return nil, nil
@@ -56,7 +79,7 @@ func Generations(shop string) ([]string, error) {
 	}
 	var all []string
 	for _, e := range entries {
-		if isGeneration(e.Name()) {
+		if isGeneration(e.Name()) && e.IsDir() {
 			all = append(all, e.Name())
 		}
 	}

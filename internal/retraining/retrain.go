@@ -79,6 +79,9 @@ func Run(ctx context.Context, o Options) (*Outcome, error) {
 		out.Generation, out.Why = "", "nothing happened that a run could learn from"
 		return out, nil
 	}
+	if err := inside(o.Shop, out.Generation); err != nil {
+		return nil, err
+	}
 	dir := filepath.Join(o.Shop, Folder, out.Generation)
 	if done := finished(dir); done != nil && (done.Against == serving || done.Run == serving) {
 		return done, nil

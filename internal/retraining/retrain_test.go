@@ -140,6 +140,28 @@ func TestNamesOfRuns(t *testing.T) {
 	}
 }
 
+// A folder of generations that is a link, in a workspace that somebody else made, is not followed: nothing is read or written where it leads.
+func TestLinksAreNotFollowed(t *testing.T) {
+	dir, _, shop, o := setting(t)
+	post(t, shop, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	outside := t.TempDir()
+	if err := os.Symlink(outside, filepath.Join(dir, retraining.Folder)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := retraining.Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "not followed") {
+		t.Errorf("%v %+v", err, out)
+	}
+	if _, err := retraining.Generations(dir); err == nil {
+		t.Error("generations of elsewhere are listed")
+	}
+	if _, _, err := retraining.Locate(dir, "e1/x"); err == nil {
+		t.Error("a run of elsewhere is found")
+	}
+	if left, err := os.ReadDir(outside); err != nil || len(left) > 0 {
+		t.Errorf("%v is written outside, %v", left, err)
+	}
+}
+
 func wait(t *testing.T, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
