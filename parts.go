@@ -1,11 +1,8 @@
 package mllmrec
 
 import (
-	"cmp"
-	"math"
-	"slices"
-
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/answering"
 	"github.com/mllmrec/mllmrec/internal/model"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -37,26 +34,15 @@ func noParts(name string) error {
 		"the score of model %s is one product of two vectors: it has no parts", name)
 }
 
-// partsOf sums shares up by view, the largest part first.
+// partsOf names the items of parts.
 func partsOf(ds *dataset.Dataset, shares []model.Share) []Part {
 	var parts []Part
-	for _, s := range shares {
-		at := slices.IndexFunc(parts, func(p Part) bool { return p.View == s.View })
-		if at < 0 {
-			at, parts = len(parts), append(parts, Part{View: s.View})
+	for _, p := range answering.Parts(shares) {
+		part := Part{View: p.View, Score: p.Score, Rest: p.Rest}
+		for _, i := range p.Items {
+			part.Items = append(part.Items, ItemPart{ds.Items[i.Item].ID, ds.Items[i.Item].Title, i.Score})
 		}
-		part := &parts[at]
-		if part.Score += s.Part; s.Item < 0 {
-			part.Rest += s.Part
-			continue
-		}
-		if s.Part != 0 {
-			part.Items = append(part.Items, ItemPart{ds.Items[s.Item].ID, ds.Items[s.Item].Title, s.Part})
-		}
+		parts = append(parts, part)
 	}
-	for _, part := range parts {
-		slices.SortStableFunc(part.Items, func(a, b ItemPart) int { return cmp.Compare(math.Abs(b.Score), math.Abs(a.Score)) })
-	}
-	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(math.Abs(b.Score), math.Abs(a.Score)) })
 	return parts
 }

@@ -3,6 +3,7 @@ package answering
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"strings"
 
@@ -238,6 +239,42 @@ func sharedWords(sentence, text string) []string {
 		}
 	})
 	return shared
+}
+
+// Part is what one view of a person adds to the score of an item: the sum of its items and its rest.
+type Part struct {
+	View  string
+	Score float64
+	Items []ItemPart // the largest first
+	Rest  float64    // from no item of the history
+}
+
+// ItemPart is what one item of the history adds.
+type ItemPart struct {
+	Item  int32
+	Score float64
+}
+
+// Parts sums shares up by view, the largest part first.
+func Parts(shares []model.Share) []Part {
+	var parts []Part
+	for _, s := range shares {
+		at := slices.IndexFunc(parts, func(p Part) bool { return p.View == s.View })
+		if at < 0 {
+			at, parts = len(parts), append(parts, Part{View: s.View})
+		}
+		p := &parts[at]
+		if p.Score += s.Part; s.Item < 0 {
+			p.Rest += s.Part
+		} else if s.Part != 0 {
+			p.Items = append(p.Items, ItemPart{s.Item, s.Part})
+		}
+	}
+	for _, p := range parts {
+		slices.SortStableFunc(p.Items, func(a, b ItemPart) int { return cmp.Compare(math.Abs(b.Score), math.Abs(a.Score)) })
+	}
+	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(math.Abs(b.Score), math.Abs(a.Score)) })
+	return parts
 }
 
 // carried returns the items of the history whose parts in a score are above 0, the largest first.

@@ -81,7 +81,7 @@ func TestFeedbackMistakes(t *testing.T) {
 	refused("not a postgres:// address", "export", ws, "--out", out, "--store", "mysql://root:s3cret-word@h/x")
 	secret := write(t, "secret", "not ours")
 	if err := os.Symlink(secret, filepath.Join(ws, "live.db-wal")); err != nil {
-		t.Skip(err)
+		t.Skipf("links cannot be made here: %v", err)
 	}
 	refused("out of the workspace", "import", ws, write(t, "fine.jsonl", someFeedback))
 	if raw, err := os.ReadFile(secret); err != nil || string(raw) != "not ours" {

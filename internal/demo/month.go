@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"github.com/mllmrec/mllmrec/internal/retraining"
 	"github.com/mllmrec/mllmrec/internal/shopfront"
 	"github.com/mllmrec/mllmrec/internal/stage"
+	"github.com/mllmrec/mllmrec/internal/usererr"
 	"github.com/mllmrec/mllmrec/internal/workspace"
 )
 
@@ -66,6 +68,9 @@ func Month(ctx context.Context, dir string, seed uint64, days int, each func(Day
 		return err
 	}
 	defer store.Close() //nolint:errcheck // what was acknowledged is durable
+	if event, _, err := store.Last(ctx); err != nil || event > 0 {
+		return cmp.Or(err, usererr.New("Give another folder, or remove this one.", "%s holds %d events already: a simulated month begins on a day of which nothing is known", dir, event))
+	}
 	if _, err := store.Serve(ctx, live.ServingState{Run: made.Run.ID, Why: "the first day of a simulated month"}, live.AnyVersion); err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ type Outcome struct {
 	Why        string           `json:"why"`
 }
 
-// outcomeFile holds the outcome of a generation that is finished.
+// outcomeFile tells people what came of a generation.
 const outcomeFile = "retrain.json"
 
 const (
@@ -83,9 +83,6 @@ func Run(ctx context.Context, o Options) (*Outcome, error) {
 		return nil, err
 	}
 	dir := filepath.Join(o.Shop, Folder, out.Generation)
-	if done := finished(dir); done != nil && (done.Against == serving || done.Run == serving) {
-		return done, nil
-	}
 	ws, err := o.lay(ctx, shop, ds, dir)
 	if err != nil {
 		return nil, err
@@ -100,7 +97,10 @@ func Run(ctx context.Context, o Options) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.Run = Name(out.Generation, made.Run.ID)
+	if out.Run = Name(out.Generation, made.Run.ID); out.Run == serving {
+		out.Why = "it is served already"
+		return out, nil
+	}
 	if err := o.judge(ctx, session, made.Run.ID, out); err != nil {
 		return nil, err
 	}
@@ -124,19 +124,6 @@ func served(ctx context.Context, shop *workspace.Workspace, store *live.Store) (
 		return "", err
 	}
 	return filepath.Base(run), nil
-}
-
-// finished is the outcome of a generation; nil where it has none.
-func finished(dir string) *Outcome {
-	raw, err := os.ReadFile(filepath.Join(dir, outcomeFile))
-	if err != nil {
-		return nil
-	}
-	out := new(Outcome)
-	if json.Unmarshal(raw, out) != nil {
-		return nil
-	}
-	return out
 }
 
 // lay makes the workspace of the generation, or finds the one that an interrupted call made. Answers that were paid for, and pictures, come along.

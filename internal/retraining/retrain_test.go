@@ -107,6 +107,61 @@ func TestTheNextGeneration(t *testing.T) {
 	wait(t, func() bool { return shop.Arms()[0].Run == out.Run })
 }
 
+// Other options on the same feedback make another run; the same ones find that theirs is served. Whom nothing is known of gets what is popular by the
+// data of their own arm's run.
+func TestOptionsAndArmsOfGenerations(t *testing.T) {
+	_, store, shop, o := setting(t)
+	first := shop.Arms()[0].Run
+	post(t, shop, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	one, err := retraining.Run(t.Context(), o)
+	if err != nil || !one.Swapped {
+		t.Fatalf("%v %+v", err, one)
+	}
+	if again, err := retraining.Run(t.Context(), o); err != nil || again.Run != one.Run || again.Swapped || again.Why != "it is served already" {
+		t.Errorf("%v %+v", err, again)
+	}
+	o.Build = build.New()
+	o.Build.Train.Model = "itemknn"
+	if other, err := retraining.Run(t.Context(), o); err != nil || other.Run == one.Run || other.Validation == nil {
+		t.Errorf("another model on the same feedback: %v %+v", err, other)
+	}
+	arms := []live.Arm{{Name: "old", Run: first, Share: 50}, {Name: "new", Run: one.Run, Share: 50}}
+	if _, err := store.Serve(t.Context(), live.ServingState{Run: first, Arms: arms}, live.AnyVersion); err != nil {
+		t.Fatal(err)
+	}
+	if err := shop.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	most := map[string]string{}
+	for _, arm := range shop.Arms() {
+		count, best := map[int32]int{}, int32(0)
+		for _, i := range arm.Engine.Train.Lists().Items {
+			if count[i]++; count[i] > count[best] || count[i] == count[best] && i < best {
+				best = i
+			}
+		}
+		most[arm.Name] = arm.Engine.Data.Items[best].ID
+	}
+	if most["old"] == most["new"] {
+		t.Fatalf("%v: this test shows nothing", most)
+	}
+	met := map[string]bool{}
+	for n := range 20 {
+		user := "unknown-" + shoptest.User(n)
+		if _, err := shop.AddUsers(t.Context(), []string{user}); err != nil {
+			t.Fatal(err)
+		}
+		a, err := shop.Recommend(t.Context(), shopfront.Query{User: user, K: 3})
+		if err != nil || a.Basis != shopfront.ByNobody || a.Hits[0].Item.ID != most[a.Arm] {
+			t.Errorf("%v: arm %s gets %s first, %s is its most popular", err, a.Arm, a.Hits[0].Item.ID, most[a.Arm])
+		}
+		met[a.Arm] = true
+	}
+	if len(met) != 2 {
+		t.Errorf("arms %v", met)
+	}
+}
+
 // A run that is worse is made, not served, and the outcome says by how much.
 func TestAWorseRunIsNotServed(t *testing.T) {
 	_, _, shop, o := setting(t)

@@ -95,7 +95,7 @@ func (s *Shop) Explain(ctx context.Context, user, item string) (*Explanation, er
 	}
 	scores := take(v.size())
 	defer rows.Put(scores)
-	if err := v.score(f, placed, *scores); err != nil {
+	if err := v.score(placed, *scores); err != nil {
 		return nil, err
 	}
 	score := (*scores)[row]

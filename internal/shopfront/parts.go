@@ -1,11 +1,8 @@
 package shopfront
 
 import (
-	"cmp"
-	"math"
-	"slices"
-
 	"github.com/mllmrec/mllmrec/dataset"
+	"github.com/mllmrec/mllmrec/internal/answering"
 	"github.com/mllmrec/mllmrec/internal/model"
 )
 
@@ -26,30 +23,19 @@ type ItemPart struct {
 // product is the only part of a score that is one product of two vectors.
 const product = "match of the user's and the item's vector"
 
-// parts sums shares up by view, the largest part first.
+// parts sums shares up by view and names their items.
 func (v *view) parts(shares []model.Share, score float64) []Part {
 	if shares == nil {
 		return []Part{{View: product, Score: score, Rest: score}}
 	}
 	var parts []Part
-	for _, s := range shares {
-		at := slices.IndexFunc(parts, func(p Part) bool { return p.View == s.View })
-		if at < 0 {
-			at, parts = len(parts), append(parts, Part{View: s.View})
+	for _, p := range answering.Parts(shares) {
+		part := Part{View: p.View, Score: p.Score, Rest: p.Rest}
+		for _, i := range p.Items {
+			part.Items = append(part.Items, ItemPart{v.item(i.Item), i.Score})
 		}
-		p := &parts[at]
-		if p.Score += s.Part; s.Item < 0 {
-			p.Rest += s.Part
-			continue
-		}
-		if s.Part != 0 {
-			p.Items = append(p.Items, ItemPart{v.item(s.Item), s.Part})
-		}
+		parts = append(parts, part)
 	}
-	for _, p := range parts {
-		slices.SortStableFunc(p.Items, func(a, b ItemPart) int { return cmp.Compare(math.Abs(b.Score), math.Abs(a.Score)) })
-	}
-	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(math.Abs(b.Score), math.Abs(a.Score)) })
 	return parts
 }
 

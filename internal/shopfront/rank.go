@@ -53,7 +53,7 @@ func (f *front) recommend(ctx context.Context, a *arm, q *Query, p *person, from
 	row := take(v.size())
 	defer rows.Put(row)
 	scores := *row
-	if err := v.score(f, placed, scores); err != nil {
+	if err := v.score(placed, scores); err != nil {
 		return nil, err
 	}
 	answer.Matching = v.mask(scores, q, &who)
@@ -64,7 +64,7 @@ func (f *front) recommend(ctx context.Context, a *arm, q *Query, p *person, from
 	if len(picked.Items) > from+q.K && from+q.K < MaxK {
 		answer.Next = q.cursor(from + q.K)
 	}
-	picked.cut(from, min(from+q.K, MaxK))
+	picked = cut(picked, from, min(from+q.K, MaxK))
 	if placed != nil {
 		answer.Preference = placed.Texts[0]
 	}
@@ -86,14 +86,11 @@ func take(n int) *[]float32 {
 
 // score writes the score of every item: by the run; of items that came later by those that they are most like; by popularity where
 // nobody was placed.
-func (v *view) score(f *front, placed *answering.Placed, scores []float32) error {
+func (v *view) score(placed *answering.Placed, scores []float32) error {
 	n := v.engine.Items()
 	if placed == nil {
-		clear(scores)
-		for place, row := range f.popular() {
-			if int(row) < n {
-				scores[row] = float32(n - place)
-			}
+		for place, row := range v.popular() {
+			scores[row] = float32(n - place)
 		}
 	} else if err := placed.Score(0, 1, tensor.FromSlice(1, n, scores[:n])); err != nil {
 		return err
@@ -192,54 +189,48 @@ func union(lists map[string][]int32, keys []string) []int32 {
 	return slices.Compact(all)
 }
 
-// picked is a ranked list of rows.
-type picked struct {
-	Items  []int32
-	Scores []float32
-}
-
-func (p *picked) cut(from, to int) {
-	to = min(to, len(p.Items))
+// cut returns a part of a ranked list.
+func cut(l answering.List, from, to int) answering.List {
+	to = min(to, len(l.Items))
 	from = min(from, to)
-	p.Items, p.Scores = p.Items[from:to], p.Scores[from:to]
+	return answering.List{Items: l.Items[from:to], Scores: l.Scores[from:to]}
 }
 
 // pool is how many times as many items as asked for maximal marginal relevance chooses among.
 const pool = 5
 
 // pick ranks the best n rows.
-func (v *view) pick(ctx context.Context, scores []float32, n int, diversity float64) (*picked, error) {
+func (v *view) pick(ctx context.Context, scores []float32, n int, diversity float64) (answering.List, error) {
 	many := n
 	if diversity > 0 {
 		many = pool * n
 	}
 	many = min(many, len(scores))
-	p := &picked{make([]int32, many), make([]float32, many)}
+	p := answering.List{Items: make([]int32, many), Scores: make([]float32, many)}
 	found := tensor.TopK(scores, many, p.Items, p.Scores)
 	for found > 0 && p.Scores[found-1] == lowest {
 		found--
 	}
-	p.cut(0, found)
+	p = cut(p, 0, found)
 	if diversity == 0 || found < 2 {
 		return p, nil
 	}
 	alike, err := v.engine.Alike(ctx)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
 	return v.diverse(p, n, diversity, alike), nil
 }
 
 // diverse picks items one by one: each time that of the largest (1−d)·score − d·likeness to the nearest of those picked before,
 // the scores brought to the range from 0 to 1.
-func (v *view) diverse(p *picked, n int, d float64, alike func(i, j int32) float64) *picked {
+func (v *view) diverse(p answering.List, n int, d float64, alike func(i, j int32) float64) (out answering.List) {
 	high, low := float64(p.Scores[0]), float64(p.Scores[len(p.Scores)-1])
 	near := make([]float64, len(p.Items)) // likeness to the nearest of those picked
 	left := make([]bool, len(p.Items))
 	for k := range left {
 		left[k] = true
 	}
-	out := &picked{}
 	for len(out.Items) < min(n, len(p.Items)) {
 		best, most := -1, math.Inf(-1)
 		for k := range p.Items {
@@ -274,7 +265,7 @@ func (v *view) stand(row int32) int32 {
 }
 
 // hits names the items of a list, with their reasons and parts where they are asked for.
-func (v *view) hits(ctx context.Context, q *Query, placed *answering.Placed, p *picked, from int) ([]Hit, error) {
+func (v *view) hits(ctx context.Context, q *Query, placed *answering.Placed, p answering.List, from int) ([]Hit, error) {
 	var explain func(int32) []model.Share
 	if placed != nil && (q.Because || q.Parts) {
 		var err error

@@ -58,7 +58,6 @@ type front struct {
 	generation uint64
 	arms       []arm // one at least
 	over       *overlay
-	popular    func() []int32 // rows of the first arm's run
 }
 
 // arm is a run that serves a share of the users.
@@ -182,8 +181,6 @@ func (s *Shop) install(arms []arm, over *overlay) {
 	if was := s.front.Load(); was != nil {
 		f.generation = was.generation + 1
 	}
-	first := arms[0].view
-	f.popular = sync.OnceValue(first.popular)
 	s.front.Store(f)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/internal/answering"
@@ -23,6 +24,7 @@ type view struct {
 	categories map[string][]int32 // rows, ascending
 	brands     map[string][]int32
 	words      *index
+	popular    func() []int32 // rows of the run's catalogue by how many chose them, the most first
 }
 
 // extra is an item that came after the run was trained. What people would think of it is taken from the items that it is most like.
@@ -38,7 +40,7 @@ const linkedTo = 10
 
 func newView(ctx context.Context, e *answering.Engine, run string, over *overlay) (*view, error) {
 	v := &view{engine: e, run: run, hidden: map[int32]bool{}, changed: map[int32]*dataset.Item{}, extraRow: map[string]int32{},
-		categories: map[string][]int32{}, brands: map[string][]int32{}, words: newIndex()}
+		categories: map[string][]int32{}, brands: map[string][]int32{}, words: newIndex(), popular: sync.OnceValue(func() []int32 { return byPopularity(e) })}
 	for row := range e.Data.Items {
 		v.list(int32(row), &e.Data.Items[row])
 	}
@@ -189,10 +191,9 @@ func (v *view) item(row int32) *dataset.Item {
 // size is the number of rows.
 func (v *view) size() int { return v.engine.Items() + len(v.extra) }
 
-// popular lists the rows of the run's catalogue by how many chose them, the most first.
-func (v *view) popular() []int32 {
-	count := make([]int32, v.engine.Items())
-	for _, i := range v.engine.Train.Lists().Items {
+func byPopularity(e *answering.Engine) []int32 {
+	count := make([]int32, e.Items())
+	for _, i := range e.Train.Lists().Items {
 		count[i]++
 	}
 	rows := make([]int32, len(count))

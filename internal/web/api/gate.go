@@ -42,8 +42,21 @@ const (
 // dummy is compared with where no key has the id that was sent, so that a wrong id takes as long as a wrong secret.
 var dummy = live.Key{KeyState: live.KeyState{Hash: strings.Repeat("0", 64)}}
 
-// Admit tells whether who sent a secret may do what needs a role; id is that of the key, "" where none is needed.
+// Admit tells whether who sent a secret may do what needs a role, and counts the call; id is that of the key, "" where none is needed.
 func (g *Gate) Admit(secret string, role live.Role) (v Verdict, id string) {
+	if v, id = g.judge(secret, role); v == Admitted && id != "" && !g.allow(id) {
+		v = TooMany
+	}
+	return v, id
+}
+
+// May tells whether who sent a secret has a role, and counts nothing.
+func (g *Gate) May(secret string, role live.Role) bool {
+	v, _ := g.judge(secret, role)
+	return v == Admitted
+}
+
+func (g *Gate) judge(secret string, role live.Role) (v Verdict, id string) {
 	if role == "" {
 		return Admitted, ""
 	}
@@ -61,9 +74,6 @@ func (g *Gate) Admit(secret string, role live.Role) (v Verdict, id string) {
 	}
 	if !key.May(role) {
 		return WrongRole, id
-	}
-	if !g.allow(id) {
-		return TooMany, id
 	}
 	return Admitted, id
 }

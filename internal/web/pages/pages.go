@@ -94,18 +94,16 @@ func Add(a *api.API, shop *shopfront.Shop, opt Options) error {
 
 func (s *site) functions() template.FuncMap {
 	return template.FuncMap{
-		"path":    url.PathEscape,
-		"num":     func(v float64) string { return strings.Replace(fmt.Sprintf("%.4f", v), "-", "−", 1) },
-		"score":   func(v float64) string { return strings.Replace(fmt.Sprintf("%+.3f", v), "-", "−", 1) },
-		"percent": func(v float64) string { return fmt.Sprintf("%.0f", 100*v) },
-		"when":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
+		"path":  url.PathEscape,
+		"num":   func(v float64) string { return strings.Replace(fmt.Sprintf("%.4f", v), "-", "−", 1) },
+		"score": func(v float64) string { return strings.Replace(fmt.Sprintf("%+.3f", v), "-", "−", 1) },
+		"when":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 		"name": func(title, id string) string {
 			if title == "" {
 				return id
 			}
 			return title
 		},
-		"list":    func(v ...any) []any { return v },
 		"dict":    dict,
 		"bars":    barsOf,
 		"views":   viewsOf,
@@ -142,7 +140,6 @@ func dict(pairs ...any) (map[string]any, error) {
 // frame is what every page has around what it shows.
 type frame struct {
 	Page   string
-	Path   string
 	Nonce  string
 	Said   string // what a form just did
 	Info   any
@@ -186,14 +183,13 @@ func (s *site) guarded(role live.Role, next http.HandlerFunc) http.Handler {
 
 // may reports whether who looks has a role, without counting it as a request.
 func (s *site) may(r *http.Request, role live.Role) bool {
-	verdict, _ := s.api.Gate().Admit(secretOf(r), role)
-	return verdict == api.Admitted
+	return s.api.Gate().May(secretOf(r), role)
 }
 
 // write makes a page. It is made whole before its first byte is sent, so that an error is a page of its own.
 func (s *site) write(w http.ResponseWriter, r *http.Request, code int, name string, data any) {
 	nonce := newNonce()
-	f := frame{Page: name, Path: r.URL.RequestURI(), Nonce: nonce, Said: said(r), Keyed: s.shop.Keyed(), Editor: s.may(r, live.Feedback), Admin: s.may(r, live.Admin), Data: data}
+	f := frame{Page: name, Nonce: nonce, Said: said(r), Keyed: s.shop.Keyed(), Editor: s.may(r, live.Feedback), Admin: s.may(r, live.Admin), Data: data}
 	if info, err := s.api.Info(); err == nil {
 		f.Info = info
 	}
