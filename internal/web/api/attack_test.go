@@ -110,7 +110,7 @@ func TestRateIsLimitedByKey(t *testing.T) {
 		t.Errorf("%v, want 6 of a burst and the rest refused", codes)
 	}
 	third := s.key(t, live.Admin) // whose reader may do all that the page asks about
-	for n := range 6 { // a page asks what its reader may do, and is one request all the same
+	for n := range 6 {            // a page asks what its reader may do, and is one request all the same
 		if resp, _ := s.send(t, "GET", "/runs", third, ""); resp.StatusCode != 200 {
 			t.Errorf("page %d of a burst of 6: %d", n+1, resp.StatusCode)
 		}
