@@ -10,6 +10,7 @@ type Item struct {
 	Categories  []string `json:"categories,omitempty" maxItems:"64" doc:"general to special"`
 	Description string   `json:"description,omitempty" maxLength:"1048576"`
 	Image       string   `json:"image,omitempty" maxLength:"1048576" doc:"path, address or data URI of a picture"`
+	Price       float64  `json:"price,omitempty" minimum:"0" maximum:"1e12" doc:"in the shop's currency; left out where unknown"`
 }
 
 // Filter says which items may be in a list. All of its parts must hold; one that is left out holds for every item.
@@ -21,6 +22,9 @@ type Filter struct {
 	Allow []string `json:"allow,omitempty" maxItems:"100000" doc:"ids of the only items that may be in the list"`
 	Deny  []string `json:"deny,omitempty" maxItems:"100000" doc:"ids of items that may not"`
 	Seen  bool     `json:"seen,omitempty" doc:"items that the user chose may be in the list"`
+
+	MinPrice float64 `json:"min_price,omitempty" minimum:"0" maximum:"1e12" doc:"lowest price; an item without a price is in no range"`
+	MaxPrice float64 `json:"max_price,omitempty" minimum:"0" maximum:"1e12" doc:"highest price; 0: any"`
 }
 
 // Question asks for items: by what somebody chose, by what they say that they like, or by both. With User it is about somebody known.

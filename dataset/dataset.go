@@ -59,7 +59,8 @@ type Item struct {
 	Brand       string
 	Categories  []string // first category path, general to special
 	Description string
-	Image       string // path (absolute, or relative to the workspace's image folder), http(s) URL or data URI
+	Image       string  // path (absolute, or relative to the workspace's image folder), http(s) URL or data URI
+	Price       float64 // in the catalogue's own currency; 0 where unknown. Filters read it, no model does
 }
 
 // Interaction is one implicit-feedback event: user u chose item i. Its interaction

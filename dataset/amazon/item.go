@@ -6,6 +6,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/dataset/internal/literal"
+	"github.com/mllmrec/mllmrec/dataset/internal/money"
 )
 
 // item decodes the members found.
@@ -28,6 +29,8 @@ func (m *metadata) item(it *dataset.Item) error {
 				first[k], err = imagesOf(s)
 				return err
 			})
+		case keyPrice:
+			first[k], err = numberOf(&m.scan)
 		case keyCategories:
 			first[k], err = pathOf(&m.scan)
 		default:
@@ -45,6 +48,7 @@ func (m *metadata) item(it *dataset.Item) error {
 		}
 	}
 	it.Description = m.text(first[keyDescription], isScriptAlone)
+	it.Price = m.price(first[keyPrice])
 	for _, url := range oneOf(first[keyImURL], first[keyImageHigh], first[keyImageURL], first[keyImages], first[keyImage]) {
 		if !void(url) {
 			it.Image, _ = dataset.CleanText(strings.TrimSpace(url))
@@ -52,6 +56,19 @@ func (m *metadata) item(it *dataset.Item) error {
 		}
 	}
 	return nil
+}
+
+// price reads a price; 0 where there is none.
+func (m *metadata) price(texts []string) float64 {
+	if len(texts) == 0 || void(texts[0]) {
+		return 0
+	}
+	p, ok := money.Parse(texts[0])
+	if !ok {
+		m.unpriced++
+		return 0
+	}
+	return p
 }
 
 // text joins parts, without those that are page script, and makes them plain.
@@ -122,6 +139,15 @@ func inside(s *literal.Scanner, read func(*literal.Scanner) error) error {
 func textsOf(s *literal.Scanner) ([]string, error) {
 	all, err := placesOf(s)
 	return slices.DeleteFunc(all, func(t string) bool { return t == "" }), err
+}
+
+// numberOf reads a number as it is written, or what else there is as textsOf does.
+func numberOf(s *literal.Scanner) ([]string, error) {
+	if s.Kind() != literal.Number {
+		return textsOf(s)
+	}
+	b, err := s.Number()
+	return []string{string(b)}, err
 }
 
 // placesOf reads a string, or a list's strings, of which those that are none are empty.

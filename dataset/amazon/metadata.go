@@ -50,6 +50,9 @@ func addMetadata(ctx context.Context, ds *dataset.Dataset, path, encoding string
 	if m.scripts > 0 {
 		rep.Note("%s: texts that are page script or style sheets were left out: %d", path, m.scripts)
 	}
+	if m.unpriced > 0 {
+		rep.Note("%s: prices that cannot be read as numbers: %d; those items have none", path, m.unpriced)
+	}
 	if m.repeated > 0 {
 		rep.Note("%d metadata lines repeat a product; the first line of each counts", m.repeated)
 	}
@@ -74,6 +77,7 @@ const (
 	keyImageURL
 	keyImages
 	keyImage
+	keyPrice
 	keyRelated  // 2014 only; not read, but tells the generation
 	keyAlsoBuy  // 2018 only; likewise
 	keyReviewer // of reviews only; likewise
@@ -84,7 +88,7 @@ var keyNames = map[string]int{
 	"asin": keyASIN, "parent_asin": keyParent, "title": keyTitle, "brand": keyBrand, "store": keyStore, "details": keyDetails,
 	"categories": keyCategories, "category": keyCategory, "main_category": keyMainCategory, "main_cat": keyMainCat,
 	"description": keyDescription, "imUrl": keyImURL, "imageURLHighRes": keyImageHigh, "imageURL": keyImageURL, "images": keyImages,
-	"image": keyImage, "related": keyRelated, "also_buy": keyAlsoBuy, "reviewerID": keyReviewer, "user_id": keyReviewer,
+	"image": keyImage, "price": keyPrice, "related": keyRelated, "also_buy": keyAlsoBuy, "reviewerID": keyReviewer, "user_id": keyReviewer,
 }
 
 // metadata fills in items from one file.
@@ -97,6 +101,7 @@ type metadata struct {
 	at                            [numKeys]int // offset of each member's value in this line; -1 = absent
 	has                           [numKeys]bool
 	scripts                       int // texts left out
+	unpriced                      int // prices that cannot be read
 	dirty                         bool
 }
 

@@ -50,6 +50,22 @@ func TestShapesOf2023(t *testing.T) {
 	}
 }
 
+func TestPricesOfAllYears(t *testing.T) {
+	for line, want := range map[string]float64{
+		`{"asin": "T1", "title": "Train", "price": "$12.99"}`:                    12.99,
+		`{"parent_asin": "T1", "title": "Train", "price": 12.99}`:                12.99,
+		`{'asin': 'T1', 'title': 'Train', 'price': 12.99}`:                       12.99,
+		`{"parent_asin": "T1", "title": "Train", "price": "None"}`:               0,
+		`{"parent_asin": "T1", "title": "Train", "price": null}`:                 0,
+		`{"asin": "T1", "title": "Train", "price": "$10.00 - $20.00"}`:           10,
+		`{"asin": "T1", "title": "Train", "price": ".a-box-inner{margin: 4px}"}`: 0,
+	} {
+		if got, _ := items(t, line+"\n"); got[0].Price != want {
+			t.Errorf("%s: %v, want %v", line, got[0].Price, want)
+		}
+	}
+}
+
 // Page script and style sheets that the crawler took for text are no text of the product.
 func TestPageScriptIsLeftOut(t *testing.T) {
 	for _, junk := range []string{

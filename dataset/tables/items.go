@@ -11,6 +11,7 @@ import (
 
 	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/dataset/internal/literal"
+	"github.com/mllmrec/mllmrec/dataset/internal/money"
 	"github.com/mllmrec/mllmrec/dataset/internal/source"
 	"github.com/mllmrec/mllmrec/internal/usererr"
 )
@@ -23,6 +24,7 @@ const (
 	itemCategories
 	itemDescription
 	itemImage
+	itemPrice
 	itemPicture // the bytes of a picture whose path is the image
 	numItemRoles
 )
@@ -42,6 +44,7 @@ type itemReader struct {
 	dirty      bool
 	void       int // texts that stand for a missing value
 	embedded   int // bytes of pictures that stand in the table
+	unpriced   int // prices that cannot be read
 	known      int // items that occur in interactions
 }
 
@@ -49,7 +52,8 @@ func (r *reader) readItems(ctx context.Context, rep *dataset.Report) ([]dataset.
 	path := r.opt.Items
 	c := r.opt.ItemColumns
 	mapping := []wanted{{c.Item, "item", "items-item-column", true, nil}, {c.Title, "title", "title-column", false, nil}, {c.Brand, "brand", "brand-column", false, objectNames},
-		{c.Categories, "categories", "categories-column", false, objectNames}, {c.Description, "description", "description-column", false, nil}, {c.Image, "image", "image-column", false, pictureNames}}
+		{c.Categories, "categories", "categories-column", false, objectNames}, {c.Description, "description", "description-column", false, nil}, {c.Image, "image", "image-column", false, pictureNames},
+		{c.Price, "price", "price-column", false, priceNames}}
 	t, err := r.opt.open(path, r.opt.ItemsFormat, cmp.Or(r.opt.ItemsEncoding, r.opt.Encoding), needed(mapping))
 	if err != nil {
 		return nil, fmt.Errorf("open items: %w", err)
@@ -104,6 +108,9 @@ func (r *itemReader) conclude(file dataset.FileReport, rep *dataset.Report) erro
 			example = fmt.Sprintf("; %s is there as %s (%s)", quote([]byte(here)), quote([]byte(there)), why)
 		}
 		rep.Note("%d of %d items that occur in interactions are not in the table of items and stay without text%s", missing, r.known, example)
+	}
+	if r.unpriced > 0 {
+		rep.Note("%d prices cannot be read as numbers; those items have none", r.unpriced)
 	}
 	if len(r.unseen) > 0 {
 		rep.Note("%d items that nobody chose were left out", len(r.unseen))
@@ -233,10 +240,31 @@ func (r *itemReader) decode(cells []cell, wanted bool) (dataset.Item, error) {
 			it.Categories = append(it.Categories, c)
 		}
 	}
+	it.Price = r.price(&cells[itemPrice])
 	if wanted {
 		it.Image, err = r.picture(&cells[itemImage], &cells[itemPicture])
 	}
 	return it, err
+}
+
+// priceNames are the members of an object that may hold its price, the best first.
+var priceNames = []string{"price", "amount", "value"}
+
+// price reads a price; 0 where there is none.
+func (r *itemReader) price(c *cell) float64 {
+	if c.void() {
+		return 0
+	}
+	text := string(c.text)
+	if c.kind == grouped && len(c.objects) > 0 {
+		text, _ = c.objects[0].of(priceNames...)
+	}
+	p, ok := money.Parse(text)
+	if !ok {
+		r.unpriced++
+		return 0
+	}
+	return p
 }
 
 func (r *itemReader) clean(s string) string {

@@ -46,6 +46,7 @@ type ItemColumns struct {
 	Categories  string // a list of texts or named things, or a text split at Options.CategorySeparator
 	Description string
 	Image       string // path, URL, data URI, the picture itself, or an object with one of these
+	Price       string // a number, or a text such as $12.99
 }
 
 // Options say what to read.

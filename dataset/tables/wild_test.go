@@ -241,6 +241,27 @@ func TestObjectsInItems(t *testing.T) {
 	}
 }
 
+// Prices are numbers or texts; what is neither is counted, and nothing where a price is missing.
+func TestPrices(t *testing.T) {
+	inter := write(t, "t.csv", "user,item\na,1\na,2\na,3\na,4\na,5\n")
+	for name, text := range map[string]string{
+		"i.csv":   "item,price\n1,12.5\n2,\"$1,299.00\"\n3,\n4,on request\n5,NaN\n",
+		"i.jsonl": `{"item":1,"price":12.5}` + "\n" + `{"item":2,"price":{"amount":"1299","currency":"EUR"}}` + "\n" + `{"item":3,"price":null}` + "\n" + `{"item":4,"price":"on request"}` + "\n" + `{"item":5}` + "\n",
+	} {
+		ds, rep, err := Read(t.Context(), Options{Interactions: inter, Items: write(t, name, text)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []float64
+		for _, it := range ds.Items {
+			got = append(got, it.Price)
+		}
+		if !reflect.DeepEqual(got, []float64{12.5, 1299, 0, 0, 0}) || !strings.Contains(strings.Join(rep.Notes, "\n"), "1 prices cannot be read") {
+			t.Errorf("%s: %v, notes %q", name, got, rep.Notes)
+		}
+	}
+}
+
 // What happened within one second keeps its order, though a data set has seconds.
 func TestOrderWithinASecond(t *testing.T) {
 	ds, _, err := Read(t.Context(), Options{Interactions: write(t, "t.csv", "user,item,time\na,z,1600000000300\na,x,1600000000100\nb,x,1600000000000\na,y,1600000000200\n")})

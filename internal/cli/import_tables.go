@@ -62,6 +62,7 @@ the like stand for a missing value. See docs/reference/formats.md.`,
 	fl.StringVar(&opt.ItemColumns.Categories, "categories-column", "", "categories, general to special: a list of texts or named things, or text split at --category-separator")
 	fl.StringVar(&opt.ItemColumns.Description, "description-column", "", "description")
 	fl.StringVar(&opt.ItemColumns.Image, "image-column", "", "image: path, URL, data URI or the picture itself")
+	fl.StringVar(&opt.ItemColumns.Price, "price-column", "", "price: a number, or text such as $12.99")
 	fl.StringVar(&opt.CategorySeparator, "category-separator", "|", "between categories in one text")
 	fl.StringVar(&opt.Separator, "separator", "", "CSV, TSV: between fields: one character, or tab, comma, semicolon, pipe (default: found out)")
 	fl.StringVar(&opt.Quote, "quote", "", "CSV, TSV: what a quotation mark at the start of a field means: double (it quotes), none (a character as others) or auto (default: auto)")

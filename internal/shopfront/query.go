@@ -45,6 +45,18 @@ type Filter struct {
 	Allow []string `json:"allow,omitempty"` // ids of the only items that may be in it
 	Deny  []string `json:"deny,omitempty"`  // ids of items that may not
 	Seen  bool     `json:"seen,omitempty"`  // items that the user chose may be in it
+
+	MinPrice float64 `json:"min_price,omitempty"` // 0: any; an item without a price is in no range
+	MaxPrice float64 `json:"max_price,omitempty"` // likewise
+}
+
+// prices are the ends of the range asked for; asked is false where there is none.
+func (f *Filter) prices() (low, high float64, asked bool) {
+	low, high = f.MinPrice, f.MaxPrice
+	if high == 0 {
+		high = math.Inf(1)
+	}
+	return low, high, f.MinPrice > 0 || f.MaxPrice > 0
 }
 
 // Basis says what an answer was made from.
@@ -124,6 +136,10 @@ func (q *Query) check() error {
 		return usererr.New("Say in a sentence what is liked.", "empty sentence")
 	case math.IsNaN(q.Diversity) || q.Diversity < 0 || q.Diversity > 1:
 		return usererr.New("", "the diversity is %v; it goes from 0 to 1", q.Diversity)
+	case !(q.Filter.MinPrice >= 0 && q.Filter.MaxPrice >= 0): // NaN, too
+		return usererr.New("", "a price is at least 0; the range goes from %v to %v", q.Filter.MinPrice, q.Filter.MaxPrice)
+	case q.Filter.MaxPrice > 0 && q.Filter.MinPrice > q.Filter.MaxPrice:
+		return usererr.New("Name the lower price first.", "the price range goes from %v down to %v", q.Filter.MinPrice, q.Filter.MaxPrice)
 	}
 	return nil
 }

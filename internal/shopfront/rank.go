@@ -139,6 +139,13 @@ func (v *view) mask(scores []float32, q *Query, who *asker) int {
 			drop(row)
 		}
 	}
+	if low, high, asked := q.Filter.prices(); asked {
+		for row := range scores {
+			if p := v.item(int32(row)).Price; p == 0 || p < low || p > high {
+				scores[row] = lowest
+			}
+		}
+	}
 	var keep [][]int32 // lists of rows, of which an item must be in each
 	if len(q.Filter.Any) > 0 {
 		keep = append(keep, union(v.categories, q.Filter.Any))

@@ -23,6 +23,16 @@ type (
 		Description string   `parquet:"description"`
 		Image       string   `parquet:"image"`
 	}
+	// pricedRow is an item of a catalogue in which some have prices.
+	pricedRow struct {
+		ID          string   `parquet:"id"`
+		Title       string   `parquet:"title"`
+		Brand       string   `parquet:"brand"`
+		Categories  []string `parquet:"categories,list"`
+		Description string   `parquet:"description"`
+		Image       string   `parquet:"image"`
+		Price       float64  `parquet:"price,optional"`
+	}
 	userRow struct {
 		ID string `parquet:"id"`
 	}
@@ -42,17 +52,10 @@ func eachRow[T any](f *os.File, fn func(row int, v *T) error) error {
 }
 
 func writeDataset(dir string, ds *dataset.Dataset) error {
-	err := parquetfile.Write(filepath.Join(dir, ItemsFile), func(yield func(itemRow) bool) {
-		for _, it := range ds.Items {
-			if !yield(itemRow(it)) {
-				return
-			}
-		}
-	})
-	if err != nil {
+	if err := writeItems(filepath.Join(dir, ItemsFile), ds.Items); err != nil {
 		return err
 	}
-	err = parquetfile.Write(filepath.Join(dir, UsersFile), func(yield func(userRow) bool) {
+	err := parquetfile.Write(filepath.Join(dir, UsersFile), func(yield func(userRow) bool) {
 		for _, id := range ds.UserIDs {
 			if !yield(userRow{id}) {
 				return
@@ -71,9 +74,29 @@ func writeDataset(dir string, ds *dataset.Dataset) error {
 	})
 }
 
+// writeItems writes prices only where there are any, so that a catalogue without them keeps its bytes and its name.
+func writeItems(path string, items []dataset.Item) error {
+	if slices.ContainsFunc(items, func(it dataset.Item) bool { return it.Price != 0 }) {
+		return parquetfile.Write(path, func(yield func(pricedRow) bool) {
+			for _, it := range items {
+				if !yield(pricedRow(it)) {
+					return
+				}
+			}
+		})
+	}
+	return parquetfile.Write(path, func(yield func(itemRow) bool) {
+		for _, it := range items {
+			if !yield(itemRow{it.ID, it.Title, it.Brand, it.Categories, it.Description, it.Image}) {
+				return
+			}
+		}
+	})
+}
+
 func readItems(f *os.File) ([]dataset.Item, error) {
 	var items []dataset.Item
-	err := eachRow(f, func(_ int, r *itemRow) error {
+	err := eachRow(f, func(_ int, r *pricedRow) error {
 		if len(r.Categories) == 0 {
 			r.Categories = nil
 		}
@@ -133,6 +156,11 @@ func checkDataset(ds *dataset.Dataset, where places) error {
 	if err := checkIDs(where.users, len(ds.UserIDs), func(i int) string { return ds.UserIDs[i] }); err != nil {
 		return err
 	}
+	for i := range ds.Items {
+		if p := ds.Items[i].Price; !(p >= 0 && p <= maxPrice) { // NaN, too
+			return fmt.Errorf("%s, row %d: %v is no price", where.items, i, p)
+		}
+	}
 	rows := labelled.Rows[dataset.Interaction](ds)
 	for i, x := range rows {
 		bad := ""
@@ -154,6 +182,9 @@ func checkDataset(ds *dataset.Dataset, where places) error {
 	}
 	return nil
 }
+
+// maxPrice is the highest that importers believe.
+const maxPrice = 1e12
 
 func checkIDs(where string, n int, id func(int) string) error {
 	first := make(map[string]int, n)

@@ -47,6 +47,37 @@ func mustCreate(t *testing.T, dir string) *Workspace {
 	return w
 }
 
+// Prices are kept where there are any; a catalogue without them has the column neither, and so the bytes that it always had.
+func TestPricesAreKept(t *testing.T) {
+	dir := t.TempDir()
+	ds := shop()
+	ds.Items[2].Price = 12.5
+	for name, ds := range map[string]*dataset.Dataset{"priced": ds, "plain": shop()} {
+		w, err := Create(filepath.Join(dir, name), ds, source())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := w.Dataset()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(ds.Items, got.Items); diff != "" {
+			t.Errorf("%s: items (-want +got):\n%s", name, diff)
+		}
+		raw, err := os.ReadFile(filepath.Join(dir, name, "items.parquet"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if has := strings.Contains(string(raw), "price"); has != (name == "priced") {
+			t.Errorf("%s: a column of prices: %v", name, has)
+		}
+	}
+	ds.Items[2].Price = -1
+	if _, err := Create(filepath.Join(dir, "below nothing"), ds, source()); err == nil || !strings.Contains(err.Error(), "-1 is no price") {
+		t.Errorf("a price of -1: %v", err)
+	}
+}
+
 // wantUserError demands a user error that says all of the given words.
 func wantUserError(t *testing.T, err error, words ...string) {
 	t.Helper()

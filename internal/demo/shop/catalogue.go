@@ -2,6 +2,7 @@ package shop
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 
@@ -160,6 +161,15 @@ func pick(rng *rand.Rand, weights []float64) int {
 	return len(weights) - 1
 }
 
+// prices are what a plain product of each category costs. Shoppers do not look at them.
+var prices = map[string]float64{"mug": 14, "teapot": 39, "lamp": 69, "chair": 149, "cushion": 29, "vase": 34, "planter": 24, "clock": 44,
+	"backpack": 79, "sneaker": 89, "shirt": 27, "umbrella": 32}
+
+// price spreads a category's products between 0.7 and 1.3 of its price.
+func price(category string, n int) float64 {
+	return math.Round(prices[category]*(0.7+0.05*float64(n*7%13))) - 0.1
+}
+
 // describe writes what the shop says of a product. Category, brand and material are
 // always in the words, the style by its ways of speaking, colour and pattern only
 // where the product says so.
@@ -185,6 +195,6 @@ func describe(rng *rand.Rand, p product, n int) dataset.Item {
 	text := strings.Join(sentences, " ")
 	return dataset.Item{
 		ID: id, Title: title, Brand: brands[p.brand].name, Categories: append([]string(nil), k.path...),
-		Description: strings.ToUpper(text[:1]) + text[1:], Image: id + ".png",
+		Description: strings.ToUpper(text[:1]) + text[1:], Image: id + ".png", Price: price(k.id, n),
 	}
 }

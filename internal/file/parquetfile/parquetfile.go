@@ -140,7 +140,7 @@ func readBatch[T any](r *parquet.GenericReader[T], batch []T) (n int, err error)
 	return r.Read(batch)
 }
 
-// checkColumns demands every column of T with its type: the library would fill a
+// checkColumns demands every column of T with its type, but for optional ones: the library would fill a
 // missing one with zeros.
 func checkColumns[T any](have *parquet.Schema) error {
 	var zero T
@@ -149,6 +149,9 @@ func checkColumns[T any](have *parquet.Schema) error {
 		name := strings.Join(path, ".")
 		w, _ := want.Lookup(path...)
 		h, ok := have.Lookup(path...)
+		if !ok && w.Node.Optional() {
+			continue
+		}
 		if !ok {
 			return fmt.Errorf("column %s is missing", name)
 		}

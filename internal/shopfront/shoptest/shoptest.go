@@ -41,7 +41,7 @@ func Data() *dataset.Dataset {
 	for _, kind := range kinds {
 		for n, colour := range colours {
 			ds.Items = append(ds.Items, dataset.Item{ID: fmt.Sprintf("%s-%02d", kind.id, n), Title: colour + " " + kind.title, Brand: kind.brand,
-				Categories: []string{kind.family, kind.special}, Description: kind.words})
+				Categories: []string{kind.family, kind.special}, Description: kind.words, Price: float64(n%5) * 10})
 		}
 	}
 	for u := range Users {

@@ -102,7 +102,7 @@ type searchOut struct {
 }
 
 func fieldsOf(it client.Item) dataset.Item {
-	return dataset.Item{ID: it.ID, Title: it.Title, Brand: it.Brand, Categories: it.Categories, Description: it.Description, Image: it.Image}
+	return dataset.Item{ID: it.ID, Title: it.Title, Brand: it.Brand, Categories: it.Categories, Description: it.Description, Image: it.Image, Price: it.Price}
 }
 
 // nearShown is how many ties of an item are told.

@@ -34,6 +34,8 @@ type userQuery struct {
 	All       []string `query:"all,explode" maxItems:"1000" doc:"categories, of which an item has each"`
 	None      []string `query:"none,explode" maxItems:"1000" doc:"categories, of which an item has none"`
 	Brand     []string `query:"brand,explode" maxItems:"1000" doc:"brands, of which an item has one"`
+	MinPrice  float64  `query:"min_price" minimum:"0" maximum:"1e12" doc:"lowest price; an item without a price is in no range"`
+	MaxPrice  float64  `query:"max_price" minimum:"0" maximum:"1e12" doc:"highest price; 0: any"`
 	Seen      bool     `query:"seen" doc:"items that the user chose may be in the list"`
 	Because   bool     `query:"because" default:"true" doc:"with reasons"`
 	Parts     bool     `query:"parts" doc:"with what each score is the sum of"`
@@ -44,7 +46,7 @@ func (a *API) recommendations() {
 		summary: "Items for a user", description: "Items that the user chose or hid are left out. k is exact after filters: fewer come back only where fewer match."},
 		func(ctx context.Context, in *userQuery) (*listed, error) {
 			q := shopfront.Query{User: in.User, K: in.K, Cursor: in.Cursor, Diversity: in.Diversity, Because: in.Because, Parts: in.Parts,
-				Filter: shopfront.Filter{Any: in.Any, All: in.All, None: in.None, Brand: in.Brand, Seen: in.Seen}}
+				Filter: shopfront.Filter{Any: in.Any, All: in.All, None: in.None, Brand: in.Brand, Seen: in.Seen, MinPrice: in.MinPrice, MaxPrice: in.MaxPrice}}
 			return a.list(ctx, q)
 		})
 	register(a, operation{id: "recommend", method: http.MethodPost, path: "/v1/recommendations", tag: tagLists, role: live.Read, body: maxBulk,
@@ -64,8 +66,11 @@ func (a *API) recommendations() {
 			K     int      `query:"k" minimum:"1" maximum:"1000" default:"10" doc:"how many items"`
 			Any   []string `query:"any,explode" maxItems:"1000" doc:"categories, of which an item has one at least"`
 			Brand []string `query:"brand,explode" maxItems:"1000" doc:"brands, of which an item has one"`
+
+			MinPrice float64 `query:"min_price" minimum:"0" maximum:"1e12" doc:"lowest price; an item without a price is in no range"`
+			MaxPrice float64 `query:"max_price" minimum:"0" maximum:"1e12" doc:"highest price; 0: any"`
 		}) (*listed, error) {
-			answer, err := a.shop.Similar(ctx, in.Item, in.K, shopfront.Filter{Any: in.Any, Brand: in.Brand})
+			answer, err := a.shop.Similar(ctx, in.Item, in.K, shopfront.Filter{Any: in.Any, Brand: in.Brand, MinPrice: in.MinPrice, MaxPrice: in.MaxPrice})
 			if err != nil {
 				return nil, err
 			}
@@ -216,5 +221,5 @@ func (a *API) stream(hc huma.Context, users []string, q shopfront.Query) {
 }
 
 func itemOf(it *dataset.Item) client.Item {
-	return client.Item{ID: it.ID, Title: it.Title, Brand: it.Brand, Categories: it.Categories, Description: it.Description, Image: it.Image}
+	return client.Item{ID: it.ID, Title: it.Title, Brand: it.Brand, Categories: it.Categories, Description: it.Description, Image: it.Image, Price: it.Price}
 }
