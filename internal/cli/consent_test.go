@@ -14,7 +14,7 @@ import (
 // harmless are flags with a text for a value that names nothing outside the workspace:
 // words, ids, columns and choices.
 var harmless = strings.Fields(`name domain split on-error interactions-format items-format user-column item-column time-column rating-column label-column
-	items-item-column title-column brand-column categories-column description-column image-column category-separator encoding items-encoding separator quote
+	items-item-column title-column brand-column price-column categories-column description-column image-column category-separator encoding items-encoding separator quote
 	status item user history text run mllm stage model set prefix revision config
 	mllm-model script think extra-body keep-alive long-history topology graph edge-weights denoise folds-for encoder encoder-long encoder-item-prefix encoder-user-prefix measure
 	timeout image-timeout k max-tokens batches item-texts against
