@@ -63,6 +63,12 @@ type Item struct {
 	Price       float64 // in the catalogue's own currency; 0 where unknown. Filters read it, no model does
 }
 
+// MaxPrice is the highest price of an item that is believed.
+const MaxPrice = 1e12
+
+// ValidPrice reports whether a number can be the price of an item; 0 says that none is known.
+func ValidPrice(p float64) bool { return p >= 0 && p <= MaxPrice } // false for NaN, too
+
 // Interaction is one implicit-feedback event: user u chose item i. Its interaction
 // id is its position in its data set, from 0.
 type Interaction struct {

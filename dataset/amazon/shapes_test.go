@@ -60,8 +60,12 @@ func TestPricesOfAllYears(t *testing.T) {
 		`{"asin": "T1", "title": "Train", "price": "$10.00 - $20.00"}`:           10,
 		`{"asin": "T1", "title": "Train", "price": ".a-box-inner{margin: 4px}"}`: 0,
 	} {
-		if got, _ := items(t, line+"\n"); got[0].Price != want {
+		got, rep := items(t, line+"\n")
+		if got[0].Price != want {
 			t.Errorf("%s: %v, want %v", line, got[0].Price, want)
+		}
+		if told := strings.Contains(strings.Join(rep.Notes, "\n"), "prices that cannot be read as numbers: 1"); told != strings.Contains(line, "margin") {
+			t.Errorf("%s: notes %q", line, rep.Notes)
 		}
 	}
 }

@@ -202,6 +202,7 @@ func (r *itemReader) item(cells []cell) error {
 	if r.dirty {
 		r.replaced++
 	}
+	it.Price = r.price(&cells[itemPrice])
 	r.items[row] = it
 	r.described[row] = true
 	if int(row) < r.known {
@@ -240,7 +241,6 @@ func (r *itemReader) decode(cells []cell, wanted bool) (dataset.Item, error) {
 			it.Categories = append(it.Categories, c)
 		}
 	}
-	it.Price = r.price(&cells[itemPrice])
 	if wanted {
 		it.Image, err = r.picture(&cells[itemImage], &cells[itemPicture])
 	}

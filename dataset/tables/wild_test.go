@@ -245,7 +245,7 @@ func TestObjectsInItems(t *testing.T) {
 func TestPrices(t *testing.T) {
 	inter := write(t, "t.csv", "user,item\na,1\na,2\na,3\na,4\na,5\n")
 	for name, text := range map[string]string{
-		"i.csv":   "item,price\n1,12.5\n2,\"$1,299.00\"\n3,\n4,on request\n5,NaN\n",
+		"i.csv":   "item,price\n1,12.5\n2,\"$1,299.00\"\n3,\n4,on request\n5,NaN\n6,nobody chose it\n",
 		"i.jsonl": `{"item":1,"price":12.5}` + "\n" + `{"item":2,"price":{"amount":"1299","currency":"EUR"}}` + "\n" + `{"item":3,"price":null}` + "\n" + `{"item":4,"price":"on request"}` + "\n" + `{"item":5}` + "\n",
 	} {
 		ds, rep, err := Read(t.Context(), Options{Interactions: inter, Items: write(t, name, text)})

@@ -16,7 +16,6 @@ const (
 	MaxID         = 1024      // of users, items, arms, runs, requests, idempotency keys
 	MaxPreference = 64 << 10  // a preference text
 	MaxField      = 1 << 20   // a field of an item; a picture may be a data URI
-	MaxPrice      = 1e12      // of an item
 	MaxCategories = 64        // how many categories an item may have
 	maxName       = 200       // of a key of the API
 	maxWeight     = 1_000_000 // of an event
@@ -86,8 +85,8 @@ func checkItem(it *dataset.Item) error {
 	}
 	err := firstError(checkID("the item's id", it.ID), checkText("the title", it.Title, MaxField), checkText("the brand", it.Brand, MaxField),
 		checkText("the description", it.Description, MaxField), checkText("the image", it.Image, MaxField))
-	if !(it.Price >= 0 && it.Price <= MaxPrice) { // NaN, too
-		err = firstError(err, refuse("", "the price of item %.60q is not between 0 and %g", it.ID, MaxPrice))
+	if !dataset.ValidPrice(it.Price) {
+		err = firstError(err, refuse("", "the price of item %.60q is not between 0 and %g", it.ID, dataset.MaxPrice))
 	}
 	for _, c := range it.Categories {
 		err = firstError(err, checkText("a category", c, MaxID))

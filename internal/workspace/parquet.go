@@ -25,13 +25,8 @@ type (
 	}
 	// pricedRow is an item of a catalogue in which some have prices.
 	pricedRow struct {
-		ID          string   `parquet:"id"`
-		Title       string   `parquet:"title"`
-		Brand       string   `parquet:"brand"`
-		Categories  []string `parquet:"categories,list"`
-		Description string   `parquet:"description"`
-		Image       string   `parquet:"image"`
-		Price       float64  `parquet:"price,optional"`
+		itemRow
+		Price float64 `parquet:"price,optional"`
 	}
 	userRow struct {
 		ID string `parquet:"id"`
@@ -79,7 +74,7 @@ func writeItems(path string, items []dataset.Item) error {
 	if slices.ContainsFunc(items, func(it dataset.Item) bool { return it.Price != 0 }) {
 		return parquetfile.Write(path, func(yield func(pricedRow) bool) {
 			for _, it := range items {
-				if !yield(pricedRow(it)) {
+				if !yield(pricedRow{rowOf(&it), it.Price}) {
 					return
 				}
 			}
@@ -87,11 +82,15 @@ func writeItems(path string, items []dataset.Item) error {
 	}
 	return parquetfile.Write(path, func(yield func(itemRow) bool) {
 		for _, it := range items {
-			if !yield(itemRow{it.ID, it.Title, it.Brand, it.Categories, it.Description, it.Image}) {
+			if !yield(rowOf(&it)) {
 				return
 			}
 		}
 	})
+}
+
+func rowOf(it *dataset.Item) itemRow {
+	return itemRow{it.ID, it.Title, it.Brand, it.Categories, it.Description, it.Image}
 }
 
 func readItems(f *os.File) ([]dataset.Item, error) {
@@ -100,7 +99,7 @@ func readItems(f *os.File) ([]dataset.Item, error) {
 		if len(r.Categories) == 0 {
 			r.Categories = nil
 		}
-		items = append(items, dataset.Item(*r))
+		items = append(items, dataset.Item{ID: r.ID, Title: r.Title, Brand: r.Brand, Categories: r.Categories, Description: r.Description, Image: r.Image, Price: r.Price})
 		return nil
 	})
 	return items, err
@@ -157,7 +156,7 @@ func checkDataset(ds *dataset.Dataset, where places) error {
 		return err
 	}
 	for i := range ds.Items {
-		if p := ds.Items[i].Price; !(p >= 0 && p <= maxPrice) { // NaN, too
+		if p := ds.Items[i].Price; !dataset.ValidPrice(p) {
 			return fmt.Errorf("%s, row %d: %v is no price", where.items, i, p)
 		}
 	}
@@ -182,9 +181,6 @@ func checkDataset(ds *dataset.Dataset, where places) error {
 	}
 	return nil
 }
-
-// maxPrice is the highest that importers believe.
-const maxPrice = 1e12
 
 func checkIDs(where string, n int, id func(int) string) error {
 	first := make(map[string]int, n)

@@ -5,13 +5,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/mllmrec/mllmrec/dataset"
 )
-
-// Max is the highest price that is believed.
-const Max = 1e12
-
-// Valid reports whether a number can be the price of an item; 0 says that none is known.
-func Valid(p float64) bool { return p >= 0 && p <= Max } // false for NaN, too
 
 // Parse reads a price such as 12.99, $1,299.00, 12,99 € or EUR 5. Of a range, such as $10.00 - $20.00, it is the lower end. A comma is
 // followed by thousands where three digits are behind it and no point, and by decimals elsewhere; a single point by decimals.
@@ -22,7 +18,7 @@ func Parse(text string) (float64, bool) {
 		text = low
 	}
 	if p, err := strconv.ParseFloat(text, 64); err == nil && strings.IndexFunc(text, unicode.IsDigit) >= 0 {
-		return p, Valid(p)
+		return p, dataset.ValidPrice(p)
 	}
 	text = strings.TrimFunc(text, func(r rune) bool { return unicode.Is(unicode.Sc, r) || unicode.IsLetter(r) || unicode.IsSpace(r) })
 	plain, ok := decimal(text)
@@ -30,7 +26,7 @@ func Parse(text string) (float64, bool) {
 		return 0, false
 	}
 	p, err := strconv.ParseFloat(plain, 64)
-	return p, err == nil && Valid(p)
+	return p, err == nil && dataset.ValidPrice(p)
 }
 
 // decimal rewrites a number with separators as digits with at most one point.

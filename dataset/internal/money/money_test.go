@@ -3,6 +3,7 @@ package money_test
 import (
 	"testing"
 
+	"github.com/mllmrec/mllmrec/dataset"
 	"github.com/mllmrec/mllmrec/dataset/internal/money"
 )
 
@@ -27,7 +28,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if p, ok := money.Parse(s); ok && !money.Valid(p) {
+		if p, ok := money.Parse(s); ok && !dataset.ValidPrice(p) {
 			t.Errorf("%q: %v", s, p)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -104,7 +105,7 @@ func editedAtOnce(t *testing.T, open Opener) {
 
 func items(t *testing.T, open Opener) {
 	s := open.Empty(t)
-	lamp := dataset.Item{ID: "lamp", Title: "Lamp <1>", Brand: "Lux", Categories: []string{"home", "light"}, Description: "bright\nand & warm", Image: "lamp.png"}
+	lamp := dataset.Item{ID: "lamp", Title: "Lamp <1>", Brand: "Lux", Categories: []string{"home", "light"}, Description: "bright\nand & warm", Image: "lamp.png", Price: 12.5}
 	put := func(items ...dataset.Item) []live.Item {
 		t.Helper()
 		got, err := s.PutItems(t.Context(), items)
@@ -122,6 +123,11 @@ func items(t *testing.T, open Opener) {
 		return got
 	}
 	put(lamp, dataset.Item{ID: "bare"})
+	for _, price := range []float64{-1, math.NaN(), math.Inf(1), 2 * dataset.MaxPrice} {
+		if _, err := s.PutItems(t.Context(), []dataset.Item{{ID: "dear", Price: price}}); err == nil {
+			t.Errorf("a price of %v is taken", price)
+		}
+	}
 	hide(true, "lamp", "of the run")
 	brighter := lamp
 	brighter.Title = "Lamp 2"

@@ -191,6 +191,27 @@ func TestADayOfAShop(t *testing.T) {
 	if err != nil || both.Basis != "history and sentence" || len(both.Items) != 3 || shoptest.Kind(both.Items[0].Item) != "lamp" {
 		t.Errorf("%v %+v", err, both)
 	}
+	// Of a kind, items cost 0 (unknown) to 40 in steps of 10. The changed one is judged by its new price at once.
+	if _, err := c.PutItem(ctx, client.Item{ID: shoptest.Item(1, 0), Title: "Lamp", Categories: []string{"Home", "Lamps"}, Price: 30}); err != nil {
+		t.Fatal(err)
+	}
+	priced, err := c.Recommend(ctx, client.Question{Text: "warm light", K: 1000, Filter: &client.Filter{Any: []string{"Lamps"}, MinPrice: 30, MaxPrice: 35}})
+	if err != nil || !slices.ContainsFunc(priced.Items, func(r client.Recommendation) bool { return r.Item == shoptest.Item(1, 0) }) {
+		t.Errorf("%v %+v", err, priced)
+	}
+	for _, r := range priced.Items {
+		if it, err := c.Item(ctx, r.Item); err != nil || it.Price != 30 {
+			t.Errorf("%s of %v from 30 to 35: %v", r.Item, it.Price, err)
+		}
+	}
+	for _, where := range []string{"/v1/users/" + user + "/recommendations?k=1000&min_price=", "/v1/items/" + shoptest.Item(1, 1) + "/similar?k=1000&min_price="} {
+		_, all := s.send(t, http.MethodGet, where+"0", "", "")
+		_, dear := s.send(t, http.MethodGet, where+"40", "", "")
+		_, none := s.send(t, http.MethodGet, where+"41", "", "")
+		if n, of := strings.Count(dear, `"rank":`), strings.Count(all, `"rank":`); n == 0 || n >= of || strings.Contains(none, `"rank":`) {
+			t.Errorf("%s: %d of %d from 40; from 41 %.200s", where, n, of, none)
+		}
+	}
 	if similar, err := c.Similar(ctx, shoptest.Item(3, 1), 4); err != nil || len(similar.Items) != 4 {
 		t.Errorf("%v %+v", err, similar)
 	}
