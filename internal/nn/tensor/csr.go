@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"fmt"
+	"math"
 	"sort"
 	"unsafe"
 )
@@ -110,11 +111,38 @@ func (s *CSR) mulRows(dst, x *Matrix, lo, hi int) {
 		clear(out)
 		for e, c := range cols {
 			v := vals[e]
+			if active != levelGeneric { // as the kernels of AVX-512 do, which leave no columns
+				for j, xv := range x.Row(int(c))[done:] {
+					out[j] = fma32(v, xv, out[j])
+				}
+				continue
+			}
 			for j, xv := range x.Row(int(c))[done:] {
 				out[j] += v * xv
 			}
 		}
 	}
+}
+
+// fma32 is a·b + c, rounded once. The product is exact in float64. The sum is rounded to odd there, so that rounding it to float32
+// gives what rounding the exact sum would.
+func fma32(a, b, c float32) float32 {
+	p, q := float64(a)*float64(b), float64(c)
+	sum := p + q
+	if math.IsInf(sum, 0) || math.IsNaN(sum) {
+		return float32(sum)
+	}
+	back := sum - p
+	lost := (p - (sum - back)) + (q - back)
+	if bits := math.Float64bits(sum); lost != 0 && bits&1 == 0 {
+		if (lost > 0) == (sum > 0) {
+			bits++
+		} else {
+			bits--
+		}
+		sum = math.Float64frombits(bits)
+	}
+	return float32(sum)
 }
 
 // Transpose returns sᵀ with ascending columns.

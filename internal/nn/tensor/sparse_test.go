@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -60,6 +61,46 @@ func TestMulDense(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The columns that a kernel leaves are added as it adds: rounded once.
+func TestFusedSum(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	differ := 0
+	for range 200_000 {
+		any32 := func() float32 { return float32(math.Ldexp(r.Float64()*2-1, r.IntN(60)-30)) }
+		a, b := any32(), any32()
+		c := any32()
+		if r.IntN(2) == 0 { // near a tie: c is large beside the product, or nearly cancels it
+			c = -a * b * (1 + float32(r.IntN(3)-1)*0x1p-23)
+		}
+		exact := new(big.Float).SetPrec(400).SetFloat64(float64(a) * float64(b))
+		want, _ := exact.Add(exact, big.NewFloat(float64(c))).Float32()
+		if got := fma32(a, b, c); got != want {
+			t.Fatalf("%v·%v + %v = %v, want %v", a, b, c, got, want)
+		}
+		if float32(a*b)+c != want { // the conversion keeps Go from fusing them itself
+			differ++
+		}
+	}
+	// The exact sum lies below the middle of two float32 by less than float64 can hold, and must not be taken for the middle.
+	const a, b, c = float32(0x1.00004p-24), float32(1 - 0x1p-18), float32(1 + 0x1p-23)
+	if got := fma32(a, b, c); got != c {
+		t.Errorf("below the middle: %v, want %v", got, c)
+	}
+	if got := fma32(-a, b, -c); got != -c {
+		t.Errorf("below the middle, negative: %v, want %v", got, -c)
+	}
+	if differ == 0 {
+		t.Error("no sum of these needs a single rounding: this test would show nothing")
+	}
+	inf := float32(math.Inf(1))
+	if got := fma32(inf, 1, -1); got != inf {
+		t.Errorf("∞ − 1 = %v", got)
+	}
+	if got := fma32(inf, 0, 1); got == got {
+		t.Errorf("∞·0 + 1 = %v", got)
+	}
 }
 
 func TestMulDenseRejectsBrokenCSR(t *testing.T) {
